@@ -23,16 +23,15 @@ find_python() {
             command -v "$name"
             return
         fi
-        found="$found $name is $version;"
+        found="$found $name ($version)"
     done
-    die "Python 3.11 or newer is needed, and PATH has none (${found:- no Python at all}). Install it and try again."
+    die "Python 3.11 or newer is needed, PATH has${found:- none at all}. Install it and try again."
 }
 
 # What pip was told about its index and certificates is told to uv as well.
 prepare_uv() {
     export UV_PYTHON_DOWNLOADS=never UV_SYSTEM_CERTS=1 UV_NO_PROGRESS=1 UV_NO_CONFIG=1
-    cache=${XDG_CACHE_HOME:-${HOME:-/nonexistent}/.cache}
-    if [ -z "${UV_CACHE_DIR:-}" ] && ! mkdir -p "$cache/uv" 2>/dev/null; then
+    if [ -z "${UV_CACHE_DIR:-}" ] && ! { [ -n "${HOME:-}" ] && mkdir -p "$HOME/.cache/uv" 2>/dev/null; }; then
         export UV_CACHE_DIR="$root/.uv-cache"
     fi
     if [ -z "${UV_DEFAULT_INDEX:-}" ]; then

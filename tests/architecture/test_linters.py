@@ -1,4 +1,4 @@
-"""The linters' rules are on: each planted violation is refused, with the remedy, and only where it applies."""
+"""The rules of the linters are on: planted violations are refused, with the remedy, and only where they apply."""
 
 import json
 import subprocess
