@@ -1,4 +1,4 @@
-"""The rules of the linters are on: what is planted is refused, with the remedy, and only where it has to be."""
+"""The rules of the linters are on: what is planted is refused, with a remedy, where it has to be."""
 
 import json
 import subprocess
