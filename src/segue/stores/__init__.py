@@ -1,0 +1,1 @@
+"""Where runs, tasks, hand-offs, events and artifacts are kept."""

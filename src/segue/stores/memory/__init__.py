@@ -1,0 +1,5 @@
+"""A store that keeps nothing: the model of the contract, for tests."""
+
+from segue.stores.memory.store import MemoryStore
+
+__all__ = ["MemoryStore"]

@@ -1,0 +1,185 @@
+"""What the memory store keeps: its runs, tasks and log, as plain objects."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from uuid import uuid4
+
+from segue.domain.records import (
+    Claim,
+    Ending,
+    Event,
+    HandoffRecord,
+    NewRun,
+    Pin,
+    RunRecord,
+    RunState,
+    StoredHandoff,
+    TaskRecord,
+    TaskState,
+    Token,
+)
+from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
+
+TaskKey = tuple[str, int]
+
+
+@dataclass(slots=True)
+class Task:
+    """A task that something has released. `waiting` counts the hand-offs that are still missing."""
+
+    run: str
+    node: str
+    item: int
+    agent: str
+    waiting: int
+    parents: tuple[str, ...]
+    pins: tuple[Pin, ...] | None
+    state: TaskState = "waiting"
+    broken: bool = False
+    epoch: int = 0
+    attempt: int = 0
+    version: int = 0
+    claim: str | None = None
+    worker: str | None = None
+    lease: float = 0.0
+    due: float = 0.0
+    ready_at: float | None = None
+    claimed_at: float | None = None
+    settled_at: float | None = None
+    error: str | None = None
+
+    def answers(self, token: Token) -> bool:
+        """Whether an attempt with this token may write."""
+        live = self.state in {"claimed", "ready"}
+        return live and self.epoch == token.epoch and self.claim == token.claim
+
+    def granted(self) -> Claim:
+        """The claim that stands on this task."""
+        assert self.claim is not None
+        assert self.claimed_at is not None
+        token = Token(self.run, self.node, self.item, self.epoch, self.claim)
+        pins = self.pins or ()
+        return Claim(token, self.agent, self.attempt, self.version + 1, pins, self.broken, self.claimed_at)
+
+    def record(self) -> TaskRecord:
+        """The task as it is read back."""
+        return TaskRecord(
+            run=self.run,
+            node=self.node,
+            item=self.item,
+            agent=self.agent,
+            state=self.state,
+            epoch=self.epoch,
+            attempt=self.attempt,
+            version=self.version,
+            claim=self.claim,
+            worker=self.worker,
+            pins=self.pins or (),
+            ready_at=self.ready_at,
+            claimed_at=self.claimed_at,
+            settled_at=self.settled_at,
+            error=self.error,
+        )
+
+
+@dataclass(slots=True)
+class Run:
+    """A run with all that belongs to it. `accepted` remembers what each token has written."""
+
+    new: NewRun
+    submitted_at: float
+    waits_for: int
+    state: RunState = "running"
+    ended_at: float | None = None
+    sequence: int = 0
+    tasks: dict[TaskKey, Task] = field(default_factory=dict)
+    handoffs: dict[TaskKey, list[StoredHandoff]] = field(default_factory=dict)
+    accepted: dict[Token, tuple[Ending, str | None]] = field(default_factory=dict)
+
+    def record(self) -> RunRecord:
+        """The run as it is read back."""
+        return RunRecord(
+            run=self.new.run,
+            key=self.new.key,
+            workflow=self.new.workflow,
+            state=self.state,
+            graph_digest=self.new.graph_digest,
+            input=self.new.input,
+            options=self.new.options,
+            submitted_at=self.submitted_at,
+            ended_at=self.ended_at,
+        )
+
+    def keep(self, task: Task, epoch: int, handoff: HandoffRecord) -> None:
+        """Add the next version of a task's hand-off."""
+        stored = StoredHandoff(self.new.run, task.node, task.item, epoch, handoff)
+        self.handoffs.setdefault((task.node, task.item), []).append(stored)
+        task.version = handoff.version
+
+    def latest_pins(self, nodes: tuple[str, ...]) -> tuple[Pin, ...]:
+        """The latest hand-offs of some nodes, in their order and by item."""
+        return tuple(
+            Pin(node, item, stored[-1].record.version, stored[-1].record.digest, stored[-1].record.status)
+            for wanted in nodes
+            for (node, item), stored in sorted(self.handoffs.items())
+            if node == wanted
+        )
+
+    @property
+    def stuck(self) -> bool:
+        """Whether nothing of it can go on before somebody has reviewed a hand-off."""
+        states = {task.state for task in self.tasks.values()}
+        return "needs_review" in states and not states & {"ready", "claimed"}
+
+
+class Log:
+    """All events in the order in which they were committed."""
+
+    def __init__(self) -> None:
+        self.incarnation = uuid4().hex[:16]
+        self._events: list[tuple[int, Event]] = []
+        self._position = 0
+        self._prunings: list[int] = []
+
+    def __len__(self) -> int:
+        return len(self._events)
+
+    def append(
+        self, run: Run, name: str, task: str | None, epoch: int | None, at: float, data: str | None
+    ) -> None:
+        """Write down that something happened."""
+        run.sequence += 1
+        self._position += 1
+        event = Event("", run.new.run, run.sequence, name, task, epoch, at, data)
+        self._events.append((self._position, event))
+
+    def cursor(self, position: int | None = None) -> str:
+        """The cursor of now, or of a position."""
+        place = self._position if position is None else position
+        return cursor_text(Position(self.incarnation, len(self._prunings), place))
+
+    def tail(self, after: str | None, limit: int, run: str | None) -> tuple[list[Event], str]:
+        """Events after a cursor, and the cursor to go on from."""
+        start = self._start(after) if after is not None else 0
+        found = [
+            event._replace(cursor=self.cursor(position))
+            for position, event in self._events
+            if position > start and run in {None, event.run}
+        ]
+        events = found[:limit]
+        return events, events[-1].cursor if len(events) == limit and events else self.cursor()
+
+    def forget(self, runs: set[str]) -> None:
+        """Remove the events of runs. Cursors that may not have passed them expire."""
+        gone = [position for position, event in self._events if event.run in runs]
+        if gone:
+            self._events = [entry for entry in self._events if entry[1].run not in runs]
+            self._prunings.append(max(gone))
+
+    def _start(self, after: str) -> int:
+        position = parse_cursor(after, self.incarnation)
+        later_prunings = self._prunings[position.generation :]
+        if any(position.position < through for through in later_prunings):
+            raise pruned_cursor(after)
+        return position.position

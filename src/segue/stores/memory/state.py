@@ -1,0 +1,130 @@
+"""The steps that every transition in memory is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from segue.domain.records import Claim, Release, RunState, TaskState, Token, task_name
+from segue.ports.clock import Clock
+from segue.stores import wording
+from segue.stores.memory.rows import Log, Run, Task
+
+
+class State:
+    """All that a memory store holds. Each step changes rows and writes down what happened."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.log = Log()
+        self.runs: dict[str, Run] = {}
+        self.keys: dict[str, str] = {}
+        self.graphs: dict[str, str] = {}
+        self.schemas: dict[str, str] = {}
+        self.ready: set[tuple[str, str, int]] = set()
+        self.workers: dict[str, str] = {}
+
+    def find(self, token: Token) -> Task | None:
+        """The task that a token is about."""
+        run = self.runs.get(token.run)
+        return run.tasks.get((token.node, token.item)) if run is not None else None
+
+    def release_all(
+        self, run: Run, releases: Sequence[Release], worker: str, lease_seconds: float
+    ) -> tuple[Claim, ...]:
+        """Tell dependents what was settled; the claims of those that start at once."""
+        claims = [self.release(run, release, worker, lease_seconds) for release in releases]
+        return tuple(claim for claim in claims if claim is not None)
+
+    def release(self, run: Run, release: Release, worker: str, lease_seconds: float) -> Claim | None:
+        """Bring one dependent nearer to its start."""
+        key = (release.node, release.item)
+        task = run.tasks.get(key)
+        if task is None:
+            task = Task(run.new.run, *key, release.agent, release.need, release.parents, release.pins)
+            run.tasks[key] = task
+        if task.state != "waiting":
+            return None
+        task.waiting -= release.resolved
+        task.broken |= release.broken
+        if task.waiting > 0:
+            return None
+        self.make_ready(task, 0.0)
+        if release.claim is None:
+            self.tell_task(run, task, "ready")
+            return None
+        return self.grant(run, task, release.claim, worker, lease_seconds)
+
+    def grant(self, run: Run, task: Task, claim: str, worker: str, lease_seconds: float) -> Claim:
+        """Give a ready task to a worker, with the exact version of each input."""
+        task.epoch += 1
+        task.attempt += 1
+        task.claim, task.worker = claim, worker
+        task.lease = self.clock.boot() + lease_seconds
+        task.claimed_at = self.clock.wall()
+        if task.pins is None:
+            task.pins = run.latest_pins(task.parents)
+        self.set_state(task, "claimed")
+        self.tell_task(run, task, "claimed")
+        return task.granted()
+
+    def standing_claims(self, run: Run, releases: Sequence[Release]) -> tuple[Claim, ...]:
+        """The claims that a repeated call was given the first time and that still stand."""
+        tasks = [(release, run.tasks.get((release.node, release.item))) for release in releases]
+        return tuple(
+            task.granted()
+            for release, task in tasks
+            if task is not None and task.state == "claimed" and release.claim and task.claim == release.claim
+        )
+
+    def make_ready(self, task: Task, delay_seconds: float) -> None:
+        """Let anybody claim a task, after a delay."""
+        task.due = self.clock.boot() + delay_seconds
+        task.ready_at = self.clock.wall() + delay_seconds
+        self.set_state(task, "ready")
+
+    def set_state(self, task: Task, state: TaskState) -> None:
+        """Move a task to a state."""
+        key = (task.run, task.node, task.item)
+        task.state = state
+        if state == "ready":
+            self.ready.add(key)
+        else:
+            self.ready.discard(key)
+        if state not in {"ready", "claimed"}:
+            task.settled_at = self.clock.wall()
+
+    def count_down(self, run: Run, resolved: int) -> bool:
+        """
+        End a run when the last task that it waits for is settled, and see whether only a review can move it.
+
+        Whether the state of the run has changed.
+        """
+        run.waits_for -= resolved
+        before = run.state
+        if before not in {"running", "needs_review"}:
+            return False
+        if resolved and run.waits_for <= 0:
+            failed = any(task.state == "failed" for task in run.tasks.values())
+            self.end(run, "failed" if failed else "complete", None)
+        elif run.stuck and run.state == "running":
+            run.state = "needs_review"
+            self.tell(run, wording.RUN_NEEDS_REVIEW)
+        elif run.state == "needs_review" and not run.stuck:
+            run.state = "running"
+            self.tell(run, wording.RUN_RESUMED)
+        return run.state != before
+
+    def end(self, run: Run, state: RunState, data: str | None) -> None:
+        """End a run."""
+        run.state = state
+        run.ended_at = self.clock.wall()
+        self.tell(run, wording.run_event(state), data)
+
+    def tell(self, run: Run, name: str, data: str | None = None) -> None:
+        """Write down that something happened to a run."""
+        self.log.append(run, name, None, None, self.clock.wall(), data)
+
+    def tell_task(self, run: Run, task: Task, what: str, data: str | None = None) -> None:
+        """Write down that something happened to a task."""
+        name = wording.task_event(task.agent, what)
+        self.log.append(run, name, task_name(task.node, task.item), task.epoch, self.clock.wall(), data)

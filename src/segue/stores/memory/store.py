@@ -1,0 +1,299 @@
+"""
+The store's contract as plainly as it can be said: dictionaries, one thread, nothing kept.
+
+It is the model that the real stores are compared with, and what tests run on. It forgets everything with its
+process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from segue.domain.records import (
+    Claim,
+    ClaimRequest,
+    Expired,
+    NewRun,
+    Settled,
+    Settlement,
+    Submitted,
+    Token,
+    Verdict,
+)
+from segue.ports.clock import Clock, SystemClock
+from segue.ports.store import Note, Review
+from segue.stores import wording
+from segue.stores.memory.reading import Reading
+from segue.stores.memory.rows import Run
+from segue.stores.memory.state import State
+from segue.stores.waking import LocalNotifier
+
+
+class NobodyDies:
+    """The liveness of workers that share one process: while somebody can ask, all of them live."""
+
+    def hold(self, worker: str) -> None:
+        """Nothing to do."""
+
+    def let_go(self, worker: str) -> None:
+        """Nothing to do."""
+
+    def dead(self, workers: Collection[str]) -> set[str]:
+        """Nobody."""
+        return set()
+
+
+class MemoryStore(Reading):
+    """Runs, tasks, hand-offs and events in this process's memory. For tests; it keeps nothing."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        self._clock: Clock = clock or SystemClock()
+        self._state = State(self._clock)
+        self._looked_at: dict[str, float] = {}
+        self.notifier = LocalNotifier(self._clock)
+        self.liveness = NobodyDies()
+
+    async def open(self) -> None:
+        """Nothing to do."""
+
+    async def close(self) -> None:
+        """Nothing to do; what is stored goes with the object."""
+
+    async def submit(self, runs: Sequence[NewRun], worker: str, lease_seconds: float) -> Sequence[Submitted]:
+        """Create runs with their roots ready or claimed."""
+        by_key = {run.new.key: run.new for run in self._state.runs.values() if run.new.key is not None}
+        for new in runs:
+            standing = by_key.setdefault(new.key, new) if new.key is not None else new
+            if not wording.same_run(standing.workflow, standing.graph_digest, standing.input, new):
+                raise wording.key_conflict(new, standing.run)
+        answers = [self._submit(new, worker, lease_seconds) for new in runs]
+        self.notifier.notify()
+        return answers
+
+    def _submit(self, new: NewRun, worker: str, lease_seconds: float) -> Submitted:
+        state = self._state
+        standing = state.keys.get(new.key, new.run) if new.key is not None else new.run
+        if standing != new.run:
+            return Submitted(standing, created=False, claims=())
+        if new.run in state.runs:
+            claims = state.standing_claims(state.runs[new.run], new.roots)
+            return Submitted(new.run, created=True, claims=claims)
+        run = state.runs[new.run] = Run(new, self._clock.wall(), new.waits_for)
+        if new.key is not None:
+            state.keys[new.key] = new.run
+        state.graphs.setdefault(new.graph_digest, new.graph)
+        for fingerprint, schema in new.schemas:
+            state.schemas.setdefault(fingerprint, schema)
+        state.tell(run, wording.RUN_STARTED)
+        claims = state.release_all(run, new.roots, worker, lease_seconds)
+        return Submitted(new.run, created=True, claims=claims)
+
+    async def settle(
+        self,
+        settlements: Sequence[Settlement],
+        worker: str,
+        lease_seconds: float,
+        claim: ClaimRequest | None = None,
+    ) -> tuple[Sequence[Settled], Sequence[Claim]]:
+        """End attempts, release their dependents, and claim."""
+        answers = [self._settle(settlement, worker, lease_seconds) for settlement in settlements]
+        resolved: dict[str, int] = {}
+        last: dict[str, int] = {}
+        for index, (settlement, answer) in enumerate(zip(settlements, answers, strict=True)):
+            if answer.verdict == "accepted":
+                run = settlement.token.run
+                resolved[run] = resolved.get(run, 0) + settlement.run_resolved
+                last[run] = index
+        for run, count in resolved.items():
+            if self._state.count_down(self._state.runs[run], count):
+                answers[last[run]] = answers[last[run]]._replace(run_state=self._state.runs[run].state)
+        claims = self._claim(claim) if claim is not None else ()
+        self.notifier.notify()
+        return answers, claims
+
+    def _settle(self, settlement: Settlement, worker: str, lease_seconds: float) -> Settled:
+        token, ending, handoff = settlement.token, settlement.ending, settlement.handoff
+        run, task = self._state.runs.get(token.run), self._state.find(token)
+        if run is None or task is None:
+            return Settled("stale", (), None)
+        written = (ending, handoff.digest if handoff is not None else None)
+        if token in run.accepted:
+            if run.accepted[token] != written:
+                return Settled("stale", (), None)
+            run_state = run.state if run.state != "running" else None
+            return Settled("repeated", self._state.standing_claims(run, settlement.releases), run_state)
+        if not task.answers(token) or (handoff is not None and handoff.version != task.version + 1):
+            return Settled("stale", (), None)
+        run.accepted[token] = written
+        if handoff is not None:
+            run.keep(task, token.epoch, handoff)
+        if ending in {"retry", "failed", "skipped"}:
+            task.error = settlement.data
+        if ending == "retry" or ending == "handed_back":  # noqa: PLR1714 (a type checker narrows by this)
+            self._state.make_ready(task, settlement.not_before if ending == "retry" else 0.0)
+            task.claim = None
+            task.attempt -= ending == "handed_back"
+        else:
+            self._state.set_state(task, ending)
+        self._state.tell_task(run, task, ending, wording.settlement_data(settlement))
+        claims = self._state.release_all(run, settlement.releases, worker, lease_seconds)
+        return Settled("accepted", claims, None)
+
+    async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
+        """Claim ready tasks, oldest first."""
+        claims = self._claim(request)
+        if claims:
+            self.notifier.notify()
+        return claims
+
+    def _claim(self, request: ClaimRequest) -> Sequence[Claim]:
+        state = self._state
+        own = [
+            task.granted()
+            for run in state.runs.values()
+            for task in run.tasks.values()
+            if task.state == "claimed" and task.claim and task.claim.rpartition(".")[0] == request.claim
+        ]
+        if own:
+            return sorted(own, key=lambda claim: int(claim.token.claim.rpartition(".")[2]))
+        now = self._clock.boot()
+        self._looked_at.update(dict.fromkeys(request.agents, now))
+        candidates = sorted(
+            (task.due, name, task.node, task.item)
+            for name, node, item in state.ready
+            if (task := state.runs[name].tasks[node, item]).due <= now
+            and (task.broken or task.agent in request.agents)
+        )
+        limits = dict(request.per_agent)
+        claims: list[Claim] = []
+        for _, name, node, item in candidates:
+            task = state.runs[name].tasks[node, item]
+            left = limits.get(task.agent, request.limit)
+            if len(claims) == request.limit or (left <= 0 and not task.broken):
+                continue
+            limits[task.agent] = left - (not task.broken)
+            claim = f"{request.claim}.{len(claims)}"
+            run = state.runs[name]
+            claims.append(state.grant(run, task, claim, request.worker, request.lease_seconds))
+        return claims
+
+    async def renew(self, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:
+        """Lengthen leases."""
+        until = self._clock.boot() + lease_seconds
+        alive = []
+        for token in tokens:
+            task = self._state.find(token)
+            lives = task is not None and task.answers(token) and task.state == "claimed"
+            if task is not None and lives:
+                task.lease = until
+            alive.append(lives)
+        return alive
+
+    async def expire(self, dead_workers: Collection[str] = ()) -> Sequence[Expired]:
+        """Take back what dead workers hold, and what is past its lease."""
+        now = self._clock.boot()
+        expired = []
+        for _, run in sorted(self._state.runs.items()):
+            for _, task in sorted(run.tasks.items()):
+                lost = task.lease <= now or task.worker in dead_workers
+                if task.state == "claimed" and lost and task.worker is not None:
+                    self._state.make_ready(task, 0.0)
+                    self._state.tell_task(run, task, "expired", wording.expiry_data(task.worker))
+                    expired.append(Expired(task.run, task.node, task.item, task.epoch, task.worker))
+        if expired:
+            self.notifier.notify()
+        return expired
+
+    async def note(self, notes: Sequence[Note]) -> Sequence[Verdict]:
+        """Append remarks of running attempts."""
+        verdicts = [self._note(note) for note in notes]
+        self.notifier.notify()
+        return verdicts
+
+    def _note(self, note: Note) -> Verdict:
+        task = self._state.find(note.token)
+        if task is None or not task.answers(note.token):
+            return "stale"
+        if note.pin is not None:
+            pins = task.pins or ()
+            if note.pin in pins:
+                return "repeated"
+            task.pins = (*(pin for pin in pins if pin[:2] != note.pin[:2]), note.pin)
+        self._state.tell_task(self._state.runs[task.run], task, note.kind, note.data)
+        return "accepted"
+
+    async def review(self, review: Review) -> Verdict:
+        """Write a person's decision as the next version of a hand-off."""
+        run = self._state.runs.get(review.run)
+        task = run.tasks.get((review.node, review.item)) if run is not None else None
+        if run is None or task is None:
+            return "stale"
+        for stored in run.handoffs.get((review.node, review.item), ()):
+            if stored.record.version == review.handoff.version:
+                return "repeated" if stored.record.digest == review.handoff.digest else "stale"
+        if task.state != "needs_review" or task.version != review.handoff.version - 1:
+            return "stale"
+        run.keep(task, task.epoch, review.handoff)
+        self._state.set_state(task, wording.decided_state(review.handoff.status))
+        self._state.tell_task(run, task, review.handoff.status, review.data)
+        for release in review.releases:
+            self._state.release(run, release._replace(claim=None), "", 0.0)
+        self._state.count_down(run, review.run_resolved)
+        self.notifier.notify()
+        return "accepted"
+
+    async def cancel(self, run: str, reason: str) -> bool:
+        """Cancel a run with its open tasks."""
+        found = self._state.runs.get(run)
+        if found is None or found.state not in {"running", "needs_review"}:
+            return False
+        for _, task in sorted(found.tasks.items()):
+            if task.state in {"waiting", "ready", "claimed", "needs_review"}:
+                self._state.set_state(task, "cancelled")
+                task.claim = None
+                self._state.tell_task(found, task, "cancelled")
+        self._state.end(found, "cancelled", wording.cancel_data(reason))
+        self.notifier.notify()
+        return True
+
+    async def next_due(self, agents: Collection[str]) -> float | None:
+        """Seconds until something falls due."""
+        now = self._clock.boot()
+        runs = self._state.runs
+        ready = [runs[name].tasks[node, item] for name, node, item in self._state.ready]
+        times = [
+            task.due
+            for task in ready
+            if task.agent in agents and task.due > self._looked_at.get(task.agent, now)
+        ]
+        tasks = [task for run in runs.values() for task in run.tasks.values()]
+        times += [task.lease for task in tasks if task.state == "claimed"]
+        return max(0.0, min(times) - now) if times else None
+
+    async def register_worker(self, worker: str, about: str) -> None:
+        """Make a worker known."""
+        self._state.workers[worker] = about
+
+    async def forget_workers(self, workers: Collection[str]) -> None:
+        """Forget workers that hold no claims."""
+        tasks = [task for run in self._state.runs.values() for task in run.tasks.values()]
+        busy = {task.worker for task in tasks if task.state == "claimed"}
+        for worker in set(workers) - busy:
+            self._state.workers.pop(worker or "", None)
+
+    async def prune(self, ended_before: float) -> int:
+        """Delete runs that ended before a time."""
+        state = self._state
+        gone = {
+            name
+            for name, run in state.runs.items()
+            if run.ended_at is not None and run.ended_at < ended_before
+        }
+        for name in gone:
+            run = state.runs.pop(name)
+            state.keys.pop(run.new.key or "", None)
+            state.ready -= {(name, *task) for task in run.tasks}
+        state.log.forget(gone)
+        graphs = {run.new.graph_digest for run in state.runs.values()}
+        state.graphs = {digest: text for digest, text in state.graphs.items() if digest in graphs}
+        return len(gone)

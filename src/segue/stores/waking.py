@@ -1,0 +1,73 @@
+"""Wake-ups inside one process."""
+
+from __future__ import annotations
+
+import asyncio
+
+from segue.ports.clock import Clock
+
+
+class LocalNotifier:
+    """Counts commits and wakes those who wait for the next one. Belongs to one event loop."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._own = 0
+        self._foreign = 0
+        self._waiters: set[asyncio.Future[None]] = set()
+        self._foreign_waiters: set[asyncio.Future[None]] = set()
+
+    @property
+    def count(self) -> int:
+        """How often something was committed, by anybody."""
+        return self._own + self._foreign
+
+    @property
+    def foreign(self) -> int:
+        """How often something was committed by another process, or may have been."""
+        return self._foreign
+
+    @property
+    def waited_for(self) -> bool:
+        """Whether anybody waits at present."""
+        return bool(self._waiters or self._foreign_waiters)
+
+    def notify(self) -> None:
+        """Tell everybody in this process that it committed something."""
+        self._own += 1
+        _wake(self._waiters)
+
+    def notify_foreign(self) -> None:
+        """Tell everybody in this process that another one committed something."""
+        self._foreign += 1
+        _wake(self._waiters)
+        _wake(self._foreign_waiters)
+
+    async def wait(self, seen: int, timeout_seconds: float) -> int:
+        """Return `count` as soon as it differs from `seen`, or after the time-out."""
+        if self.count == seen:
+            await self._sleep(self._waiters, timeout_seconds)
+        return self.count
+
+    async def wait_foreign(self, seen: int, timeout_seconds: float) -> int:
+        """Return `foreign` as soon as it differs from `seen`, or after the time-out."""
+        if self._foreign == seen:
+            await self._sleep(self._foreign_waiters, timeout_seconds)
+        return self._foreign
+
+    async def _sleep(self, waiters: set[asyncio.Future[None]], timeout_seconds: float) -> None:
+        waiter = asyncio.get_running_loop().create_future()
+        sleeper = asyncio.ensure_future(self._clock.sleep(timeout_seconds))
+        sleeper.add_done_callback(lambda _: _wake({waiter}))
+        waiters.add(waiter)
+        try:
+            await waiter
+        finally:
+            waiters.discard(waiter)
+            sleeper.cancel()
+
+
+def _wake(waiters: set[asyncio.Future[None]]) -> None:
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)

@@ -1,0 +1,101 @@
+"""What every store writes in the same words: the names of events, what they carry, and cursors."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import NamedTuple
+
+from segue.domain.records import NewRun, Settlement, TaskState
+from segue.errors import CursorExpired, KeyConflict
+
+RUN_STARTED = "run.started"
+RUN_NEEDS_REVIEW = "run.needs_review"
+RUN_RESUMED = "run.resumed"
+
+_CURSOR = re.compile(r"([0-9a-f]{16}):(0|[1-9][0-9]{0,17}):(0|[1-9][0-9]{0,17})", re.ASCII)
+
+
+class Position(NamedTuple):
+    """A place in the whole store; `generation` counts the prunings before it was given out."""
+
+    incarnation: str
+    generation: int
+    position: int
+
+
+def cursor_text(position: Position) -> str:
+    """The opaque form of a position."""
+    return f"{position.incarnation}:{position.generation}:{position.position}"
+
+
+def parse_cursor(cursor: str, incarnation: str) -> Position:
+    """The position behind a cursor of this incarnation. Raises `CursorExpired` for anything else."""
+    match = _CURSOR.fullmatch(cursor)
+    if match is None:
+        raise CursorExpired(
+            f"{cursor!r} is not a cursor of this store",
+            remedy="Use a cursor exactly as the store gave it, or start from the beginning.",
+        )
+    if match[1] != incarnation:
+        raise CursorExpired(
+            f"cursor {cursor!r} belongs to another store or to an earlier incarnation of this one",
+            remedy="Read the present state and go on from a new cursor.",
+        )
+    return Position(match[1], int(match[2]), int(match[3]))
+
+
+def pruned_cursor(cursor: str) -> CursorExpired:
+    """The error for a cursor behind which events have been pruned."""
+    return CursorExpired(
+        f"events after cursor {cursor!r} have been pruned",
+        remedy="Read the present state and go on from a new cursor.",
+    )
+
+
+def task_event(agent: str, what: str) -> str:
+    """The name of an event of a task; it carries the agent: `task.research.complete`."""
+    return f"task.{agent}.{what}"
+
+
+def settlement_data(settlement: Settlement) -> str | None:
+    """The data of a settlement's event. That it ran speculatively is part of the record."""
+    if not settlement.speculative:
+        return settlement.data
+    told = json.loads(settlement.data) if settlement.data else {}
+    return json.dumps({**told, "speculative": True}, separators=(",", ":"))
+
+
+def run_event(state: str) -> str:
+    """The name of the event with which a run reaches a state: `run.complete`."""
+    return f"run.{state}"
+
+
+def decided_state(status: str) -> TaskState:
+    """The state of a task after a person gave its hand-off this status."""
+    if status == "complete":
+        return "complete"
+    return "failed" if status == "failed" else "needs_review"
+
+
+def same_run(workflow: str, graph_digest: str, text: str, new: NewRun) -> bool:
+    """Whether a run with this workflow, graph and input is the one that is submitted again."""
+    return (workflow, graph_digest, text) == (new.workflow, new.graph_digest, new.input)
+
+
+def key_conflict(new: NewRun, standing: str) -> KeyConflict:
+    """The error for a key that another run has."""
+    return KeyConflict(
+        f"run {standing} was submitted under the key {new.key!r} with another workflow, graph or input",
+        remedy="Choose another key, or submit the run exactly as it was.",
+    )
+
+
+def expiry_data(worker: str) -> str:
+    """The data of an event that takes a claim back: who held it."""
+    return json.dumps({"worker": worker}, separators=(",", ":"))
+
+
+def cancel_data(reason: str) -> str:
+    """The data of a run's cancelling."""
+    return json.dumps({"reason": reason}, separators=(",", ":"))
