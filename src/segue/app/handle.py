@@ -1,0 +1,54 @@
+"""A run that was submitted."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from segue.domain.handoff import Handoff
+from segue.domain.records import RunState
+from segue.domain.workflow import Built
+
+if TYPE_CHECKING:
+    from segue.app.host import Host
+
+R = TypeVar("R")
+
+
+class RunHandle(Generic[R]):
+    """What to hold on to after `segue.submit`. `run` is the id, by which any process can find the run."""
+
+    def __init__(self, host: Host, run: str, built: Built | None) -> None:
+        self._host = host
+        self._built = built
+        self.run = run
+
+    async def result(self) -> R:
+        """
+        Wait for the end of the run and return what its workflow returned.
+
+        Raises `RunFailed`, `RunCancelled`, or `ReviewNeeded` when a person has to decide before it can go on.
+        """
+        return await self._host.result(self.run, self._built)  # type: ignore[no-any-return]
+
+    async def handoff(self, task: str) -> Handoff[Any]:
+        """Wait until a task has handed over and return the latest version. Raises `TaskFailed` if it never will."""
+        return await self._host.wait_for_handoff(self.run, task)
+
+    async def state(self) -> RunState:
+        """Where the run stands."""
+        return (await self._host.read_run(self.run)).state
+
+    async def cancel(self, reason: str = "cancelled by its submitter") -> bool:
+        """Cancel the run: running agents are cancelled, nothing more is accepted. False if it had ended."""
+        return await self._host.cancel(self.run, reason)
+
+    async def decide(self, task: str, *, approve: bool, by: str, note: str = "") -> None:
+        """
+        Decide on a hand-off that needs review: approved, it is handed over as it is, as a version of its own.
+
+        `by` names the person, and is recorded. Raises `UsageError` if nothing waits for a decision there.
+        """
+        await self._host.decide(self.run, task, approve=approve, by=by, note=note)
+
+    def __repr__(self) -> str:
+        return f"RunHandle({self.run!r})"

@@ -1,0 +1,152 @@
+"""
+`Segue`: the one object that a program opens.
+
+It joins a store to an engine, submits runs, and reads what became of them. Everything that it knows of a run it reads
+from the store, so another process can ask the same things.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator, Collection, Iterable
+from datetime import datetime
+from pathlib import Path
+from types import ModuleType, TracebackType
+from typing import Any, Literal, ParamSpec, Self, TypeVar
+
+from segue.app.handle import RunHandle
+from segue.app.host import Host
+from segue.app.submission import RunRequest, request_of
+from segue.domain.agent import Agent
+from segue.domain.handoff import Handoff
+from segue.domain.records import Event
+from segue.domain.workflow import Built, Workflow
+from segue.ports.clock import Clock, SystemClock
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+Durability = Literal["durable", "fast"]
+Agents = Iterable["Agent[Any] | Workflow[..., Any] | Built | ModuleType"]
+
+
+class Segue:
+    """
+    A store with a worker in this process.
+
+    `url` is a path (`"segue.db"`), `sqlite:///path`, or `memory:` for tests. `durability` is `"durable"` (an accepted
+    hand-off survives power loss; the default) or `"fast"` (it survives `kill -9`). `concurrency` is how many agents may
+    run here at once. `agents` are those whose tasks this process takes from the start: agents, workflows, or modules;
+    the agents of a workflow that is run are added by themselves. With `worker=False` nothing is run here, only read.
+    `lease_seconds` is how long a worker that hangs keeps its tasks.
+
+        async with Segue("segue.db") as segue:
+            report = await segue.run(compare, "Compare SaaS pricing")
+    """
+
+    def __init__(
+        self,
+        url: str | os.PathLike[str] = "segue.db",
+        *,
+        agents: Agents = (),
+        durability: Durability = "durable",
+        concurrency: int = 64,
+        lease_seconds: float = 10.0,
+        worker: bool = True,
+        clock: Clock | None = None,
+    ) -> None:
+        self._host = Host(
+            os.fspath(url), tuple(agents), durability, concurrency, lease_seconds, worker, clock or SystemClock()
+        )
+        self._request = RunRequest()
+
+    async def __aenter__(self) -> Self:
+        await self._host.open()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        await self._host.close()
+
+    def with_(
+        self,
+        *,
+        key: str | None = None,
+        goal: str | None = None,
+        constraints: Iterable[str] = (),
+        deadline: datetime | float | str | None = None,
+        trace: str | None = None,
+    ) -> Self:
+        """
+        The same store, with options for the runs that are submitted through what is returned.
+
+        `key` makes submitting idempotent: a second submission under it finds the first run. `goal` and `constraints` go
+        with every hand-off of the run. `deadline` is a date with a time zone, seconds from now, or a text like `"2m"`;
+        a graph whose declared durations cannot meet it is refused. `trace` is a W3C `traceparent` to continue.
+        """
+        other = type(self).__new__(type(self))
+        other._host = self._host
+        other._request = request_of(key, goal, constraints, deadline, trace, self._host.clock.wall())
+        return other
+
+    async def submit(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:
+        """
+        Check a workflow and its input, pin its graph in the store and start it. Returns as soon as it is durable.
+
+        Raises `GraphError` with everything that is wrong, `InputError`, or `KeyConflict`; then nothing was written.
+        """
+        return await self._host.submit(workflow.build(), args, kwargs, self._request)
+
+    async def run(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+        """
+        Submit a workflow and wait for what it returns.
+
+        Raises what `submit` raises, and `RunFailed`, `RunCancelled` or `ReviewNeeded`. Cancelling the wait does not
+        cancel the run: it goes on while this `Segue` is open, and later wherever its agents are. To stop it, submit it
+        and cancel its handle.
+        """
+        handle = await self.submit(workflow, *args, **kwargs)
+        return await handle.result()
+
+    def handle(self, run: str) -> RunHandle[Any]:
+        """The handle of a run that exists, by its id."""
+        return RunHandle(self._host, run, None)
+
+    async def wait(self, run: str, task: str | None = None) -> Handoff[Any] | None:
+        """
+        Wait until a task has handed over, and return its hand-off; without a task, until the run has ended.
+
+        A hand-off that was made before is found as well: this reads from the store. Raises `UnknownRun`, and
+        `TaskFailed` if the run ended without the hand-off.
+        """
+        if task is None:
+            await self._host.ended(run)
+            return None
+        return await self._host.wait_for_handoff(run, task)
+
+    def events(
+        self, run: str | None = None, *, names: str | Collection[str] = (), after: str | None = None
+    ) -> AsyncIterator[Event]:
+        """
+        What happens, as it happens: `async for event in segue.events(run)`.
+
+        Starts at the beginning, or after a cursor (`event.cursor` of the last one seen), and waits for more. For a run
+        it ends with the run; for the whole store it never does. `names` are patterns: `task.complete` is every agent's
+        completion, `task.research.*` everything about one agent.
+        """
+        return self._host.events(run, (names,) if isinstance(names, str) else tuple(names), after)
+
+    async def prune(self, older_than_seconds: float) -> int:
+        """Delete runs that ended longer ago than this, and artifacts that nothing points to. Returns how many runs."""
+        return await self._host.prune(older_than_seconds)
+
+    @property
+    def host(self) -> Host:
+        """What the faces of Segue (command line, tests) read through."""
+        return self._host
+
+    @property
+    def artifacts_folder(self) -> Path | None:
+        """Where artifacts are kept; None for a store in memory."""
+        return self._host.artifacts_folder

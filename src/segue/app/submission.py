@@ -1,0 +1,104 @@
+"""What a submission is made of: the request, the input as JSON, the pinned graph."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from segue.domain.durations import seconds_of
+from segue.domain.options import RunOptions
+from segue.domain.payload import digest_of
+from segue.domain.plan import Plan, compile_plan
+from segue.domain.graph import graph_to_json
+from segue.domain.schema import schema_of
+from segue.domain.workflow import Built
+from segue.errors import InputError, PayloadError, UsageError
+
+
+class RunRequest(NamedTuple):
+    """The options of a submission."""
+
+    key: str | None = None
+    options: RunOptions = RunOptions()
+
+
+class Pinned(NamedTuple):
+    """A built workflow in the form that a run pins."""
+
+    built: Built
+    plan: Plan
+    graph: str
+    digest: str
+
+
+def pin(built: Built) -> Pinned:
+    """The pinned form of a built workflow."""
+    graph = graph_to_json(built.graph)
+    return Pinned(built, compile_plan(built.graph), graph, digest_of(graph.encode()))
+
+
+def request_of(
+    key: str | None,
+    goal: str | None,
+    constraints: Iterable[str],
+    deadline: datetime | float | str | None,
+    trace: str | None,
+    wall_now: float,
+) -> RunRequest:
+    """Check the options of a submission. Raises UsageError."""
+    if key is not None and not key:
+        raise UsageError("the key of a run is empty", remedy="Give it a text that names this piece of work, or leave it out.")
+    return RunRequest(key, RunOptions(goal, tuple(constraints), _deadline(deadline, wall_now), trace))
+
+
+def _deadline(deadline: datetime | float | str | None, wall_now: float) -> float | None:
+    if deadline is None:
+        return None
+    if isinstance(deadline, datetime):
+        if deadline.tzinfo is None:
+            raise UsageError(
+                f"the deadline {deadline.isoformat()} has no time zone",
+                remedy="Use datetime.now(UTC) + timedelta(...), or say how long: deadline=\"2m\".",
+            )
+        at = deadline.timestamp()
+    else:
+        at = wall_now + seconds_of(deadline)
+    if at <= wall_now:
+        raise UsageError("the deadline has passed already", remedy="Give a later one.")
+    return at
+
+
+def input_documents(built: Built, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, bytes]:
+    """The input of a run, each parameter as JSON. Raises InputError naming the parameter."""
+    name = built.graph.workflow
+    parameters = {parameter.name: parameter for parameter in built.inputs}
+    if len(args) > len(parameters):
+        raise InputError(
+            f"workflow {name!r} takes {len(parameters)} arguments and got {len(args)}",
+            remedy=f"It takes: {', '.join(parameters) or 'nothing'}.",
+        )
+    given: dict[str, Any] = dict(zip(parameters, args, strict=False))
+    for key, value in kwargs.items():
+        if key not in parameters or key in given:
+            what = "twice" if key in given else "but has no such parameter"
+            raise InputError(
+                f"workflow {name!r} got {key!r} {what}", remedy=f"It takes: {', '.join(parameters) or 'nothing'}."
+            )
+        given[key] = value
+    documents = {}
+    for key, parameter in parameters.items():
+        if key not in given:
+            if parameter.required:
+                raise InputError(f"workflow {name!r} needs {key!r}", remedy="Pass it to the workflow.")
+            given[key] = parameter.default
+        try:
+            documents[key] = schema_of(parameter.annotation).dump(given[key], where=f"input {key!r} of {name!r}")
+        except PayloadError as error:
+            raise InputError(error.message, remedy=error.remedy) from error
+    return documents
+
+
+def input_text(documents: Mapping[str, bytes]) -> str:
+    """The input of a run as one JSON document."""
+    return "{" + ",".join(f'"{name}":{document.decode()}' for name, document in documents.items()) + "}"

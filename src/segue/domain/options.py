@@ -1,0 +1,31 @@
+"""What a submission says about a run besides the workflow's own arguments."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+
+class RunOptions(NamedTuple):
+    """
+    Options of a run, as they are stored with it.
+
+    `deadline` is wall-clock seconds; `trace` a W3C `traceparent` that the run's hand-offs continue.
+    """
+
+    goal: str | None = None
+    constraints: tuple[str, ...] = ()
+    deadline: float | None = None
+    trace: str | None = None
+
+    def to_json(self) -> str:
+        """The stored form: what is not set is left out."""
+        given = {name: value for name, value in self._asdict().items() if value not in (None, ())}
+        return json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> RunOptions:
+        """The options behind the stored form."""
+        given = json.loads(text)
+        given["constraints"] = tuple(given.get("constraints", ()))
+        return cls(**given)

@@ -1,0 +1,158 @@
+"""
+A graph compiled for running: who waits for whom, and what the settling of a task means for the others.
+
+The state of a run is never asked for here. A settlement says by how many hand-offs each dependent has come nearer
+(`Release.resolved`), and the store, which alone sees all workers, finds out in the same transaction who is ready.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from segue.domain.graph import (
+    Graph,
+    Node,
+    graph_from_json,
+    later_parents_of,
+    needed_parents_of,
+    parents_of,
+)
+from segue.domain.records import SINGLE, Pin, Release
+
+MAP_AGENT = "segue.map"
+"""The agent of the task that a mapped node has before its list is known. Every worker can run it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One node of a plan."""
+
+    node: Node
+    parents: tuple[str, ...]
+    needed: frozenset[str]
+    later: tuple[str, ...]
+    dependents: tuple[str, ...]
+    agent: str
+    """The agent that must be there to claim this node's own task: `MAP_AGENT` for a mapped node."""
+    ends_run: bool
+    """The run waits for this task itself, because nothing that it waits for waits for this task."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """
+    A graph with its steps by name. `waits_for` is the number of tasks whose settling ends the run; `speculative` says
+    that some agent may start on a hand-off that is not committed yet.
+    """
+
+    graph: Graph
+    steps: dict[str, Step]
+    waits_for: int
+    speculative: bool
+
+    @property
+    def roots(self) -> tuple[Step, ...]:
+        """The steps that can start at once."""
+        return tuple(step for step in self.steps.values() if not step.parents)
+
+
+def compile_plan(graph: Graph) -> Plan:
+    """Compile a checked graph."""
+    parents = {node.name: parents_of(node) for node in graph.nodes}
+    dependents: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
+    for name, names in parents.items():
+        for parent in names:
+            dependents[parent].append(name)
+    steps = {
+        node.name: Step(
+            node=node,
+            parents=parents[node.name],
+            needed=needed_parents_of(node),
+            later=later_parents_of(node),
+            dependents=tuple(dependents[node.name]),
+            agent=node.agent if node.map_parameter is None else MAP_AGENT,
+            ends_run=not dependents[node.name],
+        )
+        for node in graph.nodes
+    }
+    speculative = any(node.settings.speculative for node in graph.nodes)
+    return Plan(graph, steps, sum(step.ends_run for step in steps.values()), speculative)
+
+
+def plan_from_json(text: str) -> Plan:
+    """Compile the plan of a pinned graph."""
+    return compile_plan(graph_from_json(text))
+
+
+ClaimFor = Callable[[str], str | None]
+"""Gives a fresh claim id if the worker that settles would run a task of this agent at once, else None."""
+
+
+def root_releases(plan: Plan, claim_for: ClaimFor) -> tuple[Release, ...]:
+    """What the submission of a run releases: every step that waits for nothing."""
+    return tuple(
+        Release(step.node.name, SINGLE, step.agent, 0, 0, (), (), False, claim_for(step.agent)) for step in plan.roots
+    )
+
+
+def settle_releases(plan: Plan, name: str, pin: Pin | None, claim_for: ClaimFor) -> tuple[Release, ...]:
+    """
+    What the settling of a task of node `name` means for its dependents.
+
+    `pin` is the hand-off that it leaves; None if it leaves none (it was skipped). A failed hand-off is pinned too, so
+    that a dependent which can do without the output still sees why.
+    """
+    sender = plan.steps[name]
+    if not sender.dependents:
+        return ()
+    usable = pin is not None and pin.status == "complete"
+    pins = () if pin is None else (pin,)
+    mapped = sender.node.map_parameter is not None
+    releases = []
+    for dependent in sender.dependents:
+        step = plan.steps[dependent]
+        need = len(step.parents)
+        agent = step.agent
+        releases.append(
+            Release(
+                dependent,
+                SINGLE,
+                agent,
+                need,
+                1,
+                step.parents,
+                pins if need == 1 and not mapped else None,
+                not usable and name in step.needed,
+                claim_for(agent),
+            )
+        )
+    return tuple(releases)
+
+
+def expansion_releases(
+    plan: Plan, name: str, count: int, pins: tuple[Pin, ...], claim_for: ClaimFor
+) -> tuple[Release, ...]:
+    """
+    What it means that the list of the mapped node `name` has `count` elements: so many tasks that are ready now, with
+    the mapping task's own inputs, and dependents that wait for them all instead of one.
+    """
+    step = plan.steps[name]
+    agent = step.node.agent
+    items = (
+        Release(name, item, agent, 0, 0, step.parents, pins, False, claim_for(agent)) for item in range(count)
+    )
+    waiting = (
+        release._replace(resolved=1 - count, broken=False)
+        for release in settle_releases(plan, name, None, claim_for if count == 0 else _nobody)
+    )
+    return (*items, *waiting)
+
+
+def run_resolved(plan: Plan, name: str, count: int = 0) -> int:
+    """By how many tasks the end of the run comes nearer when a task of `name` settles, or expands into `count`."""
+    return 1 - count if plan.steps[name].ends_run else 0
+
+
+def _nobody(agent: str) -> None:
+    return None

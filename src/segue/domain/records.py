@@ -1,0 +1,257 @@
+"""
+What the engine and a store say to each other: claims, settlements, and the rows that are read back.
+
+All are named tuples of plain values: cheap to make a hundred thousand times a second, immutable, and the same for every
+engine of storage. A task is named by its run, its node in the graph, and its item: the position in a mapped list, or
+`SINGLE` for a node that is not mapped.
+"""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+SINGLE = -1
+
+TaskState = Literal[
+    "waiting", "ready", "claimed", "complete", "failed", "needs_review", "skipped", "expanded", "cancelled"
+]
+RunState = Literal["running", "needs_review", "complete", "failed", "cancelled"]
+Ending = Literal["complete", "failed", "needs_review", "skipped", "expanded", "retry", "handed_back"]
+"""How an attempt ends. The last two end the attempt and not the task."""
+Verdict = Literal["accepted", "repeated", "stale"]
+"""What a store says to a fenced write: written now; was written before by the same token; refused, nothing written."""
+
+
+class Token(NamedTuple):
+    """The right of one attempt to write: the epoch orders attempts, the claim identifies one."""
+
+    run: str
+    node: str
+    item: int
+    epoch: int
+    claim: str
+
+
+class Pin(NamedTuple):
+    """The exact hand-off that a claim was given as an input. `status` is that of the hand-off."""
+
+    node: str
+    item: int
+    version: int
+    digest: str
+    status: str
+
+
+class Release(NamedTuple):
+    """
+    What a settlement means for one dependent: `resolved` of the `need` hand-offs that it waits for are there now.
+
+    `resolved` is negative when a mapped list has just shown how many more there are. The row of a task comes into being
+    with its first release. `pins` is given where the sender knows them all (a single parent), else the store looks up
+    the latest hand-offs of `parents` (names of nodes) when the task is claimed. `claim` is a fresh claim id where the
+    sender's worker would start the task at once, should it be ready now; None leaves it ready for anybody.
+    """
+
+    node: str
+    item: int
+    agent: str
+    need: int
+    resolved: int
+    parents: tuple[str, ...]
+    pins: tuple[Pin, ...] | None
+    broken: bool
+    """The parent has nothing to hand over and the dependent cannot do without: any worker may claim it, to skip it."""
+    claim: str | None
+
+
+class HandoffRecord(NamedTuple):
+    """
+    A hand-off as it is stored. `body` is its JSON and `digest` the `sha256:` of exactly those bytes.
+
+    The body begins with `{"output":` and the JSON of the output, `output_size` bytes long, so that a receiver can
+    validate the output straight from the bytes.
+    """
+
+    version: int
+    status: str
+    body: bytes
+    output_size: int
+    digest: str
+    schema: str
+    started_at: float
+    completed_at: float
+    artifacts: tuple[str, ...]
+    """Digests of the artifacts that the hand-off points to; they are registered with it."""
+
+
+class Settlement(NamedTuple):
+    """
+    The end of one attempt, decided: what a store writes in one transaction, or not at all.
+
+    `run_resolved` is what this means for the end of the run: how many of the tasks that the run waits for are settled
+    by it (negative after an expansion). `not_before` delays a retry, in seconds from now. `data` is the JSON of the
+    event (the reason of a failure, the cause of a skip, the count of an expansion).
+    """
+
+    token: Token
+    agent: str
+    ending: Ending
+    handoff: HandoffRecord | None
+    releases: tuple[Release, ...]
+    run_resolved: int
+    not_before: float
+    data: str | None
+    speculative: bool
+
+
+class ClaimRequest(NamedTuple):
+    """
+    A worker asks for up to `limit` ready tasks of its agents; `per_agent` lowers the limit of some.
+
+    `claim` is a fresh id: the tasks get the claims `claim.0`, `claim.1` ... so that a repeated request (after a broken
+    connection) finds its own claims instead of taking more.
+    """
+
+    worker: str
+    claim: str
+    limit: int
+    agents: tuple[str, ...]
+    per_agent: tuple[tuple[str, int], ...]
+    lease_seconds: float
+
+
+class Claim(NamedTuple):
+    """A task that a worker may run now. `attempt` counts from 1; `version` is that of the hand-off it would make."""
+
+    token: Token
+    agent: str
+    attempt: int
+    version: int
+    pins: tuple[Pin, ...]
+    broken: bool
+    claimed_at: float
+
+
+class NewRun(NamedTuple):
+    """
+    A run to be submitted. `waits_for` is the number of tasks whose settling ends it; `roots` are those that can start.
+
+    `graph` and `schemas` are JSON documents by digest; a store keeps each document once.
+    """
+
+    run: str
+    key: str | None
+    workflow: str
+    graph_digest: str
+    graph: str
+    schemas: tuple[tuple[str, str], ...]
+    input: str
+    options: str
+    waits_for: int
+    roots: tuple[Release, ...]
+
+
+class Submitted(NamedTuple):
+    """The answer to a submission: the run that stands under its key (`created` if by this call) and the roots claimed."""
+
+    run: str
+    created: bool
+    claims: tuple[Claim, ...]
+
+
+class Settled(NamedTuple):
+    """
+    The answer to a settlement: the verdict, the dependents that were claimed with it, and the state of the run if this
+    settlement changed it (it ended, or it needs a review now).
+    """
+
+    verdict: Verdict
+    claims: tuple[Claim, ...]
+    run_state: RunState | None
+
+
+class RunRecord(NamedTuple):
+    """A run as it is stored. Times are seconds of the store's wall clock."""
+
+    run: str
+    key: str | None
+    workflow: str
+    state: RunState
+    graph_digest: str
+    input: str
+    options: str
+    submitted_at: float
+    ended_at: float | None
+
+
+class TaskRecord(NamedTuple):
+    """A task as it is stored. A task that nothing has released yet has no row; it is waiting."""
+
+    run: str
+    node: str
+    item: int
+    agent: str
+    state: TaskState
+    epoch: int
+    attempt: int
+    version: int
+    claim: str | None
+    worker: str | None
+    pins: tuple[Pin, ...]
+    ready_at: float | None
+    claimed_at: float | None
+    settled_at: float | None
+    error: str | None
+    """The JSON of the latest failure or skip: `kind`, `message`, `traceback`, or the cause."""
+
+
+class StoredHandoff(NamedTuple):
+    """A hand-off read back, with where it belongs."""
+
+    run: str
+    node: str
+    item: int
+    epoch: int
+    record: HandoffRecord
+
+
+class Event(NamedTuple):
+    """
+    Something that happened. `sequence` is gap-free within the run; `cursor` is its place in the whole store.
+
+    `name` carries the agent: `task.research.complete`, `run.started`. `data` is JSON or None.
+    """
+
+    cursor: str
+    run: str
+    sequence: int
+    name: str
+    task: str | None
+    epoch: int | None
+    at: float
+    data: str | None
+
+
+class Expired(NamedTuple):
+    """A claim that was taken back because its worker died or let the lease run out."""
+
+    run: str
+    node: str
+    item: int
+    epoch: int
+    worker: str
+
+
+def task_name(node: str, item: int) -> str:
+    """The one way to write a task's name: `analyse`, or `analyse[3]` for an item of a mapped node."""
+    return node if item == SINGLE else f"{node}[{item}]"
+
+
+def parse_task_name(name: str) -> tuple[str, int]:
+    """The node and item that a task's name stands for. Raises ValueError for anything else."""
+    if not name.endswith("]"):
+        return name, SINGLE
+    node, _, item = name[:-1].rpartition("[")
+    if not node or not item.isdecimal():
+        raise ValueError(f"{name!r} is not the name of a task")
+    return node, int(item)

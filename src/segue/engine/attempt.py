@@ -1,0 +1,118 @@
+"""One attempt of a task, and `ctx`, by which an agent sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from segue.domain.agent import Agent
+from segue.domain.plan import MAP_AGENT, Step
+from segue.domain.records import Claim, task_name
+from segue.errors import NoAttemptError
+
+if TYPE_CHECKING:
+    from typing import Any
+
+    from segue.engine.book import LiveRun
+    from segue.engine.registry import Registry
+
+
+class Attempt:
+    """A claimed task on its way through this process."""
+
+    __slots__ = (
+        "agent", "claim", "confirmed", "limit", "live", "released_slot", "renewed_at", "started_at", "step", "superseded", "task",
+    )
+
+    live: LiveRun
+    step: Step
+    agent: Agent[Any] | None
+
+    def __init__(self, claim: Claim, boot_now: float, confirmed: asyncio.Future[None] | None = None) -> None:
+        self.claim = claim
+        self.confirmed = confirmed
+        """Given to a speculative attempt: done when the commit that holds its claim is."""
+        self.renewed_at = boot_now
+        """When the store last lengthened the lease, by this machine's clock and from before it was asked."""
+        self.started_at = 0.0
+        self.task: asyncio.Task[None] | None = None
+        self.limit: asyncio.Timeout | None = None
+        """The time-out of the agent, where it has one: it stands still while the task waits for a `Later`."""
+        self.superseded = False
+        self.released_slot = False
+        """The slot is with others: the attempt has ended, or waits for a `Later`."""
+
+    def enter(self, live: LiveRun, registry: Registry) -> None:
+        """The run of the attempt is known now."""
+        self.live = live
+        self.step = live.plan.steps[self.claim.token.node]
+        self.agent = None if self.claim.agent == MAP_AGENT else registry.find(self.step.node.agent)
+
+    @property
+    def name(self) -> str:
+        """The task's name."""
+        return task_name(self.claim.token.node, self.claim.token.item)
+
+
+current_attempt: ContextVar[Attempt] = ContextVar("segue_attempt")
+
+
+class Ctx:
+    """
+    What an agent may know about the attempt it runs in. Everywhere else each property raises `NoAttemptError`.
+
+    It is carried into the threads of `def` agents.
+    """
+
+    __slots__ = ()
+
+    @property
+    def run(self) -> str:
+        """The id of the run."""
+        return _attempt().claim.token.run
+
+    @property
+    def task(self) -> str:
+        """The name of the task, `analyse` or `analyse[3]`."""
+        return _attempt().name
+
+    @property
+    def agent(self) -> str:
+        """The name of the agent."""
+        return _attempt().step.node.agent
+
+    @property
+    def attempt(self) -> int:
+        """Which try of the task this is, from 1."""
+        return _attempt().claim.attempt
+
+    @property
+    def epoch(self) -> int:
+        """The epoch of the attempt: larger than that of every attempt before it, for outside resources that can compare."""
+        return _attempt().claim.token.epoch
+
+    @property
+    def goal(self) -> str | None:
+        """The original goal of the run, if it was given one."""
+        return _attempt().live.options.goal
+
+    @property
+    def deadline(self) -> datetime | None:
+        """When the whole run must have ended, if it has to."""
+        deadline = _attempt().live.options.deadline
+        return None if deadline is None else datetime.fromtimestamp(deadline, UTC)
+
+
+def _attempt() -> Attempt:
+    try:
+        return current_attempt.get()
+    except LookupError:
+        raise NoAttemptError(
+            "`ctx` has no attempt here",
+            remedy="It exists while Segue runs an agent; a unit test of `agent.fn(...)` must not need it.",
+        ) from None
+
+
+ctx = Ctx()

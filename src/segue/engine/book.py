@@ -1,0 +1,185 @@
+"""
+What this process remembers of the runs it works on, so that a hand-off need not be read back from the store.
+
+Everything here is a copy of something immutable (a pinned graph, an input, a hand-off) and can be dropped at any time:
+`load` reads it again. The number of runs is bounded, and so are the bytes of their hand-offs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterable
+
+from segue.domain.options import RunOptions
+from segue.domain.payload import digest_of
+from segue.domain.plan import Plan, plan_from_json
+from segue.domain.records import HandoffRecord, Pin, RunRecord, task_name
+from segue.errors import StaleRead, StoreCorrupt, UnknownRun
+from segue.ports.clock import Clock
+from segue.ports.store import Store
+
+RUNS_KEPT = 1024
+"""Runs remembered at once; the one that was used longest ago goes first."""
+
+HANDOFF_BYTES_KEPT = 32 * 1024 * 1024
+"""Bytes of hand-offs remembered at once, over all runs."""
+
+PLANS_KEPT = 256
+"""Compiled graphs remembered at once."""
+
+STALE_READ_SECONDS = 5.0
+"""How long a read waits for a store that lags behind the version which a claim names."""
+
+
+class LiveRun:
+    """A run with its plan, its inputs as JSON, and the hand-offs seen lately."""
+
+    __slots__ = ("bytes_kept", "handoffs", "input_json", "items", "options", "plan", "run")
+
+    def __init__(self, run: str, plan: Plan, input_json: dict[str, bytes], options: RunOptions) -> None:
+        self.run = run
+        self.plan = plan
+        self.input_json = input_json
+        self.options = options
+        self.handoffs: dict[tuple[str, int, int], HandoffRecord] = {}
+        self.items: dict[str, list[bytes]] = {}
+        """The elements of the list that a mapped node goes over, each as JSON."""
+        self.bytes_kept = 0
+
+    def latest_pins(self, nodes: Iterable[str]) -> list[Pin] | None:
+        """The latest hand-offs of these nodes, if memory is known to hold them all: never for a mapped node."""
+        latest: dict[str, Pin] = {}
+        for (node, item, version), record in self.handoffs.items():
+            if node not in latest or latest[node].version < version:
+                latest[node] = Pin(node, item, version, record.digest, record.status)
+        wanted = list(nodes)
+        if any(node not in latest or self.plan.steps[node].node.map_parameter is not None for node in wanted):
+            return None
+        return [latest[node] for node in wanted]
+
+
+class Book:
+    """The runs in memory."""
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store = store
+        self._clock = clock
+        self._runs: OrderedDict[str, LiveRun] = OrderedDict()
+        self._plans: OrderedDict[str, Plan] = OrderedDict()
+        self._bytes_kept = 0
+
+    def open(self, run: str, plan: Plan, input_json: dict[str, bytes], options: RunOptions) -> LiveRun:
+        """Remember a run that this process submitted."""
+        live = LiveRun(run, plan, input_json, options)
+        self._runs[run] = live
+        self._shrink()
+        return live
+
+    def get(self, run: str) -> LiveRun | None:
+        """A remembered run."""
+        live = self._runs.get(run)
+        if live is not None:
+            self._runs.move_to_end(run)
+        return live
+
+    async def load(self, run: str) -> LiveRun:
+        """A run, from memory or from the store. Raises UnknownRun."""
+        live = self.get(run)
+        if live is not None:
+            return live
+        record = await self._store.read_run(run)
+        if record is None:
+            raise UnknownRun(f"there is no run {run!r} in this store", run=run, remedy="`segue runs` lists them.")
+        plan = await self.plan_of(record)
+        inputs = {name: json.dumps(value).encode() for name, value in json.loads(record.input).items()}
+        return self._runs.get(run) or self.open(run, plan, inputs, RunOptions.from_json(record.options))
+
+    async def plan_of(self, record: RunRecord) -> Plan:
+        """The compiled graph that a run has pinned."""
+        plan = self._plans.get(record.graph_digest)
+        if plan is None:
+            text = await self._store.read_graph(record.graph_digest)
+            if text is None or digest_of(text.encode()) != record.graph_digest:
+                raise StoreCorrupt(
+                    f"the pinned graph of run {record.run} is missing or was changed",
+                    remedy="Restore the store from a backup; this run cannot be trusted to go on.",
+                )
+            plan = plan_from_json(text)
+            self.remember_plan(record.graph_digest, plan)
+        return plan
+
+    def remember_plan(self, digest: str, plan: Plan) -> None:
+        """Keep a compiled graph."""
+        self._plans[digest] = plan
+        if len(self._plans) > PLANS_KEPT:
+            self._plans.popitem(last=False)
+
+    def remember(self, live: LiveRun, node: str, item: int, record: HandoffRecord) -> None:
+        """Keep a hand-off that the store has accepted."""
+        live.handoffs[(node, item, record.version)] = record
+        if self._runs.get(live.run) is not live:
+            return
+        live.bytes_kept += len(record.body)
+        self._bytes_kept += len(record.body)
+        if self._bytes_kept > HANDOFF_BYTES_KEPT:
+            self._shrink()
+
+    def forget(self, run: str) -> None:
+        """Drop a run that has ended."""
+        live = self._runs.pop(run, None)
+        if live is not None:
+            self._bytes_kept -= live.bytes_kept
+            live.bytes_kept = 0
+
+    async def records(self, live: LiveRun, pins: Iterable[Pin]) -> list[HandoffRecord]:
+        """
+        Exactly the hand-offs that a claim names, from memory or from the store.
+
+        A store that cannot give one of them yet is asked again for some seconds; then `StaleRead` is raised. Bytes that
+        do not have the digest of the pin raise `StoreCorrupt`: something older or other is never served.
+        """
+        wanted = list(pins)
+        known = live.handoffs
+        missing = []
+        for pin in wanted:
+            record = known.get((pin.node, pin.item, pin.version))
+            if record is None or record.digest != pin.digest:
+                missing.append(pin)
+        if missing:
+            await self._read(live, missing)
+        return [known[(pin.node, pin.item, pin.version)] for pin in wanted]
+
+    async def _read(self, live: LiveRun, pins: list[Pin]) -> None:
+        give_up_at = self._clock.boot() + STALE_READ_SECONDS
+        pause_seconds = 0.005
+        while True:
+            stored = await self._store.read_handoffs(live.run, [(pin.node, pin.item, pin.version) for pin in pins])
+            by_key = {(each.node, each.item, each.record.version): each.record for each in stored}
+            lacking = [pin for pin in pins if (pin.node, pin.item, pin.version) not in by_key]
+            if not lacking:
+                break
+            if self._clock.boot() >= give_up_at:
+                names = ", ".join(f"{task_name(pin.node, pin.item)} version {pin.version}" for pin in lacking)
+                raise StaleRead(
+                    f"run {live.run}: the store did not give {names} within {STALE_READ_SECONDS:g} s",
+                    remedy="The claim names exactly these versions; nothing older is used in their place.",
+                )
+            await self._clock.sleep(pause_seconds)
+            pause_seconds = min(pause_seconds * 2, 0.5)
+        for pin in pins:
+            record = by_key[(pin.node, pin.item, pin.version)]
+            if record.digest != pin.digest or digest_of(record.body) != pin.digest:
+                raise StoreCorrupt(
+                    f"run {live.run}: hand-off {task_name(pin.node, pin.item)} version {pin.version} is not the one "
+                    "that was claimed: its digest differs",
+                    remedy="The store was changed by something else than Segue; restore it from a backup.",
+                )
+            self.remember(live, pin.node, pin.item, record)
+
+    def _shrink(self) -> None:
+        while len(self._runs) > 1 and (len(self._runs) > RUNS_KEPT or self._bytes_kept > HANDOFF_BYTES_KEPT):
+            _, live = self._runs.popitem(last=False)
+            self._bytes_kept -= live.bytes_kept
+            live.bytes_kept = 0
+

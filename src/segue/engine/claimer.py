@@ -1,0 +1,137 @@
+"""
+Claims ready tasks when there is room for them.
+
+On the hot path nothing happens here: a task that becomes ready is claimed with the settlement that made it so, and a
+worker that is full claims more with its next settlement (`wanted`). This loop is for the rest: tasks that another
+process released, retries whose time has come, and runs that a dead process left behind. It sleeps until it is poked, a
+foreign commit is announced, or something in the store falls due.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from segue.domain.records import Claim, ClaimRequest
+from segue.engine.registry import Registry
+from segue.engine.service import Service
+from segue.engine.slots import Slots
+from segue.errors import StoreUnavailable
+from segue.ports.clock import Clock
+from segue.ports.store import Store
+
+NET_SECONDS = 5.0
+"""How often the store is looked at although nothing was announced: the net below lost wake-ups."""
+
+UNAVAILABLE_SECONDS = 0.5
+"""How long to wait before a store that could not be reached is asked again."""
+
+
+class Claimer(Service):
+    """Asks the store for work."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        slots: Slots,
+        registry: Registry,
+        worker: str,
+        lease_seconds: float,
+        new_id: Callable[[], str],
+        on_claims: Callable[[ClaimRequest, Sequence[Claim]], None],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        super().__init__("claimer", on_failure)
+        self._store = store
+        self._clock = clock
+        self._slots = slots
+        self._registry = registry
+        self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._new_id = new_id
+        self._on_claims = on_claims
+        self._poked = asyncio.Event()
+        self._maybe_ready = True
+        self._timers: set[asyncio.Task[None]] = set()
+        self.paused = False
+
+    def poke(self) -> None:
+        """Something may be ready that nobody has claimed: look as soon as there is room."""
+        self._maybe_ready = True
+        if self._slots.free > 0:
+            self._poked.set()
+
+    def room_came_free(self) -> None:
+        """A place was given back without a settlement: use it if anything may be ready."""
+        if self._maybe_ready:
+            self._poked.set()
+
+    def poke_after(self, seconds: float) -> None:
+        """Look again when a retry that this process settled falls due."""
+        timer = asyncio.get_running_loop().create_task(self._poke_later(seconds))
+        self._timers.add(timer)
+        timer.add_done_callback(self._timers.discard)
+
+    async def _poke_later(self, seconds: float) -> None:
+        await self._clock.sleep(seconds)
+        self.poke()
+
+    def wanted(self) -> ClaimRequest | None:
+        """What to claim now, if anything may be ready and there is room for it. The places are held for the answer."""
+        if not self._maybe_ready or self.paused or self._slots.free <= 0:
+            return None
+        self._maybe_ready = False
+        room, by_agent = self._slots.hold()
+        return ClaimRequest(
+            worker=self._worker,
+            claim=self._new_id(),
+            limit=room,
+            agents=self._registry.names,
+            per_agent=by_agent,
+            lease_seconds=self._lease_seconds,
+        )
+
+    def answered(self, request: ClaimRequest, claims: Sequence[Claim]) -> None:
+        """Take note of an answer: a full one may have left something behind."""
+        self._slots.unhold(request.limit, request.per_agent, [claim.agent for claim in claims])
+        if len(claims) >= request.limit or request.per_agent:
+            self._maybe_ready = True
+
+    async def run(self) -> None:
+        watcher = asyncio.get_running_loop().create_task(self._watch(), name="segue-claimer-watch")
+        try:
+            while True:
+                await self._poked.wait()
+                self._poked.clear()
+                request = self.wanted()
+                if request is None:
+                    continue
+                try:
+                    claims = await self._store.claim(request)
+                except StoreUnavailable:
+                    self.answered(request, ())
+                    self._maybe_ready = True
+                    await self._clock.sleep(UNAVAILABLE_SECONDS)
+                    self._poked.set()
+                    continue
+                self._on_claims(request, claims)
+        finally:
+            for task in (watcher, *self._timers):
+                task.cancel()
+
+    async def _watch(self) -> None:
+        """Poke whenever another process committed, or a retry or lease in the store falls due."""
+        notifier = self._store.notifier
+        seen = notifier.foreign
+        while True:
+            self.poke()
+            due = await self._seconds_until_due()
+            seen = await notifier.wait_foreign(seen, min(NET_SECONDS, due))
+
+    async def _seconds_until_due(self) -> float:
+        try:
+            due = await self._store.next_due(self._registry.names)
+        except StoreUnavailable:
+            return UNAVAILABLE_SECONDS
+        return NET_SECONDS if due is None else max(due, 0.001)

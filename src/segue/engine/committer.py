@@ -1,0 +1,108 @@
+"""
+Hands what ended to the store, in batches, and starts what became ready.
+
+Agents that end in the same turn of the loop are settled together, and everything that ends while a commit is on its way
+to disk goes with the next one. One commit is in flight at a time: the store groups, and order stays simple to think
+about. A commit that fails is repeated with the same tokens, which is safe: it may have been written after all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from segue.domain.records import Claim, ClaimRequest, Settled, Settlement
+from segue.engine.attempt import Attempt
+from segue.engine.service import Service
+from segue.errors import StoreUnavailable
+from segue.ports.clock import Clock
+from segue.ports.store import Store
+
+COMMIT_PATIENCE_SECONDS = 10.0
+"""How long a store that cannot be reached is asked again before the engine gives up, with an error."""
+
+
+class Finished(NamedTuple):
+    """An attempt that ended, and what the store is to write about it."""
+
+    attempt: Attempt
+    settlement: Settlement
+
+
+class Committer(Service):
+    """Settles in batches. `on_settled` gets each answer, `on_claims` the further claims that came with a batch."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        worker: str,
+        lease_seconds: float,
+        wanted: Callable[[], ClaimRequest | None],
+        on_settled: Callable[[Finished, Settled], None],
+        on_claims: Callable[[ClaimRequest, Sequence[Claim]], None],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        super().__init__("committer", on_failure)
+        self._store = store
+        self._clock = clock
+        self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._wanted = wanted
+        self._on_settled = on_settled
+        self._on_claims = on_claims
+        self._outbox: list[Finished] = []
+        self._more: asyncio.Future[None] | None = None
+        self._committing = 0
+        self._drained = asyncio.Event()
+        self._drained.set()
+
+    @property
+    def waiting(self) -> int:
+        """How many attempts have ended and are not committed yet."""
+        return len(self._outbox) + self._committing
+
+    def put(self, finished: Finished) -> None:
+        """Settle this with the next batch."""
+        self._outbox.append(finished)
+        self._drained.clear()
+        if self._more is not None and not self._more.done():
+            self._more.set_result(None)
+
+    async def drain(self) -> None:
+        """Wait until everything that was put is committed."""
+        await self._drained.wait()
+
+    async def run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            if not self._outbox:
+                self._drained.set()
+                self._more = loop.create_future()
+                await self._more
+            batch, self._outbox = self._outbox, []
+            self._committing = len(batch)
+            request = self._wanted()
+            answers, claims = await self._settle([each.settlement for each in batch], request)
+            self._committing = 0
+            for finished, answer in zip(batch, answers, strict=True):
+                self._on_settled(finished, answer)
+            if request is not None:
+                self._on_claims(request, claims)
+
+    async def _settle(
+        self, settlements: list[Settlement], request: ClaimRequest | None
+    ) -> tuple[Sequence[Settled], Sequence[Claim]]:
+        give_up_at = self._clock.boot() + COMMIT_PATIENCE_SECONDS
+        pause_seconds = 0.02
+        while True:
+            try:
+                return await self._store.settle(settlements, self._worker, self._lease_seconds, request)
+            except StoreUnavailable:
+                if self._clock.boot() >= give_up_at:
+                    raise
+            await self._clock.sleep(pause_seconds)
+            pause_seconds = min(pause_seconds * 2, 1.0)
+
+

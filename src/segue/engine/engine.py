@@ -1,0 +1,305 @@
+"""
+The engine: claims, runs and settles tasks in one event loop.
+
+It holds no policy (that is in `segue.domain`) and no state that matters (that is in the store). What goes round is this:
+
+    claim ──► attempt (a task of the loop) ──► outcome ──► settlement ──► committer ──► store
+      ▲                                                                                  │
+      └──────────────── the dependents that the same transaction claimed ◄───────────────┘
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+from segue.domain.agent import Agent
+from segue.domain.outcome import HandedBack, Outcome, settlement_of
+from segue.domain.plan import root_releases
+from segue.domain.artifact import artifact_home
+from segue.domain.records import (
+    SINGLE,
+    Claim,
+    ClaimRequest,
+    NewRun,
+    RunState,
+    Settled,
+    Settlement,
+    Submitted,
+    Token,
+)
+from segue.domain.redaction import secrets_of
+from segue.domain.workflow import ConditionFunction
+from segue.engine.attempt import Attempt, current_attempt
+from segue.engine.binding import Binder
+from segue.engine.book import Book, LiveRun
+from segue.engine.claimer import Claimer
+from segue.engine.committer import Committer, Finished
+from segue.engine.home import Home
+from segue.engine.later import LaterDesk
+from segue.engine.registry import Registry
+from segue.engine.renewer import Renewer
+from segue.engine.runner import Runner
+from segue.engine.slots import Slots
+from segue.engine.sweeper import Sweeper
+from segue.engine.threads import Threads
+from segue.errors import SegueError
+from segue.ports.artifacts import ArtifactStore
+from segue.ports.clock import Clock
+from segue.ports.liveness import Liveness
+from segue.ports.store import Store
+
+RunEnded = Callable[[str, RunState], None]
+
+
+class Engine:
+    """Moves hand-offs along, for one worker. `on_run_state` hears of every run that this worker ended."""
+
+    def __init__(
+        self,
+        store: Store,
+        artifacts: ArtifactStore,
+        liveness: Liveness,
+        clock: Clock,
+        *,
+        worker: str,
+        concurrency: int,
+        lease_seconds: float,
+        on_run_state: RunEnded,
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._liveness = liveness
+        self._lease_seconds = lease_seconds
+        self._on_run_state = on_run_state
+        self._on_failure = on_failure
+        self.worker = worker
+        self.registry = Registry()
+        self.book = Book(store, clock)
+        self.threads = Threads()
+        self.home = Home(artifacts, self.threads)
+        self._slots = Slots(concurrency)
+        self._live: dict[str, Attempt] = {}
+        self._claim_prefix = secrets.token_hex(12)
+        self._claim_count = 0
+        self._stopping = False
+        self._later = LaterDesk(store, clock, self.book, self._slots, lambda: self._claimer.room_came_free())
+        self.binder = Binder(store, self.book, self.registry, self.home, self._later)
+        self._runner = Runner(self.binder, artifacts, self.threads, clock, secrets_of(os.environ))
+        self._claimer = Claimer(
+            store, clock, self._slots, self.registry, worker, lease_seconds, self._new_claim, self._claimed, on_failure
+        )
+        self._committer = Committer(
+            store, clock, worker, lease_seconds, self._claimer.wanted, self._settled, self._claimed, on_failure
+        )
+        self._renewer = Renewer(store, clock, lease_seconds, self._running, self._lost, on_failure)
+        self._sweeper = Sweeper(store, clock, liveness, worker, self._claimer.poke, on_failure)
+
+    async def start(self, about: str) -> None:
+        """Make this worker known, take back what dead ones held, and begin."""
+        self._liveness.hold(self.worker)
+        await self._store.register_worker(self.worker, about)
+        await self._sweeper.sweep()
+        for service in (self._committer, self._renewer, self._sweeper, self._claimer):
+            service.start()
+
+    async def stop(self) -> None:
+        """Claim nothing more, hand back what runs, commit what has ended, and let go."""
+        self._stopping = True
+        self._claimer.paused = True
+        await self._claimer.stop()
+        running = [attempt.task for attempt in self._live.values() if attempt.task is not None]
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._committer.drain(), timeout=self._lease_seconds)
+        for service in (self._committer, self._renewer, self._sweeper):
+            await service.stop()
+        self.threads.close()
+        with contextlib.suppress(SegueError):
+            await self._store.forget_workers([self.worker])
+        self._liveness.let_go(self.worker)
+
+    def know(self, agents: Iterable[Agent[Any]], conditions: Mapping[str, ConditionFunction]) -> None:
+        """Take tasks of these agents from now on, those of runs that other processes left behind included."""
+        added = self.registry.add(agents, conditions)
+        for agent in added:
+            self._slots.set_limit(agent.name, agent.concurrency)
+        if added:
+            self._claimer.poke()
+
+    @property
+    def idle(self) -> bool:
+        """Whether nothing runs here that an fsync in the loop would hold up."""
+        return len(self._live) <= self._committer.waiting
+
+    async def submit(self, new: NewRun, live: LiveRun) -> Submitted:
+        """Submit a run, and start its roots here if there is room for them."""
+        new = new._replace(roots=root_releases(live.plan, self._claim_for))
+        try:
+            (submitted,) = await self._store.submit([new], self.worker, self._lease_seconds)
+        except BaseException:
+            self._unreserve([release.agent for release in new.roots if release.claim], ())
+            raise
+        self._unreserve([root.agent for root in new.roots if root.claim], submitted.claims)
+        if submitted.created and len(submitted.claims) < len(new.roots):
+            self._claimer.poke()
+        for claim in submitted.claims:
+            self._start(claim)
+        return submitted
+
+    def look_again(self) -> None:
+        """Something was released without an attempt of this worker: claim it if there is room."""
+        self._claimer.poke()
+
+    def cancel_attempts(self, run: str) -> None:
+        """Cancel what runs here for a run that was cancelled in the store."""
+        for attempt in list(self._live.values()):
+            if attempt.claim.token.run == run:
+                self._lost(attempt)
+
+    def _claim_for(self, agent: str) -> str | None:
+        if self._stopping or agent not in self.registry or not self._slots.reserve(agent):
+            return None
+        return self._new_claim()
+
+    def _new_claim(self) -> str:
+        self._claim_count += 1
+        return f"{self._claim_prefix}{self._claim_count:x}"
+
+    def _unreserve(self, reserved: Sequence[str], claims: Sequence[Claim]) -> None:
+        """Give back the places of tasks that turned out not to be ready yet."""
+        if len(claims) == len(reserved):
+            return
+        left = list(reserved)
+        for claim in claims:
+            left.remove(claim.agent)
+        for agent in left:
+            self._slots.release(agent)
+        self._claimer.room_came_free()
+
+    def _claimed(self, request: ClaimRequest, claims: Sequence[Claim]) -> None:
+        self._claimer.answered(request, claims)
+        for claim in claims:
+            self._start(claim)
+
+    def _start(self, claim: Claim, confirmed: asyncio.Future[None] | None = None) -> None:
+        attempt = Attempt(claim, self._clock.boot(), confirmed)
+        self._live[claim.token.claim] = attempt
+        attempt.task = asyncio.get_running_loop().create_task(self._attempt(attempt))
+
+    async def _attempt(self, attempt: Attempt) -> None:
+        current_attempt.set(attempt)
+        artifact_home.set(self.home)
+        run = attempt.claim.token.run
+        try:
+            attempt.enter(self.book.get(run) or await self.book.load(run), self.registry)
+            outcome: Outcome = await self._runner.outcome_of(attempt)
+            if attempt.confirmed is not None:
+                await attempt.confirmed
+        except asyncio.CancelledError:
+            if attempt.superseded:
+                self._leave(attempt)
+                return
+            outcome = HandedBack()
+        except SegueError as error:
+            # The store could not give what the attempt needs: no fault of the agent, so the task goes back.
+            self._leave(attempt)
+            self._on_failure(error)
+            return
+        self._finish(attempt, outcome)
+
+    def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Give the slot back and have the outcome committed."""
+        self._free_slot(attempt)
+        jitter = secrets.randbelow(1_000_000) / 1_000_000 if attempt.claim.attempt > 1 else 0.5
+        settlement = settlement_of(
+            attempt.claim, attempt.live.plan, outcome, self._claim_for, jitter, attempt.confirmed is not None
+        )
+        self._committer.put(Finished(attempt, settlement))
+        if attempt.live.plan.speculative:
+            self._speculate(attempt, settlement)
+
+    def _speculate(self, attempt: Attempt, settlement: Settlement) -> None:
+        """
+        Start dependents that declared it while the commit which releases and claims them is on its way to disk.
+
+        Only where that commit is certain to make them ready: a single parent. What such an attempt hands over waits
+        for the commit; if that fails or says otherwise, the attempt is cancelled and writes nothing.
+        """
+        plan = attempt.live.plan
+        for release in settlement.releases:
+            step = plan.steps[release.node]
+            if release.claim and release.need == 1 and release.pins and step.node.settings.speculative:
+                if settlement.handoff is not None:
+                    token = settlement.token
+                    attempt.live.handoffs[(token.node, token.item, settlement.handoff.version)] = settlement.handoff
+                token = Token(settlement.token.run, release.node, SINGLE, 1, release.claim)
+                claim = Claim(token, release.agent, 1, 1, release.pins, release.broken, self._clock.wall())
+                self._start(claim, asyncio.get_running_loop().create_future())
+
+    def _confirm(self, settlement: Settlement, claims: Sequence[Claim]) -> list[Claim]:
+        """The claims that are still to be started: those that were not started before they were committed."""
+        granted = {claim.token.claim: claim for claim in claims}
+        for release in settlement.releases:
+            early = self._live.get(release.claim) if release.claim else None
+            if early is None or early.confirmed is None:
+                continue
+            claim = granted.pop(early.claim.token.claim, None)
+            if claim is not None and claim.token == early.claim.token and claim.pins == early.claim.pins:
+                early.confirmed.set_result(None)
+            else:
+                # Its place goes back with those of the other claims that were not granted.
+                early.released_slot = True
+                self._lost(early)
+        return list(granted.values())
+
+    def _leave(self, attempt: Attempt) -> None:
+        self._free_slot(attempt)
+        self._live.pop(attempt.claim.token.claim, None)
+        self._claimer.room_came_free()
+
+    def _free_slot(self, attempt: Attempt) -> None:
+        if not attempt.released_slot:
+            attempt.released_slot = True
+            self._slots.release(attempt.claim.agent)
+
+    def _settled(self, finished: Finished, settled: Settled) -> None:
+        attempt, settlement = finished
+        token = settlement.token
+        self._live.pop(token.claim, None)
+        claims: Sequence[Claim] = settled.claims
+        if attempt.live.plan.speculative:
+            claims = self._confirm(settlement, claims)
+        reserved = [release.agent for release in settlement.releases if release.claim]
+        if reserved:
+            self._unreserve(reserved, settled.claims)
+        if settled.verdict == "stale":
+            return
+        if settlement.handoff is not None:
+            self.book.remember(attempt.live, token.node, token.item, settlement.handoff)
+        if len(reserved) < len(settlement.releases):
+            self._claimer.poke()
+        if settlement.ending == "retry":
+            self._claimer.poke_after(settlement.not_before)
+        for claim in claims:
+            self._start(claim)
+        if settled.run_state is not None:
+            self._on_run_state(token.run, settled.run_state)
+
+    def _running(self) -> Collection[Attempt]:
+        return self._live.values()
+
+    def _lost(self, attempt: Attempt) -> None:
+        """The store has given the task to somebody else, or revoked it: stop working on it."""
+        attempt.superseded = True
+        if attempt.task is not None:
+            attempt.task.cancel()
+
+

@@ -1,0 +1,56 @@
+"""Which agents and conditions this process has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from segue.domain.agent import Agent
+from segue.domain.plan import MAP_AGENT
+from segue.domain.workflow import ConditionFunction
+from segue.errors import DefinitionError
+
+
+class Registry:
+    """Agents by name. Two different agents under one name are an error that names both places."""
+
+    def __init__(self) -> None:
+        self._agents: dict[str, Agent[Any]] = {}
+        self._conditions: dict[str, ConditionFunction] = {}
+        self.names: tuple[str, ...] = (MAP_AGENT,)
+
+    def add(self, agents: Iterable[Agent[Any]], conditions: Mapping[str, ConditionFunction]) -> list[Agent[Any]]:
+        """Make agents known; those that were not known before are returned."""
+        added = []
+        for agent in agents:
+            known = self._agents.get(agent.name)
+            if known is agent:
+                continue
+            if known is not None and known.fn is not agent.fn:
+                raise DefinitionError(
+                    f"two agents are called {agent.name!r}: at {known.place} and at {agent.place}",
+                    remedy='Give one of them another name: @agent(name="...").',
+                )
+            self._agents[agent.name] = agent
+            added.append(agent)
+        self._conditions.update(conditions)
+        if added:
+            self.names = (*sorted(self._agents), MAP_AGENT)
+        return added
+
+    def __contains__(self, name: str) -> bool:
+        return name == MAP_AGENT or name in self._agents
+
+    def agent(self, name: str) -> Agent[Any]:
+        """An agent that was claimed for, so it is known."""
+        return self._agents[name]
+
+    def condition(self, name: str) -> ConditionFunction:
+        """A condition by its name. Raises DefinitionError if this process does not have it."""
+        try:
+            return self._conditions[name]
+        except KeyError:
+            raise DefinitionError(
+                f"the condition {name!r} is not known in this process",
+                remedy="Start the worker with the module that defines the workflow.",
+            ) from None

@@ -1,0 +1,59 @@
+"""
+Keeps the leases of running attempts alive, in one batch, and tells an attempt that has lost its claim.
+
+A lease is counted from before the store was asked for it, and trusted for two thirds of its length only: a worker stops
+before the store takes the task away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+
+from segue.domain.lease import renew_interval_seconds
+from segue.engine.attempt import Attempt
+from segue.engine.service import Service
+from segue.errors import StoreUnavailable
+from segue.ports.clock import Clock
+from segue.ports.store import Store
+
+
+class Renewer(Service):
+    """Renews what has been running for a while; short tasks are never renewed."""
+
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        lease_seconds: float,
+        running: Callable[[], Collection[Attempt]],
+        on_lost: Callable[[Attempt], None],
+        on_failure: Callable[[BaseException], None],
+    ) -> None:
+        super().__init__("renewer", on_failure)
+        self._store = store
+        self._clock = clock
+        self._lease_seconds = lease_seconds
+        self._running = running
+        self._on_lost = on_lost
+
+    async def run(self) -> None:
+        interval = renew_interval_seconds(self._lease_seconds)
+        while True:
+            await self._clock.sleep(interval / 2)
+            await self._renew(interval / 2)
+
+    async def _renew(self, old_seconds: float) -> None:
+        now = self._clock.boot()
+        due = [attempt for attempt in self._running() if now - attempt.renewed_at >= old_seconds]
+        if not due:
+            return
+        try:
+            alive = await self._store.renew([attempt.claim.token for attempt in due], self._lease_seconds)
+        except StoreUnavailable:
+            # The attempts go on: their results may still be accepted, and the next beat asks again.
+            return
+        for attempt, kept in zip(due, alive, strict=True):
+            if kept:
+                attempt.renewed_at = now
+            else:
+                self._on_lost(attempt)

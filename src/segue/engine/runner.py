@@ -1,0 +1,123 @@
+"""
+The life of one attempt: inputs, agent, outcome.
+
+`outcome_of` is the table of contents. Whatever happens in it becomes one settlement; only a cancellation leaves without.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from segue.domain.outcome import Complete, Expanded, Failed, Outcome, Skipped
+from segue.domain.plan import MAP_AGENT
+from segue.domain.records import SINGLE, HandoffRecord
+from segue.domain.redaction import format_error
+from segue.domain.schema import schema_of
+from segue.domain.sealing import Sealed, seal, seal_failure
+from segue.engine.attempt import Attempt
+from segue.engine.binding import Binder
+from segue.engine.threads import Threads
+from segue.errors import PayloadTooLarge, SegueError
+from segue.ports.artifacts import ArtifactStore
+from segue.ports.clock import Clock
+
+
+class AttemptTimeout(SegueError):
+    """An agent ran for longer than its `timeout`."""
+
+
+class Runner:
+    """Runs attempts. It decides nothing about retries or dependents."""
+
+    def __init__(
+        self, binder: Binder, artifacts: ArtifactStore, threads: Threads, clock: Clock, secrets: tuple[str, ...]
+    ) -> None:
+        self._binder = binder
+        self._artifacts = artifacts
+        self._threads = threads
+        self._clock = clock
+        self._secrets = secrets
+
+    async def outcome_of(self, attempt: Attempt) -> Outcome:
+        """Run an attempt to its end. Only cancellation, and errors of the store, are raised."""
+        attempt.started_at = self._clock.wall()
+        try:
+            if attempt.claim.broken:
+                return Skipped(await self._binder.cause_of_skip(attempt))
+            if attempt.claim.agent == MAP_AGENT and attempt.claim.token.item == SINGLE:
+                return await self._expand(attempt)
+            if not await self._binder.condition_holds(attempt):
+                return Skipped({"kind": "condition", "message": "its condition was false"})
+            result = await self._call(attempt)
+            return Complete(await self._seal(attempt, result))
+        except Exception as error:
+            return self._failed(attempt, error)
+
+    async def _expand(self, attempt: Attempt) -> Outcome:
+        if not await self._binder.condition_holds(attempt):
+            return Skipped({"kind": "condition", "message": "its condition was false"})
+        items = await self._binder.map_items(attempt)
+        limit = attempt.step.node.map_limit
+        if len(items) > limit:
+            raise PayloadTooLarge(
+                f"{attempt.name} maps over {len(items)} items and its limit is {limit}",
+                remedy="Hand over larger groups, or raise the limit: agent.map(..., limit=...).",
+            )
+        return Expanded(len(items))
+
+    async def _call(self, attempt: Attempt) -> Any:
+        agent = attempt.agent
+        assert agent is not None
+        arguments = await self._binder.arguments(attempt)
+        timeout_seconds = attempt.step.node.settings.timeout_seconds
+        if timeout_seconds is None:
+            return await self._run(agent, arguments)
+        try:
+            async with asyncio.timeout(timeout_seconds) as limit:
+                attempt.limit = limit
+                return await self._run(agent, arguments)
+        except TimeoutError:
+            if not limit.expired():
+                raise
+            raise AttemptTimeout(
+                f"{attempt.name} ran for longer than its timeout of {timeout_seconds:g} s",
+                remedy="Give the agent more time (`timeout=`), or less to do.",
+            ) from None
+
+    async def _run(self, agent: Any, arguments: dict[str, Any]) -> Any:
+        if agent.signature.is_async:
+            return await agent.fn(**arguments)
+        return await self._threads.call(agent.fn, arguments)
+
+    async def _seal(self, attempt: Attempt, result: Any) -> HandoffRecord:
+        agent = attempt.agent
+        assert agent is not None
+        schema = schema_of(agent.signature.output)
+        sealed = seal(
+            result,
+            schema,
+            where=attempt.name,
+            decisions_required=attempt.step.node.settings.decisions_required,
+        )
+        for spilled in sealed.spilled:
+            await self._artifacts.put(spilled.content)
+        return self._record(attempt, sealed, schema.fingerprint)
+
+    def _failed(self, attempt: Attempt, error: Exception) -> Failed:
+        told = format_error(error, self._secrets)
+        sealed = seal_failure(told)
+        return Failed(told, self._record(attempt, sealed, ""), final=isinstance(error, SegueError) and not isinstance(error, AttemptTimeout))
+
+    def _record(self, attempt: Attempt, sealed: Sealed, schema: str) -> HandoffRecord:
+        return HandoffRecord(
+            version=attempt.claim.version,
+            status=sealed.status,
+            body=sealed.body,
+            output_size=sealed.output_size,
+            digest=sealed.digest,
+            schema=schema,
+            started_at=attempt.started_at,
+            completed_at=self._clock.wall(),
+            artifacts=sealed.artifacts,
+        )

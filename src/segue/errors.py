@@ -1,0 +1,194 @@
+"""
+Every error that Segue raises, in one tree.
+
+    SegueError
+    ├── UsageError                a mistake that is found before any work is done
+    │   ├── DefinitionError       an agent or a workflow is declared wrongly
+    │   ├── StandInError          a stand-in was used as if it were a value (also a TypeError)
+    │   ├── GraphError            a graph cannot run; carries every problem at once
+    │   ├── InputError            the input of a run does not fit its workflow
+    │   ├── LoadError             a module or an object in it cannot be imported
+    │   ├── NoAttemptError        `ctx` was used outside an attempt
+    │   └── KeyConflict           a run with this key exists and is a different one
+    ├── PayloadError              a value cannot cross a hand-off
+    │   ├── InvalidPayload        it does not fit its schema
+    │   ├── UnserialisablePayload it cannot be written as JSON
+    │   └── PayloadTooLarge       it is over the limit
+    ├── StoreError                the store cannot do what it must; progress stops
+    │   ├── StoreUnavailable      it cannot be opened or used
+    │   ├── StoreTooNew           a newer Segue wrote it
+    │   ├── StoreFull             the disk is full
+    │   ├── StoreCorrupt          what it holds cannot be trusted
+    │   └── CursorExpired         a cursor points before what the store still holds
+    ├── ArtifactError             an artifact is missing or its bytes changed
+    ├── StaleEpoch                this attempt was superseded or revoked; it wrote nothing
+    ├── StaleRead                 the exact version that a claim names cannot be read
+    ├── UpstreamFailed            an awaited task failed or was skipped
+    ├── TaskFailed                a task ended without a usable hand-off
+    └── RunError
+        ├── UnknownRun            the store has no such run or task
+        ├── RunFailed             a run ended and some of its tasks failed
+        ├── RunCancelled          a run was cancelled
+        └── ReviewNeeded          a run waits for a person's decision
+
+A message names the thing and says what to do about it; `exit_code` is what the command line returns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class SegueError(Exception):
+    """The base of all errors of Segue."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, remedy: str | None = None) -> None:
+        self.message = message
+        self.remedy = remedy
+        super().__init__(message if remedy is None else f"{message}\n  {remedy}")
+
+
+class UsageError(SegueError):
+    """A mistake in code, command or input, found before any work is done."""
+
+    exit_code = 2
+
+
+class DefinitionError(UsageError):
+    """An agent or a workflow is declared in a way that cannot work."""
+
+
+class StandInError(UsageError, TypeError):
+    """A workflow used a stand-in as if it already were the value."""
+
+
+class GraphError(UsageError):
+    """A graph cannot run. `problems` holds one line for each thing that is wrong."""
+
+    def __init__(self, workflow: str, problems: Sequence[str]) -> None:
+        self.workflow = workflow
+        self.problems = tuple(problems)
+        count = f"{len(self.problems)} problem{'s' if len(self.problems) != 1 else ''}"
+        lines = "".join(f"\n  - {problem}" for problem in self.problems)
+        super().__init__(f"workflow {workflow!r} cannot run, {count}:{lines}")
+
+
+class InputError(UsageError):
+    """The input of a run does not fit the workflow's parameters."""
+
+
+class LoadError(UsageError):
+    """A module, or an object in it, cannot be imported."""
+
+
+class NoAttemptError(UsageError):
+    """Something that only exists while an agent runs was used elsewhere."""
+
+
+class KeyConflict(UsageError):
+    """A run with this key exists already, with another workflow or input."""
+
+
+class PayloadError(SegueError):
+    """A value cannot cross a hand-off."""
+
+    exit_code = 3
+
+
+class InvalidPayload(PayloadError):
+    """A value does not fit its schema."""
+
+
+class UnserialisablePayload(PayloadError):
+    """A value cannot be written as JSON."""
+
+
+class PayloadTooLarge(PayloadError):
+    """A value is over the size limit of a hand-off."""
+
+
+class StoreError(SegueError):
+    """The store cannot do what it must, so progress stops."""
+
+    exit_code = 4
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be opened or used."""
+
+
+class StoreTooNew(StoreError):
+    """A newer version of Segue wrote this store."""
+
+
+class StoreFull(StoreError):
+    """The disk that holds the store is full."""
+
+
+class StoreCorrupt(StoreError):
+    """What the store holds cannot be trusted."""
+
+
+class CursorExpired(StoreError):
+    """A cursor belongs to another incarnation of the store, or to events that were pruned."""
+
+
+class ArtifactError(SegueError):
+    """An artifact is missing, or its bytes are not those that were written."""
+
+    exit_code = 4
+
+
+class StaleEpoch(SegueError):
+    """This attempt was superseded or revoked: nothing that it sent was written."""
+
+
+class StaleRead(SegueError):
+    """The exact version that a claim names could not be read in time."""
+
+
+class UpstreamFailed(SegueError):
+    """A task that this one waited for failed or was skipped."""
+
+
+class TaskFailed(SegueError):
+    """A task ended without a usable hand-off."""
+
+
+class RunError(SegueError):
+    """A run did not end with a result."""
+
+    def __init__(self, message: str, *, run: str, remedy: str | None = None) -> None:
+        self.run = run
+        super().__init__(message, remedy=remedy)
+
+
+class UnknownRun(RunError):
+    """The store has no such run, or the run has no such task."""
+
+    exit_code = 2
+
+
+class RunFailed(RunError):
+    """A run ended and some of its tasks failed. `failures` maps each failed task to its reason."""
+
+    exit_code = 5
+
+    def __init__(self, run: str, failures: dict[str, str]) -> None:
+        self.failures = failures
+        lines = "".join(f"\n  - {task}: {reason}" for task, reason in failures.items())
+        super().__init__(f"run {run} failed:{lines}", run=run, remedy=f"`segue show {run}` has the tracebacks.")
+
+
+class RunCancelled(RunError):
+    """A run was cancelled before it ended."""
+
+    exit_code = 6
+
+
+class ReviewNeeded(RunError):
+    """A run cannot go on until a person has decided on a hand-off."""
+
+    exit_code = 7

@@ -1,0 +1,242 @@
+"""
+The contract between Segue and whatever keeps its state.
+
+A store applies transitions that were decided elsewhere (`segue.domain`): each is checked against state and token and
+written with its events in one transaction, or refused without a trace. Every verb takes a batch where a batch makes
+sense, and one call is one round trip: one transaction on SQLite, one pipeline on Postgres, one script per transition on
+Redis. Nothing here says how rows are kept.
+
+What every store promises, and `segue.testing` checks:
+
+- A task is ready when all the hand-offs it needs are there; the transaction that settles the last one makes it so.
+- Only `claim` (also on behalf of a settlement) raises an epoch, always by one, and never lowers it.
+- A fenced write is accepted only while its epoch and claim are those of the task, the task is `claimed` or `ready`
+  again (its lease ran out but nobody has claimed it since), and its run is not cancelled. Repeating an accepted write
+  with the same token and the same hand-off digest answers `repeated`, whatever happened since; with another digest, `stale`.
+- A state and its events commit together. Events of a run are numbered 1, 2, 3 ... without a gap.
+- A hand-off is never overwritten. A claim pins version and digest of each input in the transaction that grants it.
+- Time is the store's own: leases by a clock that runs on while the machine sleeps, records by the wall clock.
+
+All verbs raise `StoreError` (or a subclass) when the store cannot answer; the caller may repeat the call as it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Literal, NamedTuple, Protocol
+
+from segue.domain.records import (
+    Claim,
+    ClaimRequest,
+    Event,
+    Expired,
+    HandoffRecord,
+    NewRun,
+    Pin,
+    Release,
+    RunRecord,
+    RunState,
+    Settled,
+    Settlement,
+    StoredHandoff,
+    Submitted,
+    TaskRecord,
+    Token,
+    Verdict,
+)
+from segue.ports.notifier import Notifier
+
+NoteKind = Literal["parked", "awaited", "resumed", "progress"]
+
+
+class Note(NamedTuple):
+    """A fenced remark of a running attempt; `pin` is the hand-off of a `Later` that it has now taken as an input."""
+
+    token: Token
+    agent: str
+    kind: NoteKind
+    pin: Pin | None
+    data: str | None
+
+
+class Review(NamedTuple):
+    """
+    A person's decision on a hand-off that needs review: it becomes version `handoff.version` of the task.
+
+    Accepted only while the task's latest version is `handoff.version - 1` and its state `needs_review`. A decision
+    whose hand-off is `complete` releases the dependents; one that is `failed` settles the task as failed.
+    """
+
+    run: str
+    node: str
+    item: int
+    agent: str
+    handoff: HandoffRecord
+    releases: tuple[Release, ...]
+    run_resolved: int
+    data: str | None
+
+
+class StoreFacts(NamedTuple):
+    """What a store says of itself: `bytes_stored` counts its files, without artifacts."""
+
+    kind: str
+    version: str
+    durability: str
+    incarnation: str
+    location: str
+    bytes_stored: int
+    runs: int
+    tasks: int
+    handoffs: int
+    events: int
+
+
+class Store(Protocol):
+    """Where runs, tasks, hand-offs and events live."""
+
+    @property
+    def notifier(self) -> Notifier:
+        """Says that something was committed, by this process or another."""
+        ...
+
+    async def open(self) -> None:
+        """Open or create the store. Raises `StoreUnavailable`, `StoreTooNew` or `StoreCorrupt` with the remedy."""
+        ...
+
+    async def close(self) -> None:
+        """Commit what is waiting and let go of every file or connection. Closing twice is harmless."""
+        ...
+
+    async def submit(
+        self, runs: Sequence[NewRun], worker: str, lease_seconds: float
+    ) -> Sequence[Submitted]:
+        """
+        Create runs with their roots ready, or claimed for `worker` where a root carries a claim id.
+
+        A run whose key exists is not created again: the answer names the one that stands, with no claims. Raises
+        `KeyConflict` if that one has another workflow, graph or input. Submitting the same run id again is harmless.
+        """
+        ...
+
+    async def settle(
+        self,
+        settlements: Sequence[Settlement],
+        worker: str,
+        lease_seconds: float,
+        claim: ClaimRequest | None = None,
+    ) -> tuple[Sequence[Settled], Sequence[Claim]]:
+        """
+        End attempts, release their dependents, and claim for the same worker, all in one round trip.
+
+        Each settlement is accepted or refused by itself; a refused one claims nothing. Releases that carry a claim id
+        are claimed for `worker` if they are ready now. A dependent that is already claimed or settled is left alone.
+        `retry` puts the task back to ready after `not_before` seconds and revokes the claim; `handed_back` does so at
+        once and does not count as an attempt. The last settlement that a run waits for ends the run: `failed` if any of
+        its tasks failed, else `complete`. `claim`, if given, is answered last, as by `claim()`.
+        """
+        ...
+
+    async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
+        """Claim ready tasks whose time has come, oldest first, in runs that are not cancelled."""
+        ...
+
+    async def renew(self, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:
+        """Lengthen the leases of live claims from now. False: superseded, revoked or settled; stop working."""
+        ...
+
+    async def expire(self, dead_workers: Collection[str] = ()) -> Sequence[Expired]:
+        """
+        Put back to ready what is claimed by dead workers or past its lease. State and epoch are checked in the write.
+
+        The claim id is kept, so that a late result which nobody has superseded is still accepted.
+        """
+        ...
+
+    async def note(self, notes: Sequence[Note]) -> Sequence[Verdict]:
+        """Append fenced remarks of running attempts as events, and record the pins that they carry."""
+        ...
+
+    async def review(self, review: Review) -> Verdict:
+        """Write a person's decision: `stale` if somebody else decided before."""
+        ...
+
+    async def cancel(self, run: str, reason: str) -> bool:
+        """Cancel a run: its claims are revoked and its open tasks cancelled. False if it had ended already."""
+        ...
+
+    async def next_due(self, agents: Collection[str]) -> float | None:
+        """Seconds until the next delayed retry of one of these agents or the next lease ends; None if there is none."""
+        ...
+
+    async def read_run(self, run: str) -> RunRecord | None:
+        """A run by its id."""
+        ...
+
+    async def find_run(self, key: str) -> RunRecord | None:
+        """A run by the key that it was submitted under."""
+        ...
+
+    async def list_runs(
+        self, limit: int, before: str | None = None, states: Collection[RunState] = ()
+    ) -> Sequence[RunRecord]:
+        """Runs, newest first; `before` is a run id to continue from; no states means all."""
+        ...
+
+    async def read_graph(self, digest: str) -> str | None:
+        """The JSON of a pinned graph."""
+        ...
+
+    async def read_schema(self, fingerprint: str) -> str | None:
+        """The JSON Schema behind a fingerprint."""
+        ...
+
+    async def read_tasks(self, run: str, names: Collection[tuple[str, int]] = ()) -> Sequence[TaskRecord]:
+        """The tasks of a run that have come into being, by node and item; no names means all."""
+        ...
+
+    async def read_handoffs(self, run: str, pins: Sequence[tuple[str, int, int]]) -> Sequence[StoredHandoff]:
+        """Exactly these hand-offs (node, item, version), in this order, without those that cannot be read."""
+        ...
+
+    async def latest_handoffs(self, run: str, nodes: Collection[str] = ()) -> Sequence[StoredHandoff]:
+        """The latest version of each hand-off of a run, or of these nodes of it."""
+        ...
+
+    async def tail(
+        self, after: str | None, limit: int, run: str | None = None
+    ) -> tuple[Sequence[Event], str]:
+        """
+        Events after a cursor, oldest first, and the cursor to go on from (also when there are none).
+
+        None starts at the beginning. Raises `CursorExpired` for a cursor of another incarnation or before what is kept.
+        """
+        ...
+
+    async def cursor(self) -> str:
+        """The cursor of now: `tail` from here gives only what comes later."""
+        ...
+
+    async def register_worker(self, worker: str, about: str) -> None:
+        """Make a worker known (`about` is JSON: host, process id, boot id) so that others can tell when it died."""
+        ...
+
+    async def forget_workers(self, workers: Collection[str]) -> None:
+        """Forget workers that have ended and hold no claims."""
+        ...
+
+    async def list_workers(self) -> Sequence[tuple[str, str]]:
+        """Known workers and what they said about themselves."""
+        ...
+
+    async def artifact_references(self) -> Sequence[str]:
+        """Digests of all artifacts that a stored hand-off points to."""
+        ...
+
+    async def prune(self, ended_before: float) -> int:
+        """Delete runs that ended before a time (seconds of the wall clock) with all that belongs to them; how many."""
+        ...
+
+    async def facts(self) -> StoreFacts:
+        """What this store is and holds."""
+        ...
