@@ -1,0 +1,205 @@
+"""
+The part of the review that reads whole files in Python: run as a program, `python -m segue.demo.scan JOB`.
+
+It is a process of its own since threads give CPU-bound work no parallelism, and since a file that breaks
+Python's parser then breaks this process only. The question is JSON on standard input, the answer JSON on
+standard output.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import re
+import sys
+import tokenize
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from segue.demo.languages import CODE_LANGUAGES
+from segue.demo.models import SourceFile, Unread
+from segue.demo.python_names import Definition, Unused, find_definitions, find_unused
+
+MOST_BYTES_READ = 256_000_000
+_WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_COMMENT_MARK = r"(?:#|//|/\*|<!--|--|;|%|\"\"\"|'''|\*)"
+_NOTE = re.compile(rf"{_COMMENT_MARK}\s*(TODO|FIXME|XXX|HACK)\b[:\s(]*(.*)")
+_CONFLICT = re.compile(r"(<{7}|>{7}) \S")
+_SECRETS = (
+    ("private key", re.compile(r"-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED )?PRIVATE KEY-----\s*$")),
+    ("access key of AWS", re.compile(r"\b(?:AKIA|ASIA)[0-9A-Z]{16}\b")),
+    ("token of GitHub", re.compile(r"\bgh[pousr]_[A-Za-z0-9]{36}\b")),
+    ("token of Slack", re.compile(r"\bxox[abpr]-[0-9]{10,13}-[0-9A-Za-z-]{20,}\b")),
+)
+
+
+class Question(BaseModel):
+    """What to look into. `words` occur only once in the whole repository, `stems` end in `_`."""
+
+    root: str
+    files: list[SourceFile]
+    words: frozenset[str] = frozenset()
+    stems: frozenset[str] = frozenset()
+
+
+class WordIndex(BaseModel):
+    """
+    The words of the repository: `once` occur a single time, `stems` end in `_`, `tests` are in tests.
+
+    `complete` says that every text was read: else a word that occurs once may well occur again. `has_tests`
+    is false if there are almost none: then tests live elsewhere, and nothing follows from what these mention.
+    """
+
+    words: int
+    complete: bool
+    has_tests: bool
+    once: list[str]
+    stems: list[str]
+    tests: list[str]
+
+
+class Remark(BaseModel):
+    """A line of text that deserves a look: `rule` is `TODO` ..., `conflict` or `secret`."""
+
+    path: str
+    line: int
+    rule: str
+    text: str
+
+
+class Answer(BaseModel):
+    """What was found; the part that was not asked for is empty."""
+
+    index: WordIndex | None = None
+    definitions: list[Definition] = []
+    unused: list[Unused] = []
+    remarks: list[Remark] = []
+    unread: list[Unread] = []
+
+
+def words(question: Question) -> Answer:
+    """Count every word of every file."""
+    counts: Counter[bytes] = Counter()
+    in_tests: set[bytes] = set()
+    unread: list[Unread] = []
+    left = MOST_BYTES_READ
+    for file in question.files:
+        left -= file.bytes
+        if left < 0:
+            break
+        content = _read(question.root, file, unread)
+        found = _WORD.findall(content)
+        counts.update(found)
+        if file.role == "test":
+            in_tests.update(found)
+    index = WordIndex(
+        words=len(counts),
+        complete=left >= 0 and not unread,
+        has_tests=has_tests(question.files),
+        once=sorted(word.decode() for word, count in counts.items() if count == 1),
+        stems=sorted(word.decode() for word in counts if word.endswith(b"_") and len(word) > 2),
+        tests=sorted(word.decode() for word in in_tests),
+    )
+    return Answer(index=index, unread=unread)
+
+
+def has_tests(files: Sequence[SourceFile]) -> bool:
+    """Whether at least one Python file in fifty is a test."""
+    roles = Counter(file.role for file in files if file.language == "Python")
+    return roles["test"] > 0 and roles["test"] * 50 >= roles["source"]
+
+
+def definitions(question: Question) -> Answer:
+    """Name the public functions and classes at the top of each Python file."""
+    answer = Answer()
+    for file in question.files:
+        try:
+            answer.definitions += find_definitions(file.path, _source(question.root, file, answer.unread))
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            answer.unread.append(Unread(path=file.path, reason=f"does not parse: {_reason(error)}"))
+    return answer
+
+
+def unused(question: Question) -> Answer:
+    """Find what nothing refers to in Python files (`segue.demo.python_names` says how)."""
+    answer = Answer()
+    for file in question.files:
+        try:
+            source = _source(question.root, file, answer.unread)
+            answer.unused += find_unused(file.path, source, question.words, question.stems)
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+            answer.unread.append(Unread(path=file.path, reason=f"does not parse: {_reason(error)}"))
+    return answer
+
+
+def text(question: Question) -> Answer:
+    """Find notes to self in code other than Python, and merge conflicts and secrets in every text."""
+    answer = Answer()
+    for file in question.files:
+        content = _read(question.root, file, answer.unread).decode("utf-8", "replace")
+        notes = file.language in CODE_LANGUAGES and file.language != "Python"
+        for number, line in enumerate(content.splitlines(), start=1):
+            answer.remarks += _remarks(file.path, number, line[:2_000], notes=notes)
+    return answer
+
+
+JOBS: dict[str, Callable[[Question], Answer]] = {
+    "words": words,
+    "definitions": definitions,
+    "unused": unused,
+    "text": text,
+}
+
+
+def _remarks(path: str, number: int, line: str, *, notes: bool) -> list[Remark]:
+    found = []
+    note = _NOTE.search(line) if notes else None
+    if note:
+        found.append(Remark(path=path, line=number, rule=note.group(1), text=note.group(2).strip()[:120]))
+    if _CONFLICT.match(line):
+        found.append(Remark(path=path, line=number, rule="conflict", text=line[:40]))
+    for what, pattern in _SECRETS:
+        if pattern.search(line):
+            found.append(
+                Remark(path=path, line=number, rule="secret", text=what)
+            )  # the secret itself is not repeated
+    return found
+
+
+def _read(root: str, file: SourceFile, unread: list[Unread]) -> bytes:
+    try:
+        return Path(root, file.path).read_bytes()
+    except OSError as error:
+        unread.append(Unread(path=file.path, reason=error.strerror or "cannot be read"))
+        return b""
+
+
+def _source(root: str, file: SourceFile, unread: list[Unread]) -> str:
+    """The text of a Python file in the encoding that it declares."""
+    content = io.BytesIO(_read(root, file, unread))
+    encoding, _ = tokenize.detect_encoding(content.readline)
+    content.seek(0)
+    return io.TextIOWrapper(content, encoding).read()
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, SyntaxError):
+        return f"{error.msg}, line {error.lineno}" if error.lineno else error.msg
+    return "nested too deeply" if isinstance(error, RecursionError | MemoryError) else str(error)
+
+
+def main() -> None:
+    """Answer one question."""
+    sys.setrecursionlimit(5_000)
+    job = JOBS[sys.argv[1]]
+    question = Question.model_validate_json(sys.stdin.buffer.read())
+    with contextlib.redirect_stdout(sys.stderr):
+        answer = job(question)
+    sys.stdout.buffer.write(answer.model_dump_json().encode())
+
+
+if __name__ == "__main__":
+    main()
