@@ -1,0 +1,45 @@
+"""The limits of what crosses a hand-off, in one place, each with its reason."""
+
+from __future__ import annotations
+
+SPILL_BYTES = 8 * 1024
+"""
+A field or output with more JSON than this becomes an artifact: a claim then stays one small row, two pages
+of a database.
+"""
+
+BODY_LIMIT_BYTES = 1024 * 1024
+"""The largest envelope after spilling: half of what Temporal allows, and a thousand times the usual."""
+
+OUTPUT_LIMIT_BYTES = 64 * 1024 * 1024
+"""
+The largest output, spilled or not: it is held in memory about four times while it is checked. Larger:
+`Artifact.write`.
+"""
+
+DEPTH_LIMIT = 64
+"""
+The deepest nesting: JSON parsers give up between 100 and 1,000, each at another depth, and some of them by
+crashing.
+"""
+
+INTEGER_MIN = -(2**63)
+INTEGER_MAX = 2**63 - 1
+"""Integers are those of 64 bits, with sign: what every database and every other language can hold."""
+
+SUMMARY_TOKENS = 200
+"""
+The longest summary that Segue derives by itself: a paragraph, so that ten of them still fit a small prompt.
+"""
+
+BYTES_PER_TOKEN = 4
+"""How tokens are estimated without a model: four bytes of UTF-8 each. It is an estimate and is called one."""
+
+ERROR_MESSAGE_CHARACTERS = 2_000
+"""The longest message of a failure that is kept: some libraries put a whole response into one."""
+
+TRACEBACK_CHARACTERS = 16_000
+"""
+The longest traceback that is kept, cut in the middle: both the entry and the place of the error stay
+readable.
+"""
