@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncIterable, AsyncIterator
 from contextvars import ContextVar
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol, runtime_checkable
 
 from pydantic import GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, SchemaSerializer, core_schema
@@ -25,6 +25,7 @@ _URI = re.compile(r"[a-z][a-z0-9+.-]*:[^\s]+")
 _MEDIA_TYPE = re.compile(r"[\w.+-]+/[\w.+-]+(?:\s*;\s*[\w.-]+=[^\s;]+)*")
 
 
+@runtime_checkable
 class FilePath(Protocol):
     """A path of the file system, such as `pathlib.Path`."""
 

@@ -13,10 +13,10 @@ from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar, cast
 from pydantic_core import to_json
 
 from segue.domain.artifact import Artifact, ArtifactHome
-from segue.domain.body import output_json
+from segue.domain.body import parts_of
 from segue.domain.records import StoredHandoff
 from segue.domain.sent import Context, Failure, Origin, Sent, Trace, sent_of
-from segue.domain.summary import derive_summary, summarise
+from segue.domain.summary import derive_summary, summary_of
 from segue.domain.usage import Attachment, Usage
 from segue.domain.waiting import Waitable
 from segue.errors import InvalidPayload, NoAttemptError
@@ -123,7 +123,7 @@ class Handoff(Generic[T]):
 
     @property
     def summary(self) -> str:
-        """The author's summary, or one derived from the output, the error or the output's JSON."""
+        """The author's summary, or one derived from the output, or from the error."""
         if self._summary is None:
             object.__setattr__(self, "_summary", self._derive())
         assert self._summary is not None
@@ -161,11 +161,10 @@ class Handoff(Generic[T]):
         return self._received
 
     def _derive(self) -> str:
-        if self.error is not None:
-            return summarise(f"{self.error.kind}: {self.error.message}")
         if self._received is None:
             return derive_summary(to_json(self.output, fallback=str))
-        return derive_summary(output_json(self._received.stored.record))
+        record = self._received.stored.record
+        return summary_of(record, parts_of(record))[0]
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a hand-off cannot be changed (tried to set {name!r})")

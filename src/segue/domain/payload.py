@@ -124,6 +124,14 @@ def parse_json(text: str | bytes, where: str) -> Any:
     return value
 
 
+def storable_text(text: str, characters: int) -> str:
+    """Any text as every store can keep it: no NUL, no half characters, its middle cut out if too long."""
+    if len(text) > characters:
+        half = characters // 2
+        text = f"{text[:half]}\n… {len(text) - characters:,} characters left out …\n{text[-half:]}"
+    return text.replace("\0", "\\0").encode(errors="backslashreplace").decode()
+
+
 def _refuse_number(name: str, where: str) -> Any:
     raise UnserialisablePayload(
         f"{where}: the value holds {name}, which JSON does not have",

@@ -111,7 +111,7 @@ class Schema(Generic[T]):
             value: T = self._from_json(data, by_name=True, context=None if home is None else {HOME: home})
         except ValidationError as error:
             raise InvalidPayload(
-                f"{where}: the value does not fit {self.name}: {_errors_text(error)}",
+                f"{where}: the value does not fit {self.name}: {errors_text(error)}",
                 remedy="Sender and receiver must agree on the type; a changed type needs a new version.",
             ) from None
         return value
@@ -147,7 +147,7 @@ class Schema(Generic[T]):
         except ValidationError as error:
             self._check_finite(value, where)
             raise InvalidPayload(
-                f"{where}: the value does not fit {self.name}: {_errors_text(error)}",
+                f"{where}: the value does not fit {self.name}: {errors_text(error)}",
                 remedy=f"Give a value of the type {self.name}, or change the annotation.",
             ) from None
         except (ValueError, RecursionError) as error:
@@ -313,7 +313,7 @@ def _find_infinity(value: Any) -> float | None:
     return None
 
 
-def _errors_text(error: ValidationError) -> str:
+def errors_text(error: ValidationError) -> str:
     """What is wrong, field by field: `competitors[2]: Input should be a valid string (got 3)`."""
     errors = error.errors(include_url=False, include_context=False)
     lines = [_error_text(details) for details in errors[:_SHOWN_ERRORS]]

@@ -16,7 +16,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 from segue.domain.artifact import Artifact, ArtifactHome
 from segue.domain.body import assemble, is_spilled, output_json, parts_of, pointer_of, spills_of
 from segue.domain.handoff import Handoff, Ref, receive
-from segue.domain.limits import BODY_LIMIT_BYTES, ERROR_MESSAGE_CHARACTERS, SPILL_BYTES, TRACEBACK_CHARACTERS
+from segue.domain.limits import BODY_LIMIT_BYTES, SPILL_BYTES
 from segue.domain.payload import check_text, digest_of, parse_json
 from segue.domain.records import HandoffRecord, StoredHandoff
 from segue.domain.schema import Schema
@@ -99,14 +99,9 @@ def seal(
     return Sealed(body, len(output), digest_of(body), status, artifacts, spilled)
 
 
-def seal_failure(kind: str, message: str, traceback: str | None, *, trace: Trace | None = None) -> Sealed:
-    """Seal the failure of a task: no output, and why, in texts that were redacted. Long ones are cut."""
-    error = {
-        "kind": storable_text(kind, ERROR_MESSAGE_CHARACTERS),
-        "message": storable_text(message, ERROR_MESSAGE_CHARACTERS),
-        "traceback": None if traceback is None else storable_text(traceback, TRACEBACK_CHARACTERS),
-    }
-    parts: dict[str, Any] = {"error": error}
+def seal_failure(error: Mapping[str, Any], *, trace: Trace | None = None) -> Sealed:
+    """Seal the failure of a task: no output, and why, as `redaction.format_error` tells it."""
+    parts: dict[str, Any] = {"error": dict(error)}
     if trace is not None:
         parts["trace"] = trace._asdict()
     body = assemble(_NULL, to_json(parts))
@@ -219,14 +214,6 @@ def context_of(handoffs: Iterable[StoredHandoff], goal: str | None) -> Context:
         constraints.update(dict.fromkeys(parts.get("constraints", ())))
         decisions.update(dict.fromkeys(parts.get("decisions", ())))
     return Context(goal, tuple(constraints), tuple(decisions))
-
-
-def storable_text(text: str, characters: int) -> str:
-    """Any text as every store can keep it: no NUL, no half characters, its middle cut out if too long."""
-    if len(text) > characters:
-        half = characters // 2
-        text = f"{text[:half]}\n… {len(text) - characters:,} characters left out …\n{text[-half:]}"
-    return text.replace("\0", "\\0").encode(errors="backslashreplace").decode()
 
 
 def _add_parts(parts: dict[str, Any], draft: Handoff[Any]) -> None:

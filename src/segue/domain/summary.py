@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic_core import from_json
 
+from segue.domain.body import output_json
 from segue.domain.limits import BYTES_PER_TOKEN, SUMMARY_TOKENS
+from segue.domain.records import HandoffRecord
 
 _BYTES = SUMMARY_TOKENS * BYTES_PER_TOKEN
 _FIELD_CHARACTERS = 120
@@ -17,6 +20,16 @@ _ELLIPSIS = "…"
 def estimate_tokens(text: str) -> int:
     """About how many tokens a text has for a language model: its UTF-8 bytes over four. An estimate."""
     return -(-len(text.encode()) // BYTES_PER_TOKEN)
+
+
+def summary_of(record: HandoffRecord, parts: Mapping[str, Any]) -> tuple[str, bool]:
+    """The summary of a stored hand-off, given its parts, and whether it was derived instead of written."""
+    if "summary" in parts:
+        return parts["summary"], "summary_derived" in parts
+    error = parts.get("error")
+    if error is not None:
+        return summarise(f"{error['kind']}: {error['message']}"), True
+    return derive_summary(output_json(record)), True
 
 
 def derive_summary(output: bytes) -> str:
