@@ -17,7 +17,8 @@ HISTORY_SECONDS = 60.0
 _FIX = re.compile(
     r"\b(fix(e[sd]|ing)?|bugs?|bugfix|regressions?|revert(ed|s)?|crash(es)?|hotfix)\b", re.IGNORECASE
 )
-_FORMAT = "%x01%H%x02%aE%x02%cd%x02%s"
+_HEAD = b"\x01"
+_FORMAT = "%x01%H%x02%cd%x02%aE%x02%s"
 
 
 class Change(NamedTuple):
@@ -87,15 +88,24 @@ def _shallow_edge(root: str) -> Iterator[str]:
 
 
 def _parse(output: bytes) -> Iterator[Commit]:
-    for block in output.split(b"\x01")[1:]:
-        header, _, body = block.partition(b"\0")
-        digest, author, month, subject = header.decode("utf-8", "replace").split("\x02", 3)
-        changes = []
-        for entry in body.lstrip(b"\n").split(b"\0"):
-            parts = entry.lstrip(b"\n").split(b"\t", 2)
-            if len(parts) == 3:
-                changes.append(Change(_path(parts[2]), _number(parts[0]) + _number(parts[1])))
-        yield Commit(digest, author, month, _FIX.search(subject) is not None, changes)
+    """
+    Split by NUL, a piece is the head of a commit (it begins with its mark) or one file of it (a number).
+
+    Names and subjects may hold any other byte, so that nothing is looked for inside them.
+    """
+    commit: Commit | None = None
+    for piece in output.split(b"\0"):
+        piece = piece.lstrip(b"\n")
+        if piece.startswith(_HEAD):
+            if commit is not None:
+                yield commit
+            digest, month, author, subject = piece[1:].decode("utf-8", "replace").split("\x02", 3)
+            commit = Commit(digest, author, month, _FIX.search(subject) is not None, [])
+        elif commit is not None and piece.count(b"\t") >= 2:
+            added, removed, name = piece.split(b"\t", 2)
+            commit.changes.append(Change(_path(name), _number(added) + _number(removed)))
+    if commit is not None:
+        yield commit
 
 
 def _path(name: bytes) -> str:

@@ -115,7 +115,7 @@ def _risk(path: str, findings: Sequence[Finding], churn: Churn | None, most_comm
 
 
 def _flattened(points: int, limit: int) -> int:
-    """More points are always more, and never more than the limit; half of it is reached at the limit itself."""
+    """More points are never less, and never more than the limit; at the limit it is half of it."""
     return limit * points // (limit + points)
 
 
