@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Iterator
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from segue.domain.artifact import COLLECTED, HOME, Artifact, ArtifactHome
 from segue.domain.limits import DEPTH_LIMIT, OUTPUT_LIMIT_BYTES
@@ -34,7 +35,9 @@ T = TypeVar("T")
 
 _SHOWN_ERRORS = 5
 _SHOWN_VALUE_CHARACTERS = 80
-_MODULES = re.compile(r"\b(?:[A-Za-z_]\w*\.)+(?=[A-Za-z_])|<locals>\.")
+_MODULES = re.compile(r"""('[^']*'|"[^"]*")|(?:[A-Za-z_]\w*\.|<locals>\.)+(?=[A-Za-z_])""")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_REPLACEMENT = "\ufffd".encode()
 _OTHER_KEYS = re.compile(r"'keys_schema': \{'type': '(?!str')")
 
 
@@ -136,6 +139,8 @@ class Schema(Generic[T]):
             self._check_keys(data, loaded, where)
         if traits.hides_infinity and _mentions_infinity(data):
             self._check_finite(value, where)
+        if traits.alters_keys and (traits.is_open or _REPLACEMENT in data):
+            self._check_altered_keys(value, data, where)
 
     def _dump_slowly(self, value: Any, found: list[Artifact], where: str) -> tuple[bytes, T]:
         """Find out what is wrong with a value, or shape it as pydantic would: a dict into a model."""
@@ -165,12 +170,12 @@ class Schema(Generic[T]):
             plain = self._adapter.serializer.to_python(value, warnings=False)
         except (ValueError, RecursionError):
             return  # not a value of this type at all; whoever asked knows and says so
-        number = _find_infinity(plain)
-        if number is not None:
-            raise UnserialisablePayload(
-                f"{where}: the value holds {number}, which JSON does not have",
-                remedy="Use None for a number that is not known.",
-            )
+        for number in _parts_of(plain):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise UnserialisablePayload(
+                    f"{where}: the value holds {number}, which JSON does not have",
+                    remedy="Use None for a number that is not known.",
+                )
 
     def _check_keys(self, data: bytes, loaded: Any, where: str) -> None:
         """Refuse objects with two keys that are one in JSON, such as 1 and "1": one of them would be lost."""
@@ -180,6 +185,20 @@ class Schema(Generic[T]):
         except (ValueError, RecursionError):
             pass  # does not write itself twice in the same way, which is allowed: look closely
         parse_json(data, where)
+
+    def _check_altered_keys(self, value: Any, data: bytes, where: str) -> None:
+        """Refuse keys that pydantic alters inside unions, before they become JSON: `_check_keys` cannot see them."""
+        parts = list(_parts_of(self._adapter.serializer.to_python(value, warnings=False, round_trip=True)))
+        entries = sum(len(part) for part in parts if isinstance(part, dict))
+        if entries > sum(len(part) for part in _parts_of(from_json(data)) if isinstance(part, dict)):
+            raise UnserialisablePayload(
+                f'{where}: the value has two keys in one dict that are the same in JSON, such as 1 and "1"'
+            )
+        for part in parts:
+            if isinstance(part, dict) and any(
+                isinstance(key, str) and _SURROGATE.search(key) for key in part
+            ):
+                raise UnserialisablePayload(f"{where}: a key holds half a character (a lone surrogate)")
 
     @cached_property
     def _traits(self) -> _Traits:
@@ -191,6 +210,7 @@ class Schema(Generic[T]):
             holds_integers=is_open or has_numbers or '"integer"' in self.text,
             hides_infinity=is_open or "'constants'" in core or (has_numbers and '"null"' in self.text),
             keys_may_collide=is_open or _OTHER_KEYS.search(core) is not None,
+            alters_keys="union'" in core and (is_open or "'dict'" in core),
         )
 
 
@@ -203,6 +223,8 @@ class _Traits(NamedTuple):
     hides_infinity: bool
     """A NaN may be written where null is allowed."""
     keys_may_collide: bool
+    alters_keys: bool
+    """There are dicts inside unions, which pydantic writes in two steps: the first may merge or change keys."""
 
 
 _schemas: dict[tuple[Any, str], Schema[Any]] = {}
@@ -246,7 +268,7 @@ def type_name(annotation: Any) -> str:
         return "None"
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__qualname__.rpartition("<locals>.")[2]
-    return _MODULES.sub("", repr(annotation))
+    return _MODULES.sub(r"\1", repr(annotation))
 
 
 def depth_bound(document: Any) -> int | None:
@@ -298,19 +320,16 @@ def _mentions_infinity(data: bytes) -> bool:
     return b"null" in data or b"NaN" in data or b"Infinity" in data
 
 
-def _find_infinity(value: Any) -> float | None:
-    """The first number inside plain data that is not finite."""
+def _parts_of(value: Any) -> Iterator[Any]:
+    """Everything inside plain data, itself included."""
     pending = [value]
     while pending:
         item = pending.pop()
-        if isinstance(item, float):
-            if not math.isfinite(item):
-                return item
-        elif isinstance(item, dict):
+        yield item
+        if isinstance(item, dict):
             pending.extend(item.values())
         elif isinstance(item, list | tuple | set | frozenset):
             pending.extend(item)
-    return None
 
 
 def errors_text(error: ValidationError) -> str:
