@@ -4,7 +4,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from segue.demo.document import Document, headline
+from segue.app.working import Totals
+from segue.demo.document import Document, about_repository, headline
 from segue.demo.models import (
     Churn,
     Finding,
@@ -17,6 +18,7 @@ from segue.demo.models import (
     SourceFile,
     Unread,
 )
+from segue.demo.pictures import Pictures
 from segue.demo.ranking import findings_file, rank_files
 from segue.demo.report_html import html_report, with_run
 from segue.demo.report_markdown import code, markdown_report, plain
@@ -75,17 +77,18 @@ def document(root: str, path: str, *, history: bool = True) -> Document:
     findings = [Finding(kind="leftovers", path=path, line=3, rule="FIX002", message=path, points=2)]
     ranked = rank_files(findings, past)
     totals = [KindTotal(kind="leftovers", examined=1, findings=1, points=2)]
-    review = review_evidence(inventory, past, totals, findings, inventory.unread)
+    review = review_evidence(
+        inventory, 1.0 if history else 0.0, past.note, totals, findings, inventory.unread
+    )
     tools = {"ruff": "1", "vulture": "2"}
     return Document(
+        opening=about_repository(inventory, past),
         inventory=inventory,
         history=past,
-        findings=findings_file(inventory, past, tools, findings, ranked),
+        findings=findings_file(inventory, past, tools, findings, ranked, inventory.unread),
         totals=totals,
         ranked=ranked.files,
-        unread=inventory.unread,
         review=review,
-        confidence=confidence(review),
     )
 
 
@@ -126,20 +129,22 @@ def test_both_reports_name_the_findings(tmp_path) -> None:
     assert headline(made) == "1 finding in 1 file of 1; look first at core.py."
     for text in (markdown_report(made), Tags(html_report(made)).words):
         assert "core.py:3" in text
-        assert f"{made.confidence:.2f}" in text
+        assert f"{confidence(made.review):.2f}" in text
         assert "Not looked into: 1 path" in text
 
 
 def test_the_run_is_put_in_and_replaced(tmp_path) -> None:
     """The part about the run takes its place, and a second time the place of the first."""
     page = html_report(document(str(tmp_path), "core.py"))
-    once = with_run(page, "first <line>", "<svg>1</svg>", "<svg>2</svg>")
-    assert "first &lt;line&gt;" in once
-    assert with_run(once, "second", "<svg>3</svg>", "<svg>4</svg>") == with_run(
-        page, "second", "<svg>3</svg>", "<svg>4</svg>"
-    )
+    totals = Totals(2.0, 1.5, 0.5, 3.0, 12, 3_400)
+    once = with_run(page, totals, Pictures("<svg>1</svg>", "<svg>2</svg>"))
+    assert "1.50 s" in once
+    assert "(25.0%)" in once
+    assert "3.4 KB" in once
+    second = Pictures("<svg>3</svg>", "<svg>4</svg>")
+    assert with_run(once, totals, second) == with_run(page, totals, second)
     with pytest.raises(ValueError, match="not written by segue demo"):
-        with_run("<html></html>", "", "", "")
+        with_run("<html></html>", totals, second)
 
 
 def test_the_run_cannot_be_put_elsewhere(tmp_path) -> None:
@@ -153,7 +158,7 @@ def test_without_history(tmp_path) -> None:
     full, none = (document(str(tmp_path), "core.py", history=history) for history in (True, False))
     assert "Commits by month" in html_report(full)
     assert "Commits by month" not in html_report(none)
-    assert none.confidence < full.confidence
+    assert confidence(none.review) < confidence(full.review)
 
 
 def test_confidence_falls_with_what_could_not_be_read(tmp_path) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -43,6 +43,13 @@ class Found(NamedTuple):
     examined: int
     findings: list[Finding]
     unread: list[Unread]
+
+
+async def read_words(groups: Sequence[Group]) -> WordIndex:
+    """Index the words of all groups together."""
+    files = [file for group in groups for file in group.files]
+    answer = await scan("words", Question(root=groups[0].root if groups else "/", files=files))
+    return answer.index or WordIndex(words=0, complete=True, has_tests=False, once=[], stems=[], tests=[])
 
 
 async def find_complexity(group: Group) -> Found:

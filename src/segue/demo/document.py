@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from segue.demo.file_problems import WHOLE_REPOSITORY
-from segue.demo.models import Finding, History, Inventory, Kind, KindTotal, Review, Unread
+from segue.demo.models import Finding, History, Inventory, Kind, KindTotal, Review
 from segue.demo.ranking import KINDS, FindingsFile
 from segue.demo.words import counted
 
@@ -24,16 +24,15 @@ MEANINGS: dict[Kind, str] = {
 
 
 class Document(NamedTuple):
-    """Everything that the writers need; `confidence` is that of the review step, 0 to 1."""
+    """Everything that the writers need. `opening` says in sentences what the repository is."""
 
+    opening: Sequence[str]
     inventory: Inventory
     history: History
     findings: FindingsFile
     totals: Sequence[KindTotal]
     ranked: int
-    unread: Sequence[Unread]
     review: Review
-    confidence: float
 
 
 def headline(document: Document) -> str:
@@ -50,9 +49,8 @@ def headline(document: Document) -> str:
     )
 
 
-def about_repository(document: Document) -> list[str]:
+def about_repository(inventory: Inventory, history: History) -> list[str]:
     """What the repository is, in sentences."""
-    inventory = document.inventory
     sentences = list(inventory.notes)
     if inventory.languages:
         largest = inventory.languages[0]
@@ -72,7 +70,7 @@ def about_repository(document: Document) -> list[str]:
     ]
     if set_aside:
         sentences.append(f"Set aside: {', '.join(set_aside)}.")
-    sentences.append(document.history.note)
+    sentences.append(history.note)
     return sentences
 
 

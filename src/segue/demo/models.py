@@ -114,8 +114,7 @@ class Vocabulary(Model):
     words: int
     complete: bool
     """False if the repository was too large to read in full: then nothing is called unused."""
-    tests: int
-    """Test files among them."""
+    has_tests: bool
     index: Artifact
     """JSON of `segue.demo.scan.WordIndex`."""
 

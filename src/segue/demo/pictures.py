@@ -1,8 +1,8 @@
 """
 Pictures of a run as inline SVG: the graph of its agents and the timeline of their work.
 
-They are drawn from plain data and take their colours from the page (`report_html` defines the classes), so
-that one picture serves light and dark. Everything that comes from outside is escaped.
+They are drawn from what the store says of a run (`segue.app.views`), and take their colours from the page
+(`report.css`), so that one picture serves light and dark. Everything that comes from outside is escaped.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from segue.demo.summary import Span
+from segue.app.views import RunView, TaskView
+from segue.app.working import Span
 from segue.demo.svg import element, picture, text, title
 from segue.demo.words import counted, seconds_in_words
 
@@ -28,8 +29,13 @@ _STEPS = tuple(
 """Distances of the lines of a timeline, in seconds."""
 
 
+_STATES = (
+    "failed", "needs_review", "cancelled", "claimed", "ready", "waiting", "complete", "expanded", "skipped",
+)  # fmt: skip
+
+
 class Node(NamedTuple):
-    """An agent of the graph, with how many tasks it had and how they stand."""
+    """One call in the graph, with how many tasks came of it and how they stand."""
 
     name: str
     tasks: int
@@ -37,7 +43,7 @@ class Node(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """A hand-off from agent to agent; `crosses` is what the receiver asked for, such as `Handoff`."""
+    """A hand-off from node to node; `crosses` is what the receiver asked for, such as `later`."""
 
     source: str
     target: str
@@ -49,6 +55,31 @@ class Place(NamedTuple):
 
     x: float
     y: float
+
+
+class Pictures(NamedTuple):
+    """Both pictures of a run."""
+
+    graph: str
+    timeline: str
+
+
+def pictures_of(run: RunView) -> Pictures:
+    """Draw a run as it stands; one that has not ended is drawn up to its last span."""
+    by_node: dict[str, list[TaskView]] = defaultdict(list)
+    node_of: dict[str, str] = {}
+    for task in run.tasks:
+        by_node[task.node].append(task)
+        node_of[task.task] = task.node
+    nodes = [_summed_up(name, tasks) for name, tasks in by_node.items()]
+    edges = [Edge(edge.source, edge.target, edge.crossing or "order") for edge in run.edges]
+    seconds: dict[str, float] = defaultdict(float)
+    bands: dict[str, list[Span]] = {node.name: [] for node in nodes}
+    for span in run.spans:
+        seconds[node_of[span.task]] += span.completed_at - span.started_at
+        bands[node_of[span.task]].append(span)
+    ended = run.ended_at or max((span.completed_at for span in run.spans), default=run.submitted_at)
+    return Pictures(graph_picture(nodes, edges, seconds), timeline_picture(bands, run.submitted_at, ended))
 
 
 def layers_of(names: Iterable[str], edges: Iterable[Edge]) -> dict[str, int]:
@@ -91,20 +122,26 @@ def graph_picture(nodes: Sequence[Node], edges: Sequence[Edge], seconds: Mapping
     )
 
 
-def timeline_picture(agents: Sequence[str], spans: Sequence[Span], started: float, completed: float) -> str:
-    """One band for each agent, in the given order; a bar for each attempt, side by side in lanes."""
+def timeline_picture(bands: Mapping[str, Sequence[Span]], started: float, completed: float) -> str:
+    """A band for each node that has spans, in the given order, and a bar for each span, in lanes."""
     wall = max(completed - started, 1e-9)
     scale = _CHART_WIDTH / wall
-    by_agent: dict[str, list[Span]] = defaultdict(list)
-    for span in sorted(spans, key=lambda span: (span.started, span.item, span.attempt)):
-        by_agent[span.agent].append(span)
-    bands, top = [], 26.0
-    for agent in (agent for agent in agents if agent in by_agent):
-        lanes = _lanes(by_agent[agent])
-        bands.append(_band(agent, by_agent[agent], lanes, top, started, scale))
-        top += min(max(lanes) + 1, _MOST_LANES) * _LANE_HEIGHT + 13
-    label = f"The timeline of the run: {counted(len(spans), 'attempt')}"
-    return picture(_LABEL_WIDTH + _CHART_WIDTH + 24, top + 6, label, *_axis(wall, scale, top + 6), *bands)
+    drawn, top = [], 26.0
+    for name, spans in bands.items():
+        if spans:
+            ordered = sorted(spans, key=lambda span: (span.started_at, span.task, span.epoch))
+            lanes = _lanes(ordered)
+            drawn.append(_band(name, ordered, lanes, top, started, scale))
+            top += min(max(lanes) + 1, _MOST_LANES) * _LANE_HEIGHT + 13
+    label = f"The timeline of the run: {counted(sum(map(len, bands.values())), 'span')} of work"
+    return picture(_LABEL_WIDTH + _CHART_WIDTH + 24, top + 6, label, *_axis(wall, scale, top + 6), *drawn)
+
+
+def _summed_up(name: str, tasks: Sequence[TaskView]) -> Node:
+    """A mapped call stands for its items; the state that asks most for attention is that of all."""
+    items = [task for task in tasks if task.item is not None] or list(tasks)
+    states = {task.state for task in items}
+    return Node(name, len(items), next(state for state in _STATES if state in states))
 
 
 def _places(layers: Mapping[str, int], edges: Sequence[Edge]) -> tuple[dict[str, Place], float, float]:
@@ -142,7 +179,7 @@ def _edge(edge: Edge, places: Mapping[str, Place]) -> str:
     return element(
         "path",
         title(f"{edge.source} hands over to {edge.target}: {edge.crosses}"),
-        class_="edge later" if edge.crosses == "Later" else "edge",
+        class_="edge later" if edge.crosses == "later" else "edge",
         marker_end="url(#tip)",
         d=path,
     )
@@ -173,28 +210,27 @@ def _lanes(spans: Sequence[Span]) -> list[int]:
     ends: list[float] = []
     lanes = []
     for span in spans:
-        lane = next((lane for lane, end in enumerate(ends) if end <= span.started), len(ends))
-        ends[lane : lane + 1] = [span.completed]
+        lane = next((lane for lane, end in enumerate(ends) if end <= span.started_at), len(ends))
+        ends[lane : lane + 1] = [span.completed_at]
         lanes.append(lane)
     return lanes
 
 
 def _band(
-    agent: str, spans: Sequence[Span], lanes: Sequence[int], top: float, started: float, scale: float
+    name: str, spans: Sequence[Span], lanes: Sequence[int], top: float, started: float, scale: float
 ) -> str:
     middle = top + min(max(lanes) + 1, _MOST_LANES) * _LANE_HEIGHT / 2 + 3
-    parts = [text(agent, _LABEL_WIDTH - 12, middle, "label")]
+    parts = [text(name, _LABEL_WIDTH - 12, middle, "label")]
     for span, lane in zip(spans, lanes, strict=True):
-        begin = max(span.started, started)
-        item = f" [{span.item}]" if span.item >= 0 else ""
-        again = f", attempt {span.attempt}" if span.attempt > 1 else ""
+        begin = max(span.started_at, started)
+        again = f", claimed for the {span.epoch}. time" if span.epoch > 1 else ""
         bar = element(
             "rect",
-            title(f"{agent}{item}{again}: {seconds_in_words(span.completed - span.started)}"),
-            class_="bar again" if span.attempt > 1 else "bar",
+            title(f"{span.task}{again}: {seconds_in_words(span.completed_at - span.started_at)}"),
+            class_="bar again" if span.epoch > 1 else "bar",
             x=_LABEL_WIDTH + (begin - started) * scale,
             y=top + min(lane, _MOST_LANES - 1) * _LANE_HEIGHT,
-            width=max((span.completed - begin) * scale, _LEAST_BAR_WIDTH),
+            width=max((span.completed_at - begin) * scale, _LEAST_BAR_WIDTH),
             height=_LANE_HEIGHT - 2,
             rx=2,
         )

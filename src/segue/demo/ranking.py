@@ -11,10 +11,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from segue.demo.file_problems import WHOLE_REPOSITORY
-from segue.demo.models import Churn, Finding, History, Inventory, Kind, Risk, Unread
+from segue.demo.models import Churn, Evidence, Finding, History, Inventory, Kind, KindTotal, Risk, Unread
 
 MOST_RISKS = 50
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -28,6 +28,7 @@ _LIMITS: dict[Kind, int] = {
     "missing docstrings": 20,
 }
 """What the points of a kind approach and never reach, so that no kind drowns the others."""
+_FINDINGS = TypeAdapter(list[Finding])
 _PERCENT_FOR_CHURN = 100
 _PERCENT_FOR_FIXES = 50
 
@@ -72,6 +73,7 @@ def findings_file(
     tools: Mapping[str, str],
     findings: Sequence[Finding],
     ranked: Ranked,
+    unread: Sequence[Unread],
 ) -> FindingsFile:
     """Put `findings.json` together, in an order that depends on its content alone."""
     return FindingsFile(
@@ -81,10 +83,36 @@ def findings_file(
         history=history.note,
         files=inventory.files,
         lines=inventory.lines,
-        unread=inventory.unread,
+        unread=list(unread),
         ranking=ranked.risks,
         findings=sorted(findings, key=_in_order),
     )
+
+
+def totals_of(pieces: Iterable[Evidence]) -> list[KindTotal]:
+    """The evidence of all groups summed up by kind."""
+    by_kind: dict[Kind, list[Evidence]] = defaultdict(list)
+    for piece in pieces:
+        by_kind[piece.kind].append(piece)
+    return [
+        KindTotal(
+            kind=kind,
+            examined=sum(piece.examined for piece in by_kind[kind]),
+            findings=sum(piece.findings for piece in by_kind[kind]),
+            points=sum(piece.points for piece in by_kind[kind]),
+        )
+        for kind in KINDS
+    ]
+
+
+def findings_to_json(findings: list[Finding]) -> bytes:
+    """Findings as they are kept in an artifact."""
+    return _FINDINGS.dump_json(findings)
+
+
+def findings_from_json(content: bytes) -> list[Finding]:
+    """The findings behind an artifact."""
+    return _FINDINGS.validate_json(content)
 
 
 def merge_unread(lists: Iterable[Iterable[Unread]]) -> list[Unread]:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from html import escape
 from importlib.resources import files
 
+from segue.app.working import Totals
 from segue.demo.charts import (
     busiest,
     commits_by_month,
@@ -24,7 +25,6 @@ from segue.demo.charts import (
 from segue.demo.document import (
     MEANINGS,
     Document,
-    about_repository,
     about_whole,
     examples,
     headline,
@@ -32,7 +32,9 @@ from segue.demo.document import (
     points_in_words,
 )
 from segue.demo.models import Finding, Risk
-from segue.demo.words import counted, visible
+from segue.demo.pictures import Pictures
+from segue.demo.review_checks import confidence
+from segue.demo.words import bytes_in_words, counted, seconds_in_words, visible
 
 _RUN_BEGINS, _RUN_ENDS = "<!-- the run: begin -->", "<!-- the run: end -->"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
@@ -64,24 +66,25 @@ def html_report(document: Document) -> str:
     )
 
 
-def with_run(page: str, line: str, graph: str, timeline: str) -> str:
-    """
-    The page with the part about the run, in place of an earlier one.
-
-    `graph` and `timeline` are SVG (`segue.demo.pictures`), `line` is text. Raises `ValueError` if the page is
-    not one of ours.
-    """
+def with_run(page: str, totals: Totals, pictures: Pictures) -> str:
+    """The page with the part about the run, in place of an earlier one; `ValueError` for other pages."""
     before, begin, rest = page.partition(_RUN_BEGINS)
     _, end, after = rest.partition(_RUN_ENDS)
     if not begin or not end:
         raise ValueError("this page has no place for the run: it was not written by segue demo")
+    coordinating = seconds_in_words(totals.coordinating_seconds)
+    share = totals.coordinating_seconds / totals.wall_seconds if totals.wall_seconds else 0.0
     section = (
-        "<section><h2>How the agents worked</h2>"
-        f'<p class="soft">{escape(line)}</p>'
-        f'<div class="scroll">{graph}</div>'
+        '<section><h2>How the agents worked</h2><div class="figures inside">'
+        + _figure(seconds_in_words(totals.wall_seconds), "wall time")
+        + _figure(seconds_in_words(totals.working_seconds), "of it, at least one agent worked")
+        + _figure(coordinating, f"of it, nobody worked: coordination ({share:.1%})")
+        + _figure(f"{totals.handoffs:,}", "hand-offs")
+        + _figure(bytes_in_words(totals.handoff_bytes), "crossed in them")
+        + f'</div><div class="scroll">{pictures.graph}</div>'
         '<p class="legend"><span>solid: an output or a whole hand-off</span>'
         "<span>dashed: a Later, for which the receiver does not wait to start</span></p>"
-        f'<div class="scroll">{timeline}</div></section>'
+        f'<div class="scroll">{pictures.timeline}</div></section>'
     )
     return f"{before}{begin}{section}{end}{after}"
 
@@ -89,7 +92,7 @@ def with_run(page: str, line: str, graph: str, timeline: str) -> str:
 def _header(document: Document, name: str) -> Iterator[str]:
     inventory = document.inventory
     commit = f" at {escape(inventory.commit[:12])}" if inventory.commit else ""
-    sentences = [*about_repository(document), *(f"{finding.message}." for finding in about_whole(document))]
+    sentences = [*document.opening, *(f"{finding.message}." for finding in about_whole(document))]
     yield f'<header><p class="eyebrow">Repository review{commit}</p><h1>{name}</h1>'
     yield f'<p class="lead">{_text(headline(document))}</p>'
     yield f'<p class="soft">{_text(" ".join(sentences))}</p></header>'
@@ -99,7 +102,7 @@ def _header(document: Document, name: str) -> Iterator[str]:
     yield _figure(f"{inventory.lines:,}", "lines")
     yield _figure(f"{found:,}", "findings")
     yield _figure(f"{document.history.commits:,}", "commits read")
-    yield _figure(f"{document.confidence:.2f}", "confidence")
+    yield _figure(f"{confidence(document.review):.2f}", "confidence")
     yield "</div>"
 
 
@@ -185,7 +188,7 @@ def _finding(finding: Finding) -> str:
 
 def _trust(document: Document) -> Iterator[str]:
     yield "<section><h2>How far to trust this</h2>"
-    yield f'<p class="soft">Confidence {document.confidence:.2f}, the weighted share of these:</p>'
+    yield f'<p class="soft">Confidence {confidence(document.review):.2f}, the weighted share of these:</p>'
     for check in document.review.checks:
         share = f"{check.share:.0%}"
         yield (
@@ -194,11 +197,11 @@ def _trust(document: Document) -> Iterator[str]:
             f'<span class="soft small-text">{_text(check.answer)}</span></div>'
         )
     yield _list(document.review.caveats)
-    if document.unread:
-        yield f"<h3>Not looked into: {counted(len(document.unread), 'path')}</h3>"
-        yield _list(f"{item.path}: {item.reason}" for item in document.unread[:MOST_UNREAD])
-        if len(document.unread) > MOST_UNREAD:
-            yield f'<p class="soft small-text">and {len(document.unread) - MOST_UNREAD:,} more</p>'
+    if document.findings.unread:
+        yield f"<h3>Not looked into: {counted(len(document.findings.unread), 'path')}</h3>"
+        yield _list(f"{item.path}: {item.reason}" for item in document.findings.unread[:MOST_UNREAD])
+        if len(document.findings.unread) > MOST_UNREAD:
+            yield f'<p class="soft small-text">and {len(document.findings.unread) - MOST_UNREAD:,} more</p>'
     yield "</section>"
 
 

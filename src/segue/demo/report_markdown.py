@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from segue.demo.document import (
     MEANINGS,
     Document,
-    about_repository,
     about_whole,
     examples,
     headline,
@@ -16,6 +15,7 @@ from segue.demo.document import (
     points_in_words,
 )
 from segue.demo.models import Finding
+from segue.demo.review_checks import confidence
 from segue.demo.words import counted, visible
 
 _MARKUP = re.compile(r"([\\`*_{}\[\]<>()#+!|~&])")
@@ -57,7 +57,7 @@ def _opening(document: Document) -> Iterator[str]:
     yield ""
     if inventory.commit:
         yield f"Commit {code(inventory.commit)}."
-    for sentence in about_repository(document):
+    for sentence in document.opening:
         yield plain(sentence)
     for finding in about_whole(document):
         yield f"{plain(finding.message)}."
@@ -98,19 +98,21 @@ def _place(finding: Finding) -> str:
 def _trust(document: Document) -> Iterator[str]:
     yield "## How far to trust this"
     yield ""
-    yield f"Confidence {document.confidence:.2f}, which is the weighted share of:"
+    yield f"Confidence {confidence(document.review):.2f}, which is the weighted share of:"
     yield ""
     for check in document.review.checks:
         share = f"{check.share:.0%} (weight {check.weight:.0%})"
         yield f"- {plain(check.question)}: {share}; {plain(check.answer)}"
     yield from (f"- {plain(caveat)}" for caveat in document.review.caveats)
     yield ""
-    if document.unread:
-        yield f"### Not looked into: {counted(len(document.unread), 'path')}"
+    if document.findings.unread:
+        yield f"### Not looked into: {counted(len(document.findings.unread), 'path')}"
         yield ""
-        yield from (f"- {code(item.path)}: {plain(item.reason)}" for item in document.unread[:MOST_UNREAD])
-        if len(document.unread) > MOST_UNREAD:
-            yield f"- and {len(document.unread) - MOST_UNREAD:,} more, in {code('findings.json')}"
+        yield from (
+            f"- {code(item.path)}: {plain(item.reason)}" for item in document.findings.unread[:MOST_UNREAD]
+        )
+        if len(document.findings.unread) > MOST_UNREAD:
+            yield f"- and {len(document.findings.unread) - MOST_UNREAD:,} more, in {code('findings.json')}"
         yield ""
 
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from segue.demo.models import Check, Finding, History, Inventory, KindTotal, Review, Unread
+from segue.demo.models import Check, Finding, HistoryReach, Inventory, KindTotal, Review, Unread
 from segue.demo.words import counted
 
 MOST_VERIFIED = 100
-_HISTORY_SHARES = {"full": 1.0, "shallow": 0.5, "single commit": 0.0, "none": 0.0}
+HISTORY_SHARES: dict[HistoryReach, float] = {"full": 1.0, "shallow": 0.5, "single commit": 0.0, "none": 0.0}
 
 
 def review_evidence(
     inventory: Inventory,
-    history: History,
+    history_share: float,
+    history_note: str,
     totals: Sequence[KindTotal],
     findings: Sequence[Finding],
     unread: Sequence[Unread],
@@ -23,7 +24,7 @@ def review_evidence(
     checks = [
         _parsed(inventory, unread),
         _known_languages(inventory),
-        _history(history),
+        _history(history_share, history_note),
         _verified(inventory.root, findings),
     ]
     return Review(checks=checks, caveats=_caveats(inventory, totals))
@@ -59,12 +60,12 @@ def _known_languages(inventory: Inventory) -> Check:
     )
 
 
-def _history(history: History) -> Check:
+def _history(share: float, note: str) -> Check:
     return Check(
         question="History that is here to be read",
-        share=_HISTORY_SHARES[history.reach],
+        share=share,
         weight=0.2,
-        answer=history.note,
+        answer=note,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import sys
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
@@ -15,6 +16,8 @@ from segue.demo.scan import Answer, Question
 from segue.errors import SegueError
 
 TOOL_SECONDS = 120.0
+PROCESSES_AT_ONCE = max(2, os.cpu_count() or 1)
+"""How many tasks of one analyser may run at the same time in one worker."""
 _SYNTAX_ERROR, _UNREADABLE = "invalid-syntax", "E902"
 
 
