@@ -194,7 +194,7 @@ class Artifact:
         )
         return core_schema.json_or_python_schema(
             json_schema=fields,
-            python_schema=core_schema.union_schema([core_schema.is_instance_schema(cls), fields]),
+            python_schema=core_schema.no_info_wrap_validator_function(_as_it_is, fields),
             serialization=core_schema.plain_serializer_function_ser_schema(_to_fields, info_arg=True),
         )
 
@@ -204,7 +204,12 @@ def _from_fields(fields: dict[str, Any], info: core_schema.ValidationInfo) -> Ar
     try:
         return Artifact(**fields, home=home)
     except InvalidPayload as error:
-        raise ValueError(str(error)) from None  # pydantic adds the field's name
+        # pydantic adds the field's name
+        raise ValueError(str(error).splitlines()[0]) from None
+
+
+def _as_it_is(value: Any, read: core_schema.ValidatorFunctionWrapHandler) -> Any:
+    return value if isinstance(value, Artifact) else read(value)
 
 
 def _to_fields(artifact: Artifact, info: core_schema.SerializationInfo) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import BaseModel
+
 from segue.domain.artifact import Artifact, ArtifactHome, FilePath
 from segue.domain.handoff import Handoff
 from segue.domain.payload import digest_of
@@ -52,7 +53,7 @@ class MemoryHome:
             if isinstance(content, bytes):
                 data = content
             elif isinstance(content, FilePath):
-                data = Path(content).read_bytes()
+                data = await asyncio.to_thread(Path(content).read_bytes)
             else:
                 data = b"".join([piece async for piece in content])
             self.kept[digest_of(data)] = data

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from segue.domain.limits import DEPTH_LIMIT
 from segue.domain.payload import (
     canonical_json,
@@ -127,14 +128,14 @@ def test_good_json_is_read_as_the_standard_library_reads_it(data: bytes) -> None
 @pytest.mark.parametrize("data", NOT_JSON, ids=lambda data: repr(data[:40]))
 def test_what_is_not_json_is_said_to_be_invalid(data: bytes) -> None:
     """Malformed text gets an error that names where it came from, whatever is wrong with it."""
-    with pytest.raises(InvalidPayload, match="^the input: "):
+    with pytest.raises(InvalidPayload, match=r"^the input: "):
         parse_json(data, "the input")
 
 
 @pytest.mark.parametrize("data", REFUSED, ids=lambda data: repr(data[:40]))
 def test_json_outside_the_profile_is_refused(data: bytes) -> None:
     """What some store or language would refuse or change is refused before any of them sees it."""
-    with pytest.raises(UnserialisablePayload, match="^the input: "):
+    with pytest.raises(UnserialisablePayload, match=r"^the input: "):
         parse_json(data, "the input")
 
 
@@ -162,7 +163,7 @@ VALUES = [
 @pytest.mark.parametrize("annotation", [Any, object, dict[str, Any] | list[Any] | Any], ids=str)
 def test_values_are_held_to_the_same_profile(name: str, value: Any, annotation: Any) -> None:
     """A value that an agent returns is refused for the same reasons as text from outside."""
-    with pytest.raises(PayloadError, match="^agent 'a': "):
+    with pytest.raises(PayloadError, match=r"^agent 'a': "):
         schema_of(annotation).dump(value, where="agent 'a'")
 
 

@@ -15,13 +15,12 @@ from uuid import UUID
 
 import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field, Json, computed_field, field_validator
+from typing_extensions import TypedDict
+
 from segue.domain.payload import digest_of
 from segue.domain.schema import Schema, depth_bound, schema_of, type_name
 from segue.errors import DefinitionError, InvalidPayload, PayloadTooLarge, UnserialisablePayload
-from typing_extensions import TypedDict
-
 from tests.unit.envelope.helpers import Findings
 from tests.unit.envelope.test_payload import JSON
 
@@ -294,7 +293,7 @@ class Opaque:
 @pytest.mark.parametrize("annotation", [Opaque, list[Opaque], "Missing", Callable[[], int] | Opaque])
 def test_types_that_cannot_cross_are_refused_when_they_are_declared(annotation: Any) -> None:
     """The error names whose type it is and what to use instead."""
-    with pytest.raises(DefinitionError, match="parameter 'x'.*cannot cross a hand-off") as caught:
+    with pytest.raises(DefinitionError, match=r"parameter 'x'.*cannot cross a hand-off") as caught:
         schema_of(annotation, where="parameter 'x'")
     assert "dataclass" in str(caught.value)
 
