@@ -12,6 +12,7 @@ from segue.errors import CursorExpired, KeyConflict
 RUN_STARTED = "run.started"
 RUN_NEEDS_REVIEW = "run.needs_review"
 RUN_RESUMED = "run.resumed"
+STORE_PRUNED = "store.pruned"
 
 _CURSOR = re.compile(r"([0-9a-f]{16}):(0|[1-9][0-9]{0,17}):(0|[1-9][0-9]{0,17})", re.ASCII)
 

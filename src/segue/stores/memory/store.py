@@ -127,7 +127,7 @@ class MemoryStore(Reading):
         run.accepted[token] = written
         if handoff is not None:
             run.keep(task, token.epoch, handoff)
-        if ending in {"retry", "failed", "skipped"}:
+        if ending in {"retry", "failed", "skipped"} and settlement.data is not None:
             task.error = settlement.data
         if ending == "retry" or ending == "handed_back":  # noqa: PLR1714 (a type checker narrows by this)
             self._state.make_ready(task, settlement.not_before if ending == "retry" else 0.0)
@@ -234,7 +234,10 @@ class MemoryStore(Reading):
         if task.state != "needs_review" or task.version != review.handoff.version - 1:
             return "stale"
         run.keep(task, task.epoch, review.handoff)
-        self._state.set_state(task, wording.decided_state(review.handoff.status))
+        state = wording.decided_state(review.handoff.status)
+        self._state.set_state(task, state)
+        if state == "failed" and review.data is not None:
+            task.error = review.data
         self._state.tell_task(run, task, review.handoff.status, review.data)
         for release in review.releases:
             self._state.release(run, release._replace(claim=None), "", 0.0)

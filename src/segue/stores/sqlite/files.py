@@ -1,0 +1,130 @@
+"""Opening and closing all that belongs to a store: its file, and the folder beside it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+import apsw
+
+from segue.errors import StoreUnavailable
+from segue.ports.clock import Clock
+from segue.stores.sqlite import wal
+from segue.stores.sqlite.connection import Durability, connect
+from segue.stores.sqlite.failures import translate
+from segue.stores.sqlite.liveness import LockedFiles
+from segue.stores.sqlite.lock import WriteLock
+from segue.stores.sqlite.migrating import bring_up_to_date, read_meta
+from segue.stores.sqlite.notifier import FileNotifier
+from segue.stores.sqlite.premises import boot_id, check_library, check_place
+from segue.stores.sqlite.readers import Readers
+from segue.stores.sqlite.writer import Writer
+
+
+class Opened(NamedTuple):
+    """All that is open."""
+
+    path: Path
+    incarnation: str
+    lock: WriteLock
+    writer: Writer
+    readers: Readers
+    notifier: FileNotifier
+    liveness: LockedFiles
+
+    async def close(self) -> None:
+        """Commit what waits, and let go of everything. The last process to leave empties the log."""
+        await self.writer.close()
+        await self.notifier.close()
+        self.liveness.close()
+        self.readers.close()
+        self.lock.close()
+
+
+class _Prepared(NamedTuple):
+    path: Path
+    connection: apsw.Connection
+    lock: WriteLock
+    incarnation: str
+
+
+def folder_beside(path: Path) -> Path:
+    """The folder that belongs to the store at `path`."""
+    return path.with_name(f"{path.name}.d")
+
+
+async def open_files(path: Path, durability: Durability, clock: Clock) -> Opened:
+    """Open or create a store. Raises `StoreUnavailable`, `StoreTooNew`, `StoreCorrupt` or `StoreFull`."""
+    prepared = await asyncio.get_running_loop().run_in_executor(None, _prepare, path, durability)
+    path = prepared.path
+    try:
+        readers = Readers(path, durability)
+        notifier = FileNotifier(folder_beside(path) / "wake", clock, readers.data_version)
+        writer = Writer(path, durability, clock, prepared.lock, notifier.notify)
+    except BaseException:
+        prepared.lock.close()
+        raise
+    finally:
+        # Not before the others are open: SQLite throws the log away with the last connection.
+        prepared.connection.close()
+    liveness = LockedFiles(folder_beside(path) / "workers")
+    return Opened(path, prepared.incarnation, prepared.lock, writer, readers, notifier, liveness)
+
+
+def _prepare(path: Path, durability: Durability) -> _Prepared:
+    path = path.resolve()
+    check_library()
+    check_place(path)
+    is_new = not path.exists()
+    try:
+        return _create(path, durability)
+    except BaseException:
+        if is_new:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _create(path: Path, durability: Durability) -> _Prepared:
+    folder = folder_beside(path)
+    try:
+        for each in (folder, folder / "workers", folder / "wake", folder / "artifacts"):
+            each.mkdir(mode=0o700, exist_ok=True)
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        lock = WriteLock(folder / "write.lock")
+    except OSError as error:
+        raise StoreUnavailable(
+            f"{path} cannot be created: {error.strerror}",
+            remedy="Make its folder writable, or free some space.",
+        ) from error
+    lock.acquire()
+    try:
+        connection = _open_database(path, durability)
+    except BaseException:
+        lock.close()
+        raise
+    lock.release()
+    return _Prepared(path, connection, lock, str(read_meta(connection, "incarnation")))
+
+
+def _open_database(path: Path, durability: Durability) -> apsw.Connection:
+    try:
+        connection = connect(path, durability)
+    except apsw.NotADBError:
+        raise StoreUnavailable(
+            f"{path} is not a SQLite database", remedy="Name another file, or a new one."
+        ) from None
+    except apsw.Error as error:
+        raise translate(error, str(path)) from error
+    try:
+        bring_up_to_date(connection, path, boot_id())
+        wal.grow(path, sync=durability == "durable")
+    except apsw.Error as error:
+        failure = translate(error, str(path), connection.system_errno)
+        connection.close()
+        raise failure from error
+    except BaseException:
+        connection.close()
+        raise
+    return connection

@@ -1,0 +1,124 @@
+-- The first schema.
+
+CREATE TABLE meta (
+    name  TEXT NOT NULL PRIMARY KEY,
+    value TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE graph (
+    digest TEXT NOT NULL PRIMARY KEY,
+    body   TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE schema (
+    fingerprint TEXT NOT NULL PRIMARY KEY,
+    body        TEXT NOT NULL
+) STRICT;
+
+CREATE TABLE run (
+    run          TEXT NOT NULL PRIMARY KEY,
+    key          TEXT UNIQUE,
+    workflow     TEXT NOT NULL,
+    state        TEXT NOT NULL CHECK (state IN ('running', 'needs_review', 'complete', 'failed', 'cancelled')),
+    waits_for    INTEGER NOT NULL,
+    graph_digest TEXT NOT NULL,
+    input        TEXT NOT NULL,
+    options      TEXT NOT NULL,
+    submitted_at REAL NOT NULL,
+    ended_at     REAL,
+    CHECK ((state IN ('running', 'needs_review')) = (ended_at IS NULL))
+) STRICT;
+
+CREATE INDEX run_by_state ON run (state, run);
+
+-- A task has a row from its first release on. `lease` and `due` are seconds of the boot clock, all other times of
+-- the wall clock. `claim` and `worker` are those of the last attempt that was not revoked. `pins` is NULL until a
+-- claim has looked up the latest hand-offs of `parents`.
+CREATE TABLE task (
+    run        TEXT NOT NULL,
+    node       TEXT NOT NULL,
+    item       INTEGER NOT NULL,
+    agent      TEXT NOT NULL,
+    state      TEXT NOT NULL,
+    waiting    INTEGER NOT NULL,
+    epoch      INTEGER NOT NULL DEFAULT 0,
+    attempt    INTEGER NOT NULL DEFAULT 0,
+    version    INTEGER NOT NULL DEFAULT 0,
+    claim      TEXT,
+    worker     TEXT,
+    lease      REAL,
+    due        REAL,
+    broken     INTEGER NOT NULL,
+    ready_at   REAL,
+    claimed_at REAL,
+    settled_at REAL,
+    error      TEXT,
+    parents    BLOB,
+    pins       BLOB,
+    PRIMARY KEY (run, node, item),
+    CHECK (state IN ('claimed', 'complete', 'ready', 'waiting', 'failed', 'needs_review', 'skipped', 'expanded',
+                     'cancelled')),
+    CHECK ((state = 'claimed') = (lease IS NOT NULL)),
+    CHECK ((state = 'ready') = (due IS NOT NULL)),
+    CHECK (state <> 'claimed' OR (claim IS NOT NULL AND worker IS NOT NULL)),
+    CHECK ((state = 'waiting') = (waiting > 0) OR state = 'cancelled'),
+    CHECK (epoch >= attempt)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX task_ready ON task (agent, due) WHERE state = 'ready';
+
+CREATE INDEX task_broken ON task (due) WHERE state = 'ready' AND broken = 1;
+
+CREATE INDEX task_claimed ON task (claim, lease, worker) WHERE state = 'claimed';
+
+CREATE INDEX task_in_trouble ON task (run, state) WHERE state = 'failed' OR state = 'needs_review';
+
+-- A hand-off is written once and never changed. `claim` is NULL where a person decided.
+CREATE TABLE handoff (
+    run          TEXT NOT NULL,
+    node         TEXT NOT NULL,
+    item         INTEGER NOT NULL,
+    version      INTEGER NOT NULL CHECK (version > 0),
+    epoch        INTEGER NOT NULL,
+    claim        TEXT,
+    status       TEXT NOT NULL,
+    digest       TEXT NOT NULL,
+    schema       TEXT NOT NULL,
+    started_at   REAL NOT NULL,
+    completed_at REAL NOT NULL,
+    output_size  INTEGER NOT NULL,
+    body         BLOB NOT NULL,
+    PRIMARY KEY (run, node, item, version)
+) STRICT;
+
+CREATE TABLE handoff_artifact (
+    run     TEXT NOT NULL,
+    node    TEXT NOT NULL,
+    item    INTEGER NOT NULL,
+    version INTEGER NOT NULL,
+    place   INTEGER NOT NULL,
+    digest  TEXT NOT NULL,
+    PRIMARY KEY (run, node, item, version, place)
+) STRICT, WITHOUT ROWID;
+
+-- `claim` says who ended an attempt without a hand-off, so that a repeated call is recognised. Events of the run ''
+-- are the prunings: their sequence counts them, their data is the last position that went, and because the newest
+-- of them stays, a position is never given out twice (AUTOINCREMENT would say so too, for one more page a commit).
+CREATE TABLE event (
+    position INTEGER PRIMARY KEY,
+    run      TEXT NOT NULL,
+    sequence INTEGER NOT NULL,
+    name     TEXT NOT NULL,
+    task     TEXT,
+    epoch    INTEGER,
+    at       REAL NOT NULL,
+    data     TEXT,
+    claim    TEXT
+) STRICT;
+
+CREATE UNIQUE INDEX event_in_run ON event (run, sequence);
+
+CREATE TABLE worker (
+    worker TEXT NOT NULL PRIMARY KEY,
+    about  TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

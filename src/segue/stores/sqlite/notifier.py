@@ -1,0 +1,101 @@
+"""
+Wake-ups between the processes that share a file.
+
+Each open store has a socket in a folder beside the database. After a commit one byte goes to every other socket there,
+without waiting; a slow look at the file's change counter is the net below, and costs something only while somebody
+waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import socket
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+
+from segue.ports.clock import Clock
+from segue.stores.waking import LocalNotifier
+
+NET_SECONDS = 1.0
+"""How often the file itself is looked at while somebody waits."""
+
+_LONGEST_PATH = 100
+"""The kernel takes 104 to 108 bytes."""
+
+
+class FileNotifier(LocalNotifier):
+    """Wakes this process and all others that have the store open. `data_version` reads the file's change counter."""
+
+    def __init__(self, folder: Path, clock: Clock, data_version: Callable[[], int]) -> None:
+        super().__init__(clock)
+        self._folder = folder
+        self._data_version = data_version
+        self._name = f"{uuid.uuid4().hex[:12]}.sock"
+        self._loop = asyncio.get_running_loop()
+        self._folder_file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+        self._socket.bind(self._address(self._name))
+        self._listed_at = -1
+        self._others: list[str] = []
+        self._loop.add_reader(self._socket.fileno(), self._heard)
+        self._net = self._loop.create_task(self._look_slowly(), name="segue-notifier")
+
+    def notify(self) -> None:
+        """Wake everybody."""
+        super().notify()
+        listed_at = os.stat(self._folder_file).st_mtime_ns
+        if listed_at != self._listed_at:
+            self._listed_at = listed_at
+            self._others = [
+                self._address(name) for name in os.listdir(self._folder_file) if name != self._name
+            ]
+        for address in self._others:
+            self._send(address)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        self._net.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._net
+        self._loop.remove_reader(self._socket.fileno())
+        self._socket.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._name, dir_fd=self._folder_file)
+        os.close(self._folder_file)
+
+    def _send(self, address: str) -> None:
+        try:
+            self._socket.sendto(b".", address)
+        except BlockingIOError:
+            pass  # its queue is full of wake-ups that it has not read yet
+        except ConnectionRefusedError:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.basename(address), dir_fd=self._folder_file)
+        except FileNotFoundError:
+            pass  # it closed; the folder has changed and will be listed again
+
+    def _heard(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while True:
+                self._socket.recv(16)
+        self.notify_foreign()
+
+    def _address(self, name: str) -> str:
+        path = str(self._folder / name)
+        if len(os.fsencode(path)) <= _LONGEST_PATH:
+            return path
+        return f"/proc/self/fd/{self._folder_file}/{name}"
+
+    async def _look_slowly(self) -> None:
+        seen = self._data_version()
+        while True:
+            await self._clock.sleep(NET_SECONDS)
+            if self.waited_for:
+                version = self._data_version()
+                if version != seen:
+                    seen = version
+                    self.notify_foreign()

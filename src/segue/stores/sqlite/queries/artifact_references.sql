@@ -1,0 +1,2 @@
+-- All artifacts that a hand-off points to.
+SELECT DISTINCT digest FROM handoff_artifact ORDER BY digest

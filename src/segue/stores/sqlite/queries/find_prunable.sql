@@ -1,0 +1,2 @@
+-- Some of the runs that ended before a time.
+SELECT run FROM run WHERE ended_at < ? LIMIT ?

@@ -1,0 +1,4 @@
+-- What a transition must know of one task.
+SELECT agent, state, epoch, attempt, version, claim, pins, parents, broken, claimed_at
+FROM task
+WHERE run = ? AND node = ? AND item = ?

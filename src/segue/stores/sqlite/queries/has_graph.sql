@@ -1,0 +1,2 @@
+-- Whether a graph is kept.
+SELECT 1 FROM graph WHERE digest = ?

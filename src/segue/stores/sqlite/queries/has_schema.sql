@@ -1,0 +1,2 @@
+-- Whether a schema is kept.
+SELECT 1 FROM schema WHERE fingerprint = ?

@@ -1,0 +1,2 @@
+-- The last event of a run.
+SELECT max(position) FROM event WHERE run = ?

@@ -1,0 +1,6 @@
+-- Runs, newest first.
+SELECT run, key, workflow, state, graph_digest, input, options, submitted_at, ended_at
+FROM run
+WHERE run < ?
+ORDER BY run DESC
+LIMIT ?

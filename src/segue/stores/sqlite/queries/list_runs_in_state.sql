@@ -1,0 +1,6 @@
+-- Runs in one state, newest first.
+SELECT run, key, workflow, state, graph_digest, input, options, submitted_at, ended_at
+FROM run
+WHERE state = ? AND run < ?
+ORDER BY run DESC
+LIMIT ?

@@ -1,0 +1,2 @@
+-- All known workers.
+SELECT worker, about FROM worker ORDER BY worker

@@ -1,0 +1,2 @@
+-- When the next lease ends.
+SELECT min(lease) FROM task WHERE state = 'claimed'

@@ -1,0 +1,2 @@
+-- Delete what a pruned run has in the table handoff.
+DELETE FROM handoff WHERE run = ?

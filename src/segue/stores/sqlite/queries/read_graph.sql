@@ -1,0 +1,2 @@
+-- A graph by its digest.
+SELECT body FROM graph WHERE digest = ?

@@ -1,0 +1,2 @@
+-- A fact about the store.
+SELECT value FROM meta WHERE name = ?

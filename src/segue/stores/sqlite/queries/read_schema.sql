@@ -1,0 +1,2 @@
+-- A schema by its fingerprint.
+SELECT body FROM schema WHERE fingerprint = ?

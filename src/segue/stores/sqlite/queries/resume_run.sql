@@ -1,0 +1,9 @@
+-- Say that a run moves again after a review, if that is so.
+UPDATE run
+SET state = 'running'
+WHERE run = ?1 AND state = 'needs_review'
+  AND NOT (
+    EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'needs_review')
+    AND NOT EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state IN ('ready', 'claimed'))
+  )
+RETURNING state

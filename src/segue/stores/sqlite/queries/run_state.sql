@@ -1,0 +1,2 @@
+-- The state of a run.
+SELECT state FROM run WHERE run = ?

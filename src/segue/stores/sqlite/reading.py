@@ -1,0 +1,146 @@
+"""What is read back, always from one consistent view of the file."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import Any
+
+import apsw
+
+from segue.domain.records import Event, HandoffRecord, RunRecord, RunState, StoredHandoff, TaskRecord
+from segue.stores.sqlite.statements import SQL
+from segue.stores.sqlite.transaction import pins_of
+from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
+
+AFTER_ALL_RUNS = "\U0010ffff"
+
+
+def _rows(connection: apsw.Connection, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
+    return connection.execute(statement, parameters).fetchall()
+
+
+def _value(connection: apsw.Connection, statement: str, parameters: Sequence[Any] = ()) -> Any:
+    return connection.execute(statement, parameters).fetchall()[0][0]
+
+
+def run_by(connection: apsw.Connection, statement: str, name: str) -> RunRecord | None:
+    """A run by its id or key."""
+    rows = _rows(connection, statement, (name,))
+    return RunRecord(*rows[0]) if rows else None
+
+
+def document(connection: apsw.Connection, statement: str, digest: str) -> str | None:
+    """The text of a graph or schema."""
+    rows = _rows(connection, statement, (digest,))
+    return str(rows[0][0]) if rows else None
+
+
+def runs(
+    connection: apsw.Connection, limit: int, before: str | None, states: Collection[RunState]
+) -> Sequence[RunRecord]:
+    """Runs, newest first."""
+    start = before if before is not None else AFTER_ALL_RUNS
+    if not states:
+        rows = _rows(connection, SQL.list_runs, (start, limit))
+        return [RunRecord(*row) for row in rows]
+    found = [
+        RunRecord(*row)
+        for state in set(states)
+        for row in _rows(connection, SQL.list_runs_in_state, (state, start, limit))
+    ]
+    return sorted(found, key=lambda record: record.run, reverse=True)[:limit]
+
+
+def tasks(connection: apsw.Connection, run: str, names: Collection[tuple[str, int]]) -> Sequence[TaskRecord]:
+    """The tasks of a run, by node and item."""
+    if not names:
+        return [_task(row) for row in _rows(connection, SQL.read_tasks, (run,))]
+    return [
+        _task(row)
+        for node, item in sorted(set(names))
+        for row in _rows(connection, SQL.read_task, (run, node, item))
+    ]
+
+
+def _task(row: Sequence[Any]) -> TaskRecord:
+    place = TaskRecord._fields.index("pins")
+    return TaskRecord._make((*row[:place], pins_of(row[place]), *row[place + 1 :]))
+
+
+def handoffs(
+    connection: apsw.Connection, run: str, pins: Iterable[tuple[str, int, int]]
+) -> Sequence[StoredHandoff]:
+    """Exactly these hand-offs, without those that are not there."""
+    return [
+        _handoff(connection, row) for pin in pins for row in _rows(connection, SQL.read_handoff, (run, *pin))
+    ]
+
+
+def _handoff(connection: apsw.Connection, row: Sequence[Any]) -> StoredHandoff:
+    run, node, item, epoch, version, status, body, output_size, digest, schema, started_at, completed_at = row
+    found = _rows(connection, SQL.read_handoff_artifacts, (run, node, item, version))
+    artifacts = tuple(digest for (digest,) in found)
+    head = (version, status, body, output_size, digest, schema)
+    return StoredHandoff(run, node, item, epoch, HandoffRecord(*head, started_at, completed_at, artifacts))
+
+
+def latest_handoffs(connection: apsw.Connection, run: str, nodes: Collection[str]) -> Sequence[StoredHandoff]:
+    """The latest version of each hand-off."""
+    pins = _rows(connection, SQL.latest_versions, (run,))
+    return handoffs(connection, run, [pin for pin in pins if not nodes or pin[0] in nodes])
+
+
+def cursor(connection: apsw.Connection, incarnation: str) -> str:
+    """The cursor of now."""
+    return cursor_text(Position(incarnation, *_rows(connection, SQL.place)[0]))
+
+
+def tail(
+    connection: apsw.Connection, incarnation: str, after: str | None, limit: int, run: str | None
+) -> tuple[Sequence[Event], str]:
+    """Events after a cursor, and the cursor to go on from: past everything that was looked at."""
+    start = _start(connection, incarnation, after) if after is not None else 0
+    if run is None:
+        rows = _rows(connection, SQL.tail, (start, limit))
+    else:
+        rows = _rows(connection, SQL.tail_run, (run, start, limit))
+    generation, newest = _rows(connection, SQL.place)[0]
+    events = [
+        Event(cursor_text(Position(incarnation, generation, position)), *values) for position, *values in rows
+    ]
+    if events and len(events) == limit:
+        return events, events[-1].cursor
+    return events, cursor_text(Position(incarnation, generation, newest))
+
+
+def _start(connection: apsw.Connection, incarnation: str, after: str) -> int:
+    position = parse_cursor(after, incarnation)
+    if _value(connection, SQL.pruned_after, (position.generation, position.position)):
+        raise pruned_cursor(after)
+    return position.position
+
+
+def next_due(
+    connection: apsw.Connection, now: float, agents: Iterable[str], looked_at: dict[str, float]
+) -> float | None:
+    """Seconds until a retry of one of these agents, or a lease, falls due."""
+    times = [_value(connection, SQL.next_retry, (agent, looked_at.get(agent, now))) for agent in agents]
+    times.append(_value(connection, SQL.next_lease))
+    due = [float(time) for time in times if time is not None]
+    return max(0.0, min(due) - now) if due else None
+
+
+def workers(connection: apsw.Connection) -> Sequence[tuple[str, str]]:
+    """Known workers."""
+    return [(worker, about) for worker, about in _rows(connection, SQL.list_workers)]
+
+
+def artifact_references(connection: apsw.Connection) -> Sequence[str]:
+    """Digests of all artifacts that a hand-off points to."""
+    return [digest for (digest,) in _rows(connection, SQL.artifact_references)]
+
+
+def counts(connection: apsw.Connection) -> tuple[int, int, int, int]:
+    """How many runs, tasks, hand-offs and events there are."""
+    runs, tasks, handoffs, events = _rows(connection, SQL.count_rows)[0]
+    return runs, tasks, handoffs, events

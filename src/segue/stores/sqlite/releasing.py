@@ -1,0 +1,104 @@
+"""Telling dependents that something they wait for is there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from segue.domain.records import Claim, Release, Token, task_name
+from segue.stores.sqlite.granting import grant
+from segue.stores.sqlite.statements import SQL
+from segue.stores.sqlite.transaction import EventRow, Transaction, blob_of
+
+TaskRow = tuple[object, ...]
+TaskKey = tuple[str, str, int]
+
+
+class Joined(NamedTuple):
+    """A task that waits for nothing more: by which settlement of the batch, and the claim if it was claimed at once."""
+
+    by: int
+    claim: Claim | None
+
+
+def starts_at_once(release: Release) -> bool:
+    """Whether a task waits for nothing else and its inputs are known, so that its row can be written whole."""
+    return release.pins is not None and release.need <= release.resolved
+
+
+def new_task(tx: Transaction, run: str, release: Release, worker: str, lease: float) -> TaskRow:
+    """The row of a task that is ready, or claimed, as soon as it is there."""
+    node, item, agent, _, _, _, pins, broken, claim = release
+    blob = blob_of(pins or ())
+    if claim is None:
+        return (run, node, item, agent, "ready", 0, None, None, None, tx.boot, broken, tx.wall, None, blob)
+    return (run, node, item, agent, "claimed", 1, claim, worker, lease, None, broken, tx.wall, tx.wall, blob)
+
+
+def new_claim(tx: Transaction, run: str, release: Release) -> Claim | None:
+    """The claim that stands in such a row."""
+    node, item, agent, _, _, _, pins, broken, claim = release
+    if claim is None:
+        return None
+    return Claim(Token(run, node, item, 1, claim), agent, 1, 1, pins or (), broken, tx.wall)
+
+
+def join(
+    tx: Transaction, releases: Iterable[tuple[int, str, Release]], worker: str, lease_seconds: float
+) -> dict[TaskKey, Joined]:
+    """
+    Bring tasks nearer to their start, all at once; those that wait for nothing more, by run, node and item.
+
+    Each release comes with the number of its settlement and its run. Several releases of one task count together, and
+    the last of them decides who claims it.
+    """
+    sums: dict[TaskKey, tuple[int, Release]] = {}
+    for by, run, release in releases:
+        key = (run, release.node, release.item)
+        if key in sums:
+            before = sums[key][1]
+            resolved, broken = before.resolved + release.resolved, before.broken or release.broken
+            release = release._replace(resolved=resolved, broken=broken)
+        sums[key] = (by, release)
+    rows = [_join_row(tx, key, release) for key, (_, release) in sums.items()]
+    joined: dict[TaskKey, Joined] = {}
+    for run, node, item, state in tx.rows_of_each(SQL.release_task, rows):
+        if state == "ready":
+            by, release = sums[run, node, item]
+            joined[run, node, item] = Joined(by, _claim(tx, run, release, worker, lease_seconds))
+    return joined
+
+
+def _claim(tx: Transaction, run: str, release: Release, worker: str, lease_seconds: float) -> Claim | None:
+    if release.claim is None:
+        return None
+    return grant(tx, run, release.node, release.item, release.claim, worker, lease_seconds)
+
+
+def _join_row(tx: Transaction, key: TaskKey, release: Release) -> TaskRow:
+    pins = blob_of(release.pins) if release.pins is not None else None
+    missing = release.need - release.resolved
+    parents = blob_of(release.parents)
+    return (*key, release.agent, missing, tx.boot, tx.wall, release.broken, parents, pins, release.resolved)
+
+
+def start_event(tx: Transaction, run: str, release: Release, claim: Claim | None) -> EventRow:
+    """What to say of a task that waits for nothing more."""
+    task = task_name(release.node, release.item)
+    if claim is None:
+        return (run, f"task.{release.agent}.ready", task, 0, tx.wall, None, None)
+    return (run, f"task.{release.agent}.claimed", task, claim.token.epoch, tx.wall, None, None)
+
+
+def release_new(
+    tx: Transaction, run: str, releases: Sequence[Release], worker: str, lease_seconds: float
+) -> tuple[tuple[Claim, ...], list[EventRow]]:
+    """Release tasks one settlement at a time, whatever rows there are: the claims, and the events to append."""
+    joined = join(tx, [(0, run, release) for release in releases], worker, lease_seconds)
+    started = [
+        (release, joined[run, release.node, release.item].claim)
+        for release in releases
+        if (run, release.node, release.item) in joined
+    ]
+    claims = tuple(claim for _, claim in started if claim is not None)
+    return claims, [start_event(tx, run, release, claim) for release, claim in started]

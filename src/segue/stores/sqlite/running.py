@@ -1,0 +1,117 @@
+"""The life of runs: submit, review, cancel, prune."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from segue.domain.records import NewRun, Submitted, Verdict
+from segue.ports.store import Review
+from segue.stores.sqlite.granting import standing_claims
+from segue.stores.sqlite.releasing import release_new
+from segue.stores.sqlite.settling import artifact_rows, handoff_row, move_run
+from segue.stores.sqlite.statements import SQL
+from segue.stores.sqlite.transaction import Transaction
+from segue.stores.wording import (
+    RUN_RESUMED,
+    RUN_STARTED,
+    STORE_PRUNED,
+    cancel_data,
+    decided_state,
+    key_conflict,
+    run_event,
+    same_run,
+)
+
+PRUNED_AT_ONCE = 100
+"""Runs deleted in one transaction: few enough that nobody waits long for the write lock."""
+
+
+def submit(tx: Transaction, runs: Sequence[NewRun], worker: str, lease_seconds: float) -> Sequence[Submitted]:
+    """Create runs with their roots ready or claimed. Raises `KeyConflict` before anything is written."""
+    by_key: dict[str, NewRun] = {}
+    for new in runs:
+        if new.key is None:
+            continue
+        standing = tx.row(SQL.find_run, (new.key,))
+        first = by_key.setdefault(new.key, new)
+        if standing is not None and not same_run(standing[2], standing[4], standing[5], new):
+            raise key_conflict(new, standing[0])
+        if not same_run(first.workflow, first.graph_digest, first.input, new):
+            raise key_conflict(new, first.run)
+    _keep_documents(tx, runs)
+    return [_submit(tx, new, worker, lease_seconds) for new in runs]
+
+
+def _keep_documents(tx: Transaction, runs: Sequence[NewRun]) -> None:
+    # Looked up first, because a graph is large and nearly always there.
+    for digest, graph in {new.graph_digest: new.graph for new in runs}.items():
+        if not tx.rows(SQL.has_graph, (digest,)):
+            tx.cursor.execute(SQL.insert_graph, (digest, graph))
+    for fingerprint, schema in {schema for new in runs for schema in new.schemas}:
+        if not tx.rows(SQL.has_schema, (fingerprint,)):
+            tx.cursor.execute(SQL.insert_schema, (fingerprint, schema))
+
+
+def _submit(tx: Transaction, new: NewRun, worker: str, lease_seconds: float) -> Submitted:
+    standing = tx.row(SQL.find_run, (new.key,)) if new.key is not None else None
+    if standing is not None and standing[0] != new.run:
+        return Submitted(standing[0], created=False, claims=())
+    if standing is not None or tx.rows(SQL.run_state, (new.run,)):
+        return Submitted(new.run, created=True, claims=standing_claims(tx, new.run, new.roots))
+    head = (new.run, new.key, new.workflow, new.waits_for, new.graph_digest, new.input, new.options)
+    tx.cursor.execute(SQL.insert_run, (*head, tx.wall))
+    claims, events = release_new(tx, new.run, new.roots, worker, lease_seconds)
+    tx.tell([(new.run, RUN_STARTED, None, None, tx.wall, None, None), *events])
+    return Submitted(new.run, created=True, claims=claims)
+
+
+def review(tx: Transaction, review: Review) -> Verdict:
+    """Write a person's decision as the next version of a hand-off."""
+    run, node, item, agent, handoff, releases, run_resolved, data = review
+    written = tx.row(SQL.find_version, (run, node, item, handoff.version))
+    if written is not None:
+        return "repeated" if written[0] == handoff.digest else "stale"
+    state = decided_state(handoff.status)
+    error = data if state == "failed" else None
+    decided = tx.row(SQL.decide_task, (run, node, item, handoff.version, state, tx.wall, error))
+    if decided is None:
+        return "stale"
+    (epoch,) = decided
+    tx.cursor.execute(SQL.insert_handoff, handoff_row((run, node, item), epoch, None, handoff))
+    tx.cursor.executemany(SQL.insert_handoff_artifact, artifact_rows((run, node, item), handoff))
+    tx.tell_task(run, node, item, agent, handoff.status, epoch, data)
+    unclaimed = [release._replace(claim=None) for release in releases]
+    tx.tell(release_new(tx, run, unclaimed, "", 0.0)[1])
+    if move_run(tx, run, run_resolved) is None and tx.rows(SQL.resume_run, (run,)):
+        tx.tell_run(run, RUN_RESUMED)
+    return "accepted"
+
+
+def cancel(tx: Transaction, run: str, reason: str) -> bool:
+    """Cancel a run with its open tasks."""
+    if not tx.changed(SQL.cancel_run, (run, tx.wall)):
+        return False
+    for node, item, agent, epoch in sorted(tx.rows(SQL.cancel_tasks, (run, tx.wall))):
+        tx.tell_task(run, node, item, agent, "cancelled", epoch)
+    tx.tell_run(run, run_event("cancelled"), cancel_data(reason))
+    return True
+
+
+def prune(tx: Transaction, ended_before: float) -> int:
+    """Delete some of the runs that ended before a time, and mark in the log up to where; how many."""
+    runs = [run for (run,) in tx.rows(SQL.find_prunable, (ended_before, PRUNED_AT_ONCE))]
+    if not runs:
+        return 0
+    through = max(tx.row(SQL.last_position, (run,))[0] for run in runs)
+    tx.tell_run("", STORE_PRUNED, str(through))
+    names = [(run,) for run in runs]
+    for statement in (
+        SQL.prune_event,
+        SQL.prune_handoff_artifact,
+        SQL.prune_handoff,
+        SQL.prune_task,
+        SQL.prune_run,
+    ):
+        tx.cursor.executemany(statement, names)
+    tx.cursor.execute(SQL.prune_graphs)
+    return len(runs)

@@ -1,0 +1,243 @@
+"""
+Ending attempts: the transaction that everything else is there for.
+
+A batch is written with a handful of statements, each for all settlements together, in the expectation that every
+token is live and every dependent with a single parent is new. SQLite's count of changed rows says whether that was so.
+If not, the transaction is rolled back and goes the careful way: one settlement at a time, which finds out who is stale,
+who repeats himself, and which dependents are there already.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import apsw
+
+from segue.domain.records import (
+    Claim,
+    ClaimRequest,
+    HandoffRecord,
+    RunState,
+    Settled,
+    Settlement,
+    task_name,
+)
+from segue.stores.sqlite.claiming import claim_ready
+from segue.stores.sqlite.granting import standing_claims
+from segue.stores.sqlite.releasing import (
+    Joined,
+    TaskKey,
+    join,
+    new_claim,
+    new_task,
+    release_new,
+    start_event,
+    starts_at_once,
+)
+from segue.stores.sqlite.statements import SQL
+from segue.stores.sqlite.transaction import EventRow, Transaction, Unforeseen
+from segue.stores.wording import RUN_NEEDS_REVIEW, run_event, settlement_data
+
+Row = tuple[object, ...]
+
+
+def settle(
+    tx: Transaction,
+    settlements: Sequence[Settlement],
+    worker: str,
+    lease_seconds: float,
+    request: ClaimRequest | None,
+) -> tuple[Sequence[Settled], Sequence[Claim]]:
+    """End attempts, release their dependents, end runs, and claim."""
+    if tx.careful:
+        answers = [_settle_alone(tx, settlement, worker, lease_seconds) for settlement in settlements]
+    else:
+        answers = _settle_together(tx, settlements, worker, lease_seconds)
+    _move_runs(tx, settlements, answers)
+    return answers, claim_ready(tx, request) if request is not None else ()
+
+
+# --- the quick way ----------------------------------------------------------------------------------
+
+
+def _settle_together(
+    tx: Transaction, settlements: Sequence[Settlement], worker: str, lease_seconds: float
+) -> list[Settled]:
+    lease = tx.boot + lease_seconds
+    tasks: list[Row] = []
+    joins = []
+    for number, settlement in enumerate(settlements):
+        run = settlement.token.run
+        for release in settlement.releases:
+            if starts_at_once(release):
+                tasks.append(new_task(tx, run, release, worker, lease))
+            else:
+                joins.append((number, run, release))
+    _write_endings(tx, settlements)
+    if tasks:
+        try:
+            tx.cursor.executemany(SQL.insert_task, tasks)
+        except apsw.ConstraintError as conflict:
+            raise Unforeseen from conflict
+    joined = join(tx, joins, worker, lease_seconds) if joins else {}
+    events: list[EventRow] = []
+    answers = [
+        Settled("accepted", _told(tx, number, settlement, joined, events), None)
+        for number, settlement in enumerate(settlements)
+    ]
+    tx.tell(events)
+    return answers
+
+
+def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
+    """Write the ended attempts and their hand-offs. Raises `Unforeseen` if not all tokens are live."""
+    ended: list[Row] = []
+    returned: list[Row] = []
+    handoffs: list[Row] = []
+    artifacts: list[Row] = []
+    for settlement in settlements:
+        token, ending, handoff = settlement.token, settlement.ending, settlement.handoff
+        if ending in {"retry", "handed_back"}:
+            returned.append(_returned_row(tx, settlement))
+        else:
+            error = settlement.data if ending in {"failed", "skipped"} else None
+            version = handoff.version if handoff is not None else None
+            ended.append((*token, ending, version, tx.wall, error))
+        if handoff is not None:
+            key = token[:3]
+            handoffs.append(handoff_row(key, token.epoch, token.claim, handoff))
+            if handoff.artifacts:
+                artifacts.extend(artifact_rows(key, handoff))
+    cursor = tx.cursor
+    before = tx.connection.total_changes()
+    if ended:
+        cursor.executemany(SQL.settle_task, ended)
+    if returned:
+        cursor.executemany(SQL.return_task, returned)
+    if tx.connection.total_changes() - before != len(settlements):
+        raise Unforeseen
+    if handoffs:
+        cursor.executemany(SQL.insert_handoff, handoffs)
+    if artifacts:
+        cursor.executemany(SQL.insert_handoff_artifact, artifacts)
+
+
+def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
+    retried = settlement.ending == "retry"
+    delay_seconds = settlement.not_before if retried else 0.0
+    error = settlement.data if retried else None
+    return (*settlement.token, tx.boot + delay_seconds, tx.wall + delay_seconds, not retried, error)
+
+
+def handoff_row(key: TaskKey, epoch: int, claim: str | None, handoff: HandoffRecord) -> Row:
+    """A hand-off as a row; the claim is None where a person decided."""
+    version, status, body, output_size, digest, schema, started_at, completed_at, _ = handoff
+    head = (*key, version, epoch, claim, status, digest, schema)
+    return (*head, started_at, completed_at, output_size, body)
+
+
+def artifact_rows(key: TaskKey, handoff: HandoffRecord) -> list[Row]:
+    """The artifacts of a hand-off as rows."""
+    return [(*key, handoff.version, place, digest) for place, digest in enumerate(handoff.artifacts)]
+
+
+def _told(
+    tx: Transaction,
+    number: int,
+    settlement: Settlement,
+    joined: dict[TaskKey, Joined],
+    events: list[EventRow],
+) -> tuple[Claim, ...]:
+    """Add the events of one settlement; the claims that came with it."""
+    run = settlement.token.run
+    events.append(_ending_event(tx, settlement))
+    claims: list[Claim] = []
+    for release in settlement.releases:
+        if starts_at_once(release):
+            claim = new_claim(tx, run, release)
+        else:
+            entry = joined.get((run, release.node, release.item))
+            if entry is None or entry.by != number:
+                continue
+            claim = entry.claim
+        events.append(start_event(tx, run, release, claim))
+        if claim is not None:
+            claims.append(claim)
+    return tuple(claims)
+
+
+def _ending_event(tx: Transaction, settlement: Settlement) -> EventRow:
+    run, node, item, epoch, claim = settlement.token
+    name = f"task.{settlement.agent}.{settlement.ending}"
+    ended_without = claim if settlement.handoff is None else None
+    return (run, name, task_name(node, item), epoch, tx.wall, settlement_data(settlement), ended_without)
+
+
+# --- the careful way --------------------------------------------------------------------------------
+
+
+def _settle_alone(tx: Transaction, settlement: Settlement, worker: str, lease_seconds: float) -> Settled:
+    try:
+        return tx.alone(lambda: _settle_one(tx, settlement, worker, lease_seconds))
+    except Unforeseen:
+        return _why_refused(tx, settlement)
+
+
+def _settle_one(tx: Transaction, settlement: Settlement, worker: str, lease_seconds: float) -> Settled:
+    _write_endings(tx, [settlement])
+    events = [_ending_event(tx, settlement)]
+    claims, started = release_new(tx, settlement.token.run, settlement.releases, worker, lease_seconds)
+    tx.tell([*events, *started])
+    return Settled("accepted", claims, None)
+
+
+def _why_refused(tx: Transaction, settlement: Settlement) -> Settled:
+    """Whether a refused settlement had been written before by the same token."""
+    token, handoff = settlement.token, settlement.handoff
+    if handoff is not None:
+        digests = tx.rows(SQL.find_handoff, token)
+        written = (handoff.digest,) in digests
+    else:
+        key = (token.run, token.claim, token.epoch, task_name(token.node, token.item))
+        written = (f"task.{settlement.agent}.{settlement.ending}",) in tx.rows(SQL.find_ending, key)
+    if not written:
+        return Settled("stale", (), None)
+    ((state,),) = tx.rows(SQL.run_state, (token.run,))
+    claims = standing_claims(tx, token.run, settlement.releases)
+    return Settled("repeated", claims, state if state != "running" else None)
+
+
+# --- runs -------------------------------------------------------------------------------------------
+
+
+def _move_runs(tx: Transaction, settlements: Sequence[Settlement], answers: list[Settled]) -> None:
+    """End the runs whose last task was settled, and see which can only go on by a review."""
+    last: dict[str, int] = {}
+    resolved: dict[str, int] = {}
+    for number, settlement in enumerate(settlements):
+        if answers[number].verdict != "accepted":
+            continue
+        run = settlement.token.run
+        if settlement.run_resolved:
+            resolved[run] = resolved.get(run, 0) + settlement.run_resolved
+            last[run] = number
+        elif tx.careful or not any(starts_at_once(release) for release in settlement.releases):
+            last[run] = number
+    for run, number in last.items():
+        state = move_run(tx, run, resolved.get(run, 0))
+        if state is not None:
+            answers[number] = answers[number]._replace(run_state=state)
+
+
+def move_run(tx: Transaction, run: str, resolved: int) -> RunState | None:
+    """Count a run down, end it with its last task, or say that it needs a review; its state if that is new."""
+    if resolved:
+        counted = tx.row(SQL.count_down_run, (run, resolved, tx.wall))
+        if counted is not None and counted[0] in {"complete", "failed"}:
+            ended: RunState = counted[0]
+            tx.tell_run(run, run_event(ended))
+            return ended
+    if tx.rows(SQL.block_run, (run,)):
+        tx.tell_run(run, RUN_NEEDS_REVIEW)
+        return "needs_review"
+    return None

@@ -1,0 +1,99 @@
+"""
+The SQL of the store: one statement in each file of `queries/`, read once, under the name of its file.
+
+Statements have only positional parameters and constant text. Query plans do not depend on what is bound
+(`connection.py` sees to that), so a statement is prepared once and for all.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import NamedTuple
+
+
+class Statements(NamedTuple):
+    """Every statement by name."""
+
+    any_ready: str
+    artifact_references: str
+    block_run: str
+    cancel_run: str
+    cancel_tasks: str
+    count_down_run: str
+    count_rows: str
+    decide_task: str
+    expire_task: str
+    find_broken: str
+    find_ending: str
+    find_expired: str
+    find_handoff: str
+    find_own_claims: str
+    find_prunable: str
+    find_ready: str
+    find_run: str
+    find_task: str
+    find_version: str
+    forget_worker: str
+    grant_task: str
+    has_graph: str
+    has_schema: str
+    insert_event: str
+    insert_graph: str
+    insert_handoff: str
+    insert_handoff_artifact: str
+    insert_run: str
+    insert_schema: str
+    insert_task: str
+    last_position: str
+    latest_pins: str
+    latest_versions: str
+    list_runs: str
+    list_runs_in_state: str
+    list_workers: str
+    next_lease: str
+    next_retry: str
+    pin_task: str
+    place: str
+    prune_event: str
+    prune_graphs: str
+    prune_handoff: str
+    prune_handoff_artifact: str
+    prune_run: str
+    prune_task: str
+    pruned_after: str
+    read_graph: str
+    read_handoff: str
+    read_handoff_artifacts: str
+    read_meta: str
+    read_run: str
+    read_schema: str
+    read_task: str
+    read_tasks: str
+    register_worker: str
+    release_task: str
+    renew_task: str
+    resume_run: str
+    return_task: str
+    run_state: str
+    settle_task: str
+    tail: str
+    tail_run: str
+    void_delays: str
+    void_leases: str
+    write_meta: str
+
+
+def load() -> Statements:
+    """Read the files, without the sentences at their heads."""
+    folder = files(__package__) / "queries"
+    return Statements(
+        **{name: _without_comments(folder.joinpath(f"{name}.sql").read_text()) for name in Statements._fields}
+    )
+
+
+def _without_comments(text: str) -> str:
+    lines = [line for line in text.splitlines() if not line.startswith("--")]
+    return "\n".join(lines).strip()
+
+
+SQL = load()

@@ -1,0 +1,154 @@
+"""The store on one SQLite file, for any number of processes of one machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Any
+
+from segue.domain.records import (
+    Claim,
+    ClaimRequest,
+    Expired,
+    NewRun,
+    Settled,
+    Settlement,
+    Submitted,
+    Token,
+    Verdict,
+)
+from segue.ports.clock import Clock, SystemClock
+from segue.ports.store import Note, Review
+from segue.stores.sqlite import claiming, running, settling
+from segue.stores.sqlite.connection import Durability
+from segue.stores.sqlite.files import Opened, open_files
+from segue.stores.sqlite.liveness import LockedFiles
+from segue.stores.sqlite.notifier import FileNotifier
+from segue.stores.sqlite.statements import SQL
+from segue.stores.sqlite.transaction import Transaction
+from segue.stores.sqlite.verbs import ReadingVerbs
+
+
+class SqliteStore(ReadingVerbs):
+    """
+    Runs, tasks, hand-offs and events in the file at `path`, with what belongs to it in the folder `path` + `.d`.
+
+    `durability` is "durable" (the default: an acknowledged write survives the power going) or "fast" (it survives the
+    process being killed). `idle` is asked before a durable commit whether nothing else needs the event loop, so that
+    the loop may wait for the disk itself; an engine sets it.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], durability: Durability = "durable", clock: Clock | None = None
+    ) -> None:
+        self._path = Path(path)
+        self._durability: Durability = durability
+        self._clock: Clock = clock or SystemClock()
+        self._opened: Opened | None = None
+        self._looked_at: dict[str, float] = {}
+        self.idle: Callable[[], bool] = _never
+
+    @property
+    def notifier(self) -> FileNotifier:
+        """Says that something was committed, by this process or another."""
+        return self._files().notifier
+
+    @property
+    def liveness(self) -> LockedFiles:
+        """Says which workers on this machine are dead."""
+        return self._files().liveness
+
+    async def open(self) -> None:
+        """Open or create the file. Raises `StoreUnavailable`, `StoreTooNew`, `StoreCorrupt` or `StoreFull`."""
+        if self._opened is None:
+            self._opened = await open_files(self._path, self._durability, self._clock)
+
+    async def close(self) -> None:
+        """Commit what is waiting and let go of every file."""
+        opened, self._opened = self._opened, None
+        if opened is not None:
+            await opened.close()
+
+    async def _write(self, operation: Callable[[Transaction], Any]) -> Any:
+        inline = self._durability == "fast" or self.idle()
+        return await self._files().writer.run(operation, inline=inline)
+
+    async def submit(self, runs: Sequence[NewRun], worker: str, lease_seconds: float) -> Sequence[Submitted]:
+        """Create runs with their roots ready or claimed."""
+        answer: Sequence[Submitted] = await self._write(
+            lambda tx: running.submit(tx, runs, worker, lease_seconds)
+        )
+        return answer
+
+    async def settle(
+        self,
+        settlements: Sequence[Settlement],
+        worker: str,
+        lease_seconds: float,
+        claim: ClaimRequest | None = None,
+    ) -> tuple[Sequence[Settled], Sequence[Claim]]:
+        """End attempts, release their dependents, and claim."""
+        if claim is not None:
+            self._look(claim)
+        answer: tuple[Sequence[Settled], Sequence[Claim]] = await self._write(
+            lambda tx: settling.settle(tx, settlements, worker, lease_seconds, claim)
+        )
+        return answer
+
+    async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
+        """Claim ready tasks, oldest first."""
+        self._look(request)
+        answer: Sequence[Claim] = await self._write(lambda tx: claiming.claim_ready(tx, request))
+        return answer
+
+    def _look(self, request: ClaimRequest) -> None:
+        """Note when each agent's tasks were looked at, so that `next_due` does not speak of them again."""
+        self._looked_at.update(dict.fromkeys(request.agents, self._clock.boot()))
+
+    async def renew(self, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:
+        """Lengthen leases."""
+        answer: Sequence[bool] = await self._write(lambda tx: claiming.renew(tx, tokens, lease_seconds))
+        return answer
+
+    async def expire(self, dead_workers: Collection[str] = ()) -> Sequence[Expired]:
+        """Take back what dead workers hold, and what is past its lease."""
+        answer: Sequence[Expired] = await self._write(lambda tx: claiming.expire(tx, dead_workers))
+        return answer
+
+    async def note(self, notes: Sequence[Note]) -> Sequence[Verdict]:
+        """Append remarks of running attempts."""
+        answer: Sequence[Verdict] = await self._write(lambda tx: claiming.note(tx, notes))
+        return answer
+
+    async def review(self, review: Review) -> Verdict:
+        """Write a person's decision as the next version of a hand-off."""
+        answer: Verdict = await self._write(lambda tx: running.review(tx, review))
+        return answer
+
+    async def cancel(self, run: str, reason: str) -> bool:
+        """Cancel a run with its open tasks."""
+        answer: bool = await self._write(lambda tx: running.cancel(tx, run, reason))
+        return answer
+
+    async def register_worker(self, worker: str, about: str) -> None:
+        """Make a worker known."""
+        await self._write(lambda tx: tx.rows(SQL.register_worker, (worker, about)))
+
+    async def forget_workers(self, workers: Collection[str]) -> None:
+        """Forget workers that hold no claims."""
+        await self._write(lambda tx: tx.rows_of_each(SQL.forget_worker, [(worker,) for worker in workers]))
+
+    async def prune(self, ended_before: float) -> int:
+        """Delete runs that ended before a time, some at a time, in the writer's thread."""
+        total = 0
+        while True:
+            writer = self._files().writer
+            pruned: int = await writer.run(lambda tx: running.prune(tx, ended_before), inline=False)
+            if not pruned:
+                return total
+            total += pruned
+
+
+def _never() -> bool:
+    return False

@@ -1,0 +1,131 @@
+"""The reading half of the store: what is small is read in the event loop's thread, what may be large in another."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from pathlib import Path
+
+import apsw
+
+from segue.domain.records import Event, RunRecord, RunState, StoredHandoff, TaskRecord
+from segue.errors import StoreUnavailable
+from segue.ports.clock import Clock
+from segue.ports.store import StoreFacts
+from segue.stores.sqlite import reading
+from segue.stores.sqlite.connection import Durability
+from segue.stores.sqlite.files import Opened
+from segue.stores.sqlite.readers import Readers
+from segue.stores.sqlite.statements import SQL
+
+FEW = 16
+FEW_EVENTS = 256
+"""Up to so many rows are read in the event loop's own thread: that takes less time than to change it."""
+
+
+class ReadingVerbs:
+    """The verbs of the contract that change nothing."""
+
+    _path: Path
+    _durability: Durability
+    _clock: Clock
+    _opened: Opened | None
+    _looked_at: dict[str, float]
+
+    def _files(self) -> Opened:
+        if self._opened is None:
+            raise StoreUnavailable(f"the store {self._path} is not open", remedy="Await its open() first.")
+        return self._opened
+
+    def _readers(self) -> Readers:
+        opened = self._files()
+        opened.writer.check_usable()
+        return opened.readers
+
+    async def read_run(self, run: str) -> RunRecord | None:
+        """A run by its id."""
+        return self._readers().near(lambda connection: reading.run_by(connection, SQL.read_run, run))
+
+    async def find_run(self, key: str) -> RunRecord | None:
+        """A run by its key."""
+        return self._readers().near(lambda connection: reading.run_by(connection, SQL.find_run, key))
+
+    async def list_runs(
+        self, limit: int, before: str | None = None, states: Collection[RunState] = ()
+    ) -> Sequence[RunRecord]:
+        """Runs, newest first."""
+        return await self._readers().far(lambda connection: reading.runs(connection, limit, before, states))
+
+    async def read_graph(self, digest: str) -> str | None:
+        """The JSON of a pinned graph."""
+        return self._readers().near(lambda connection: reading.document(connection, SQL.read_graph, digest))
+
+    async def read_schema(self, fingerprint: str) -> str | None:
+        """The JSON Schema behind a fingerprint."""
+        return self._readers().near(
+            lambda connection: reading.document(connection, SQL.read_schema, fingerprint)
+        )
+
+    async def read_tasks(self, run: str, names: Collection[tuple[str, int]] = ()) -> Sequence[TaskRecord]:
+        """The tasks of a run, by node and item."""
+        readers = self._readers()
+        if 0 < len(names) <= FEW:
+            return readers.near(lambda connection: reading.tasks(connection, run, names))
+        return await readers.far(lambda connection: reading.tasks(connection, run, names))
+
+    async def read_handoffs(self, run: str, pins: Sequence[tuple[str, int, int]]) -> Sequence[StoredHandoff]:
+        """Exactly these hand-offs."""
+        readers = self._readers()
+        if len(pins) <= FEW:
+            return readers.near(lambda connection: reading.handoffs(connection, run, pins))
+        return await readers.far(lambda connection: reading.handoffs(connection, run, pins))
+
+    async def latest_handoffs(self, run: str, nodes: Collection[str] = ()) -> Sequence[StoredHandoff]:
+        """The latest version of each hand-off."""
+        return await self._readers().far(lambda connection: reading.latest_handoffs(connection, run, nodes))
+
+    async def tail(
+        self, after: str | None, limit: int, run: str | None = None
+    ) -> tuple[Sequence[Event], str]:
+        """Events after a cursor, and the cursor to go on from."""
+        readers, incarnation = self._readers(), self._files().incarnation
+
+        def read(connection: apsw.Connection) -> tuple[Sequence[Event], str]:
+            return reading.tail(connection, incarnation, after, limit, run)
+
+        return readers.near(read) if limit <= FEW_EVENTS else await readers.far(read)
+
+    async def cursor(self) -> str:
+        """The cursor of now."""
+        incarnation = self._files().incarnation
+        return self._readers().near(lambda connection: reading.cursor(connection, incarnation))
+
+    async def next_due(self, agents: Collection[str]) -> float | None:
+        """Seconds until something falls due."""
+        now, looked_at = self._clock.boot(), self._looked_at
+        return self._readers().near(lambda connection: reading.next_due(connection, now, agents, looked_at))
+
+    async def list_workers(self) -> Sequence[tuple[str, str]]:
+        """Known workers."""
+        return self._readers().near(reading.workers)
+
+    async def artifact_references(self) -> Sequence[str]:
+        """Digests of all artifacts that a hand-off points to."""
+        return await self._readers().far(reading.artifact_references)
+
+    async def facts(self) -> StoreFacts:
+        """What this store is and holds."""
+        runs, tasks, handoffs, events = await self._readers().far(reading.counts)
+        opened = self._files()
+        parts = (opened.path, Path(f"{opened.path}-wal"), Path(f"{opened.path}-shm"))
+        return StoreFacts(
+            kind="sqlite",
+            version=apsw.sqlite_lib_version(),
+            durability=self._durability,
+            incarnation=opened.incarnation,
+            location=str(opened.path),
+            bytes_stored=sum(part.stat().st_size for part in parts if part.exists()),
+            runs=runs,
+            tasks=tasks,
+            handoffs=handoffs,
+            events=events,
+        )

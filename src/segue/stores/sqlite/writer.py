@@ -1,0 +1,183 @@
+"""
+The one writer of a process, with group commit.
+
+Everything that waits is committed in one transaction. A call commits in the event loop's own thread when nothing else
+needs the loop and the write lock is free at once, which saves two changes of thread; otherwise it goes to the writer's
+thread, and whatever comes while that one commits goes with its next transaction. The thread also carries the log over
+into the database, so that no hand-off ever waits for a checkpoint.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from queue import Empty, SimpleQueue
+from typing import Any, Literal
+
+import apsw
+
+from segue.errors import StoreError, StoreUnavailable
+from segue.ports.clock import Clock
+from segue.stores.sqlite import wal
+from segue.stores.sqlite.committing import Busy, Committer, Operation
+from segue.stores.sqlite.connection import Durability, connect
+from segue.stores.sqlite.failures import translate
+from segue.stores.sqlite.lock import WriteLock
+
+Waiting = tuple[Operation, "asyncio.Future[Any]"]
+Inbox = SimpleQueue[Waiting | Literal["checkpoint", "close"]]
+
+_LATER = object()
+"""The answer of an operation that could not be committed at once."""
+
+
+class Writer:
+    """Takes operations from the event loop that opened it, and commits them."""
+
+    def __init__(
+        self, path: Path, durability: Durability, clock: Clock, lock: WriteLock, on_commit: Callable[[], None]
+    ) -> None:
+        self._path = path
+        self._lock = lock
+        self._on_commit = on_commit
+        self._loop = asyncio.get_running_loop()
+        self._process = os.getpid()
+        self._gate = threading.Lock()
+        self._gate_wanted = False
+        """The thread waits for the gate; the loop, which passes it thousands of times a second, must let it in."""
+        self._inbox: Inbox = SimpleQueue()
+        self._waiting = 0
+        self._checkpoint_at = wal.CHECKPOINT_PAGES
+        self._failure: StoreError | None = None
+        self._closing = False
+        self._committer = Committer(path, durability, clock)
+        self._checkpointer = connect(path, durability)
+        self._thread = threading.Thread(target=self._work, name="segue-writer", daemon=True)
+        self._thread.start()
+
+    async def run(self, operation: Operation, *, inline: bool) -> Any:
+        """Commit an operation, with whatever else waits; its answer, after the commit."""
+        self.check_usable()
+        if inline and not self._waiting and not self._gate_wanted and self._gate.acquire(blocking=False):
+            try:
+                answer = self._run_inline(operation)
+            finally:
+                self._gate.release()
+            if answer is not _LATER:
+                return _given(answer)
+        future = self._loop.create_future()
+        self._waiting += 1
+        self._inbox.put((operation, future))
+        # A caller that is cancelled leaves its operation to be committed, whole and once.
+        return _given(await asyncio.shield(future))
+
+    async def close(self) -> None:
+        """Commit what waits, and let go of the files."""
+        if self._closing:
+            return
+        self._closing = True
+        self._inbox.put("close")
+        await self._loop.run_in_executor(None, self._thread.join)
+        self._checkpointer.close()
+        self._committer.close()
+
+    def check_usable(self) -> None:
+        """Raises `StoreUnavailable` in another process or event loop than that which opened the store."""
+        if self._closing:
+            raise StoreUnavailable(f"the store {self._path} is closed", remedy="Open it again.")
+        if os.getpid() != self._process:
+            raise StoreUnavailable(
+                f"the store {self._path} was opened by the process that this one was forked from",
+                remedy="Open the store after the fork, in each process for itself.",
+            )
+        if asyncio.get_running_loop() is not self._loop:
+            raise StoreUnavailable(
+                f"the store {self._path} was opened in another event loop",
+                remedy="Use it in the loop that opened it, or open it again in this one.",
+            )
+        if self._failure is not None:
+            failure, self._failure = self._failure, None
+            raise failure
+
+    # --- in the event loop's thread -------------------------------------------------------------------
+
+    def _run_inline(self, operation: Operation) -> Any:
+        if not self._lock.try_acquire():
+            return _LATER
+        try:
+            (answer,) = self._committer.commit([operation], wait=False)
+        except Busy:
+            return _LATER
+        finally:
+            self._lock.release()
+        if self._committer.wrote:
+            self._on_commit()
+        if self._committer.pages_in_log >= self._checkpoint_at:
+            self._checkpoint_at *= 2
+            self._inbox.put("checkpoint")
+        return answer
+
+    def _deliver(self, group: list[Waiting], answers: list[Any], wrote: bool) -> None:
+        self._waiting -= len(group)
+        for (_, future), answer in zip(group, answers, strict=True):
+            if not future.done():
+                future.set_result(answer)
+        if wrote:
+            self._on_commit()
+
+    # --- in the writer's thread -----------------------------------------------------------------------
+
+    def _work(self) -> None:
+        """Commit everything that waits, again and again, until told to close."""
+        while True:
+            items = [self._inbox.get()]
+            with contextlib.suppress(Empty):
+                while True:
+                    items.append(self._inbox.get_nowait())
+            group = [item for item in items if not isinstance(item, str)]
+            if group:
+                self._commit(group)
+            if "checkpoint" in items or self._committer.pages_in_log >= self._checkpoint_at:
+                self._checkpoint()
+            if "close" in items:
+                return
+
+    def _commit(self, group: list[Waiting]) -> None:
+        with self._gate:
+            self._lock.acquire()
+            try:
+                answers = self._committer.commit([operation for operation, _ in group], wait=True)
+            finally:
+                self._lock.release()
+            wrote = self._committer.wrote
+        with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
+            self._loop.call_soon_threadsafe(self._deliver, group, answers, wrote)
+
+    def _checkpoint(self) -> None:
+        """Carry the log over: most of it beside the commits, the rest while none is made, so that it can start anew."""
+        try:
+            wal.carry_over(self._checkpointer)
+            self._gate_wanted = True
+            with self._gate:
+                self._gate_wanted = False
+                self._lock.acquire()
+                try:
+                    done = wal.carry_over(self._checkpointer)
+                finally:
+                    self._lock.release()
+                # A reader that is still in an old view keeps the log; try again when it has grown as much again.
+                pages = 0 if done else self._committer.pages_in_log
+                self._committer.pages_in_log = pages
+                self._checkpoint_at = pages + wal.CHECKPOINT_PAGES
+        except apsw.Error as error:
+            self._failure = translate(error, str(self._path), self._checkpointer.system_errno)
+
+
+def _given(answer: Any) -> Any:
+    if isinstance(answer, BaseException):
+        raise answer
+    return answer
