@@ -180,6 +180,8 @@ def output_at(
 
     `contents` has what `spills_of(record, path)` names. Raises InvalidPayload if there is no such field.
     """
+    if not path:
+        return whole_output(record, contents)
     for spill in spills_of(record, path):
         content = _content(contents, spill.digest)
         below = path[1:] if spill.pointer else path
@@ -192,17 +194,23 @@ def select(data: bytes, path: tuple[str | int, ...], *, where: str = "a value") 
     value = from_json(data)
     for depth, key in enumerate(path):
         try:
-            if isinstance(key, int) is isinstance(value, list):
-                value = value[key]
-                continue
-        except (KeyError, IndexError, TypeError):
-            pass
-        shown = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path[: depth + 1])
-        raise InvalidPayload(
-            f"{where}: the output has no {shown.lstrip('.')}",
-            remedy="An optional part can be missing: hand over the whole output and look there.",
-        )
+            value = _step(value, key)
+        except LookupError:
+            steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in path[: depth + 1])
+            raise InvalidPayload(
+                f"{where}: the output has no {''.join(steps).lstrip('.')}",
+                remedy="An optional part can be missing: hand over the whole output and look there.",
+            ) from None
     return to_json(value)
+
+
+def _step(value: Any, key: str | int) -> Any:
+    """One step into plain JSON data, whose keys are strings and whose indexes count from the start."""
+    if isinstance(value, dict):
+        return value[str(key)]
+    if isinstance(value, list) and isinstance(key, int) and key >= 0:
+        return value[key]
+    raise LookupError
 
 
 def context_of(handoffs: Iterable[StoredHandoff], goal: str | None) -> Context:

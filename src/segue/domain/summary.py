@@ -40,12 +40,8 @@ def derive_summary(output: bytes) -> str:
 def summarise(value: Any) -> str:
     """Summarise plain JSON data in at most 200 (estimated) tokens."""
     if isinstance(value, dict):
-        text = "; ".join(f"{key}: {_shorten(item)}" for key, item in _first(value))
-    elif isinstance(value, list):
-        text = _list_text(value)
-    else:
-        text = _scalar_text(value, _BYTES)
-    return _cut(text)
+        return _cut("; ".join(f"{key}: {_shorten(item)}" for key, item in _first(value)) or "no fields")
+    return _cut(_list_text(value) if isinstance(value, list) else _scalar_text(value, _BYTES))
 
 
 def _first(value: dict[str, Any]) -> list[tuple[str, Any]]:
