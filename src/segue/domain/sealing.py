@@ -239,8 +239,8 @@ def _add_parts(parts: dict[str, Any], draft: Handoff[Any]) -> None:
         parts["artifacts"] = [artifact.document() for artifact in draft.artifacts]
     if draft.next_step is not None:
         parts["next_step"] = draft.next_step
-    if draft.usage is not None:
-        parts["usage"] = draft.usage.document()
+    if draft.usage is not None and (usage := draft.usage.document()):
+        parts["usage"] = usage
     if draft.attachments:
         parts["attachments"] = [attachment.document() for attachment in draft.attachments]
 
