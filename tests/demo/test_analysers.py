@@ -139,7 +139,7 @@ async def test_dead_code(tmp_path: Path) -> None:
     found = await find_dead_code(group, await index_of(group))
     assert [(finding.path, finding.line, finding.message) for finding in found.findings] == [
         ("a/dead.py", 1, "function _gone: nothing in the repository mentions it"),
-        ("c/stop.py", 3, "code that can never run"),
+        ("c/stop.py", 3, "unreachable code after 'return'"),
     ]
 
 
@@ -150,7 +150,8 @@ async def test_dead_code_spares_what_frameworks_call(tmp_path: Path) -> None:
         app="import web\n\n@web.route('/')\ndef _handler():\n    pass\n\n"
         "class _View(web.View):\n    def _hook(self):\n        pass\n\nprint(_View)\n\n"
         "def _make_thing():\n    pass\n\ndef make(kind):\n    return globals()['_make_' + kind]\n\n"
-        "make('thing')\n",
+        "make('thing')\n\ndef _apply_tax():\n    pass\n\ndef apply(kind):\n"
+        "    return web.dispatch('_apply', kind)\n\napply('tax')\n",
     )
     assert (await find_dead_code(group, await index_of(group))).findings == []
 

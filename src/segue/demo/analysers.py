@@ -134,7 +134,7 @@ async def find_dead_code(group: Group, index: WordIndex) -> Found:
         stems=frozenset(index.stems),
     )
     answer = await scan("unused", question)
-    findings = [_unused(unused) for unused in answer.unused if index.has_tests or not unused.public]
+    findings = [_unused(unused) for unused in answer.unused if index.has_tests or not _is_public(unused)]
     return Found(len(files), _sorted(findings), answer.unread)
 
 
@@ -194,9 +194,9 @@ def _remark(kind: Kind, remark: Remark) -> Finding:
 
 
 def _unused(unused: Unused) -> Finding:
-    if unused.what == "unreachable code":
-        message, points = "code that can never run", 15
-    elif unused.public:
+    if unused.what == "unreachable":
+        message, points = unused.name, 15 if unused.name.startswith("unreachable") else 6
+    elif _is_public(unused):
         message, points = f"public {unused.what} {unused.name}: nothing in the repository mentions it", 4
     else:
         message, points = f"{unused.what} {unused.name}: nothing in the repository mentions it", 8
@@ -223,6 +223,10 @@ def _is_serious(remark: Remark, file: SourceFile) -> bool:
     if remark.rule == "conflict":
         return file.role != "text"
     return remark.rule == "secret" and file.role != "test" and not in_test_folder(file.path)
+
+
+def _is_public(unused: Unused) -> bool:
+    return unused.what != "unreachable" and not unused.name.startswith("_")
 
 
 def _counted(what: str, count: int) -> str:

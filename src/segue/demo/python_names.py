@@ -31,14 +31,12 @@ class Definition(BaseModel):
 
 
 class Unused(BaseModel):
-    """Something that nothing refers to. `what` is `function`, `class`, ... or `unreachable code`."""
+    """Something that nothing needs: `what` is `function`, `class` ... or `unreachable`, `name` says which."""
 
     path: str
     line: int
     what: str
     name: str
-    public: bool
-    lines: int
 
 
 def find_definitions(path: str, source: str) -> list[Definition]:
@@ -61,18 +59,16 @@ def find_unused(path: str, source: str, once: frozenset[str], stems: frozenset[s
     found = []
     for item in vulture.get_unused_code(min_confidence=_LEAST_CONFIDENCE):
         if item.typ == "unreachable_code":
-            found.append(_unused(path, item, "unreachable code", public=False))
+            found.append(_unused(path, item, "unreachable", item.message))
         elif item.typ in _NAMED and item.name in once and item.first_lineno not in overriding:
-            public = not item.name.startswith("_")
-            if (not public or item.typ in _PUBLIC) and not _has_stem(item.name, stems):
-                found.append(_unused(path, item, item.typ, public=public))
+            private = item.name.startswith("_")
+            if (private or item.typ in _PUBLIC) and not _has_stem(item.name, stems):
+                found.append(_unused(path, item, item.typ, item.name))
     return found
 
 
-def _unused(path: str, item: Item, what: str, *, public: bool) -> Unused:
-    return Unused(
-        path=path, line=item.first_lineno, what=what, name=item.name, public=public, lines=item.size
-    )
+def _unused(path: str, item: Item, what: str, name: str) -> Unused:
+    return Unused(path=path, line=item.first_lineno, what=what, name=name)
 
 
 def _parse(source: str) -> ast.Module:

@@ -25,6 +25,7 @@ from segue.demo.python_names import Definition, Unused, find_definitions, find_u
 
 MOST_BYTES_READ = 256_000_000
 _WORD = re.compile(rb"[A-Za-z_][A-Za-z0-9_]*")
+_QUOTED = re.compile(rb"""["']([A-Za-z_][A-Za-z0-9_]*)["']""")
 _COMMENT_MARK = r"(?:#|//|/\*|<!--|--|;|%|\"\"\"|'''|\*)"
 _NOTE = re.compile(rf"{_COMMENT_MARK}\s*(TODO|FIXME|XXX|HACK)\b[:\s(]*(.*)")
 _CONFLICT = re.compile(r"(<{7}|>{7}) \S")
@@ -37,7 +38,7 @@ _SECRETS = (
 
 
 class Question(BaseModel):
-    """What to look into. `words` occur only once in the whole repository, `stems` end in `_`."""
+    """What to look into. `words` and `stems` are those of the whole repository (`WordIndex`)."""
 
     root: str
     files: list[SourceFile]
@@ -47,7 +48,8 @@ class Question(BaseModel):
 
 class WordIndex(BaseModel):
     """
-    The words of the repository: `once` occur a single time, `stems` end in `_`, `tests` are in tests.
+    The words of the repository: `once` occur a single time, `tests` are in tests; `stems` end in `_`, or would
+    if whatever stands in quotes were put together with more (`segue.demo.python_names` says what for).
 
     `complete` says that every text was read: else a word that occurs once may well occur again. `has_tests`
     is false if there are almost none: then tests live elsewhere, and nothing follows from what these mention.
@@ -84,6 +86,7 @@ def words(question: Question) -> Answer:
     """Count every word of every file."""
     counts: Counter[bytes] = Counter()
     in_tests: set[bytes] = set()
+    quoted: set[bytes] = set()
     unread: list[Unread] = []
     left = MOST_BYTES_READ
     for file in question.files:
@@ -93,14 +96,16 @@ def words(question: Question) -> Answer:
         content = _read(question.root, file, unread)
         found = _WORD.findall(content)
         counts.update(found)
+        quoted.update(_QUOTED.findall(content))
         if file.role == "test":
             in_tests.update(found)
+    ending = (word for word in counts if word.endswith(b"_"))
     index = WordIndex(
         words=len(counts),
         complete=left >= 0 and not unread,
         has_tests=has_tests(question.files),
         once=sorted(word.decode() for word, count in counts.items() if count == 1),
-        stems=sorted(word.decode() for word in counts if word.endswith(b"_") and len(word) > 2),
+        stems=sorted({word.decode().rstrip("_") + "_" for word in {*quoted, *ending} if len(word) > 2}),
         tests=sorted(word.decode() for word in in_tests),
     )
     return Answer(index=index, unread=unread)
