@@ -8,8 +8,9 @@ if TYPE_CHECKING:
     from segue.app.segue import Segue
     from segue.domain.agent import Agent, agent
     from segue.domain.artifact import Artifact
-    from segue.domain.handoff import Attachment, Handoff, Later, Ref, Usage
+    from segue.domain.handoff import Handoff, Later, Ref
     from segue.domain.records import Event
+    from segue.domain.usage import Attachment, Usage
     from segue.domain.workflow import Workflow, condition, workflow
     from segue.engine.attempt import ctx
     from segue.errors import (
@@ -56,8 +57,9 @@ _HOMES = {
     "segue.app.segue": ("Segue",),
     "segue.domain.agent": ("Agent", "agent"),
     "segue.domain.artifact": ("Artifact",),
-    "segue.domain.handoff": ("Attachment", "Handoff", "Later", "Ref", "Usage"),
+    "segue.domain.handoff": ("Handoff", "Later", "Ref"),
     "segue.domain.records": ("Event",),
+    "segue.domain.usage": ("Attachment", "Usage"),
     "segue.domain.workflow": ("Workflow", "condition", "workflow"),
     "segue.engine.attempt": ("ctx",),
     "segue.errors": (
