@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from segue.domain.building import Call, Draft, keyed
+from segue.domain.building import BROKEN, Call, Draft, keyed
 from segue.domain.fields import accepts_none, element_of, list_of
 from segue.domain.graph import (
     Argument,
@@ -137,6 +137,8 @@ class Assembling:
     def _binding(self, binding: Binding, annotation: Any, where: str, place: str) -> Binding:
         match binding:
             case Constant(value=value):
+                if binding is BROKEN:
+                    return binding
                 return self._constant(value, annotation, where, place)
             case Collection(keys=keys):
                 return Collection(

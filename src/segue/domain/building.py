@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 MAP_LIMIT = 1000
 """How many elements `agent.map` takes unless it is told otherwise."""
 
+BROKEN = Constant(...)
+"""Stands where an argument is a mistake that was reported already."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConditionCall:
@@ -170,10 +173,10 @@ class Building:
             held = inside(value)
             if held.draft is not self.draft:
                 self.draft.problems.append(f"{where}: {value!r} belongs to another workflow ({user_place()})")
-                return Constant(None)
+                return BROKEN
             if held.condition is not None:
                 self.draft.problems.append(f"{where}: {value!r} is for agent.when(...) only ({user_place()})")
-                return Constant(None)
+                return BROKEN
             return held.binding
         if isinstance(value, list | tuple) and any(_holds_standin(each) for each in value):
             return Collection(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from segue.domain.building import Call, Draft, keyed
+from segue.domain.building import BROKEN, Call, Draft, keyed
 from segue.domain.compatibility import fits, missing_fields
 from segue.domain.fields import element_of, follow, list_of
 from segue.domain.graph import Binding, Collection, Constant, Output, RunInput
@@ -123,7 +123,7 @@ def _check_arguments(draft: Draft) -> Iterator[str]:
     """Arguments that cannot cross as the agent asks for, or whose types certainly cannot fit."""
     for call in draft.calls.values():
         for parameter in call.agent.signature.parameters:
-            if parameter.name not in call.arguments or parameter.name == call.map_parameter:
+            if call.arguments.get(parameter.name, BROKEN) is BROKEN or parameter.name == call.map_parameter:
                 continue
             binding = call.arguments[parameter.name]
             where, place = f"{call.name}.{parameter.name}", f" ({call.place})"
@@ -185,6 +185,8 @@ def _wrong_envelopes(draft: Draft, binding: Binding, parameter: Parameter, where
 
 
 def _wrong_envelope(draft: Draft, binding: Binding, parameter: Parameter, where: str) -> Iterator[str]:
+    if binding is BROKEN:
+        return
     if not isinstance(binding, Output):
         yield f"{where}: {parameter.text} needs the output of an agent; take the type in it for plain values"
     elif binding.path:
