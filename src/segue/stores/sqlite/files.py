@@ -11,7 +11,6 @@ import apsw
 
 from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
-from segue.stores.sqlite import wal
 from segue.stores.sqlite.connection import Durability, connect
 from segue.stores.sqlite.failures import translate
 from segue.stores.sqlite.liveness import LockedFiles
@@ -119,7 +118,6 @@ def _open_database(path: Path, durability: Durability) -> apsw.Connection:
         raise translate(error, str(path)) from error
     try:
         bring_up_to_date(connection, path, boot_id())
-        wal.grow(path, sync=durability == "durable")
     except apsw.Error as error:
         failure = translate(error, str(path), connection.system_errno)
         connection.close()

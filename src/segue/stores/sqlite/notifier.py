@@ -1,9 +1,9 @@
 """
 Wake-ups between the processes that share a file.
 
-Each open store has a socket in a folder beside the database. After a commit one byte goes to every other socket there,
-without waiting; a slow look at the file's change counter is the net below, and costs something only while somebody
-waits.
+Each open store has a socket in a folder beside the database, and says so to all that are there when it comes. After a
+commit one byte goes to every other socket, without waiting; a slow look at the file's change counter is the net below,
+and costs something only while somebody waits.
 """
 
 from __future__ import annotations
@@ -25,6 +25,8 @@ NET_SECONDS = 1.0
 _LONGEST_PATH = 100
 """The kernel takes 104 to 108 bytes."""
 
+_HERE_I_AM, _COMMITTED = b"+", b"."
+
 
 class FileNotifier(LocalNotifier):
     """Wakes this process and all others that have the store open. `data_version` reads the file's change counter."""
@@ -39,22 +41,18 @@ class FileNotifier(LocalNotifier):
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
         self._socket.bind(self._address(self._name))
-        self._listed_at = -1
-        self._others: list[str] = []
+        self._others: set[str] = set()
         self._loop.add_reader(self._socket.fileno(), self._heard)
+        self._list()
+        for address in self._others.copy():
+            self._send(address, _HERE_I_AM)
         self._net = self._loop.create_task(self._look_slowly(), name="segue-notifier")
 
     def notify(self) -> None:
         """Wake everybody."""
         super().notify()
-        listed_at = os.stat(self._folder_file).st_mtime_ns
-        if listed_at != self._listed_at:
-            self._listed_at = listed_at
-            self._others = [
-                self._address(name) for name in os.listdir(self._folder_file) if name != self._name
-            ]
-        for address in self._others:
-            self._send(address)
+        for address in self._others.copy() if self._others else ():
+            self._send(address, _COMMITTED)
 
     async def close(self) -> None:
         """Stop listening."""
@@ -67,21 +65,27 @@ class FileNotifier(LocalNotifier):
             os.unlink(self._name, dir_fd=self._folder_file)
         os.close(self._folder_file)
 
-    def _send(self, address: str) -> None:
+    def _list(self) -> None:
+        names = os.listdir(self._folder_file)
+        self._others = {self._address(name) for name in names if name != self._name}
+
+    def _send(self, address: str, message: bytes) -> None:
         try:
-            self._socket.sendto(b".", address)
+            self._socket.sendto(message, address)
         except BlockingIOError:
             pass  # its queue is full of wake-ups that it has not read yet
-        except ConnectionRefusedError:
+        except (ConnectionRefusedError, FileNotFoundError):
+            self._others.discard(address)
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.basename(address), dir_fd=self._folder_file)
-        except FileNotFoundError:
-            pass  # it closed; the folder has changed and will be listed again
 
     def _heard(self) -> None:
+        messages = set()
         with contextlib.suppress(BlockingIOError):
             while True:
-                self._socket.recv(16)
+                messages.add(self._socket.recv(1))
+        if _HERE_I_AM in messages:
+            self._list()
         self.notify_foreign()
 
     def _address(self, name: str) -> str:

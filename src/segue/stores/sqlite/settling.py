@@ -215,16 +215,16 @@ def _move_runs(tx: Transaction, settlements: Sequence[Settlement], answers: list
     last: dict[str, int] = {}
     resolved: dict[str, int] = {}
     for number, settlement in enumerate(settlements):
-        if answers[number].verdict != "accepted":
+        run_resolved, releases = settlement.run_resolved, settlement.releases
+        # A dependent that starts at once keeps its run moving: nothing to look up.
+        if not run_resolved and releases and starts_at_once(releases[0]) and not tx.careful:
             continue
-        run = settlement.token.run
-        if settlement.run_resolved:
-            resolved[run] = resolved.get(run, 0) + settlement.run_resolved
-            last[run] = number
-        elif tx.careful or not any(starts_at_once(release) for release in settlement.releases):
+        if answers[number].verdict == "accepted":
+            run = settlement.token.run
+            resolved[run] = resolved.get(run, 0) + run_resolved
             last[run] = number
     for run, number in last.items():
-        state = move_run(tx, run, resolved.get(run, 0))
+        state = move_run(tx, run, resolved[run])
         if state is not None:
             answers[number] = answers[number]._replace(run_state=state)
 

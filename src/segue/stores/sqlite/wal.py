@@ -10,25 +10,28 @@ import apsw
 CHECKPOINT_PAGES = 4_096
 """How many pages (of 4 KiB) the log may hold before it is carried over into the database."""
 
-GROWN_BYTES = 24 * 1024 * 1024
-"""How large the log is made at opening: enough for what is committed while it is being carried over."""
+GROWN_PAGES = 6_144
+"""How large the log is made before the first commit: room for what is committed while it is being carried over."""
 
+_FRAME_BYTES = 4_096 + 24
 _ZEROS = bytes(1024 * 1024)
 
 
-def grow(path: Path, *, sync: bool) -> None:
+def grow(path: Path) -> None:
     """
     Make the log as large as it will be, so that no commit has to wait for the file system to extend a file.
 
-    Whoever calls this holds the write lock. What lies behind the last valid frame means nothing to SQLite.
+    Whoever calls this holds the write lock. What lies behind the last valid frame means nothing to SQLite. It is synced
+    even where commits are not: the first checkpoint would have to wait for it.
     """
     log = os.open(f"{path}-wal", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     try:
         size = os.fstat(log).st_size
-        while size < GROWN_BYTES:
-            size += os.pwrite(log, _ZEROS[: GROWN_BYTES - size], size)
-        if sync:
-            os.fsync(log)
+        if size >= GROWN_PAGES * _FRAME_BYTES:
+            return
+        while size < GROWN_PAGES * _FRAME_BYTES:
+            size += os.pwrite(log, _ZEROS, size)
+        os.fsync(log)
     finally:
         os.close(log)
 

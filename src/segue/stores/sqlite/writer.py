@@ -47,10 +47,11 @@ class Writer:
         self._loop = asyncio.get_running_loop()
         self._process = os.getpid()
         self._gate = threading.Lock()
-        self._gate_wanted = False
-        """The thread waits for the gate; the loop, which passes it thousands of times a second, must let it in."""
+        self._thread_first = True
+        """The loop keeps away from the gate: it would pass it thousands of times while the thread wakes up once."""
         self._inbox: Inbox = SimpleQueue()
         self._waiting = 0
+        self._log_is_grown = False
         self._checkpoint_at = wal.CHECKPOINT_PAGES
         self._failure: StoreError | None = None
         self._closing = False
@@ -62,7 +63,7 @@ class Writer:
     async def run(self, operation: Operation, *, inline: bool) -> Any:
         """Commit an operation, with whatever else waits; its answer, after the commit."""
         self.check_usable()
-        if inline and not self._waiting and not self._gate_wanted and self._gate.acquire(blocking=False):
+        if inline and not self._waiting and not self._thread_first and self._gate.acquire(blocking=False):
             try:
                 answer = self._run_inline(operation)
             finally:
@@ -116,9 +117,12 @@ class Writer:
             self._lock.release()
         if self._committer.wrote:
             self._on_commit()
-        if self._committer.pages_in_log >= self._checkpoint_at:
+        pages = self._committer.pages_in_log
+        if pages >= self._checkpoint_at:
             self._checkpoint_at *= 2
             self._inbox.put("checkpoint")
+        if pages >= wal.GROWN_PAGES:
+            self._thread_first = True
         return answer
 
     def _deliver(self, group: list[Waiting], answers: list[Any], wrote: bool) -> None:
@@ -150,6 +154,8 @@ class Writer:
         with self._gate:
             self._lock.acquire()
             try:
+                if not self._log_is_grown:
+                    self._grow()
                 answers = self._committer.commit([operation for operation, _ in group], wait=True)
             finally:
                 self._lock.release()
@@ -161,9 +167,8 @@ class Writer:
         """Carry the log over: most of it beside the commits, the rest while none is made, so that it can start anew."""
         try:
             wal.carry_over(self._checkpointer)
-            self._gate_wanted = True
+            self._thread_first = True
             with self._gate:
-                self._gate_wanted = False
                 self._lock.acquire()
                 try:
                     done = wal.carry_over(self._checkpointer)
@@ -175,6 +180,15 @@ class Writer:
                 self._checkpoint_at = pages + wal.CHECKPOINT_PAGES
         except apsw.Error as error:
             self._failure = translate(error, str(self._path), self._checkpointer.system_errno)
+        finally:
+            self._thread_first = False
+
+    def _grow(self) -> None:
+        """Before the first commit. A disk too full for it will say so at a commit, where somebody hears it."""
+        with contextlib.suppress(OSError):
+            wal.grow(self._path)
+        self._log_is_grown = True
+        self._thread_first = False
 
 
 def _given(answer: Any) -> Any:

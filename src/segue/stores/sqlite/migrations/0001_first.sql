@@ -56,13 +56,14 @@ CREATE TABLE task (
     parents    BLOB,
     pins       BLOB,
     PRIMARY KEY (run, node, item),
-    CHECK (state IN ('claimed', 'complete', 'ready', 'waiting', 'failed', 'needs_review', 'skipped', 'expanded',
-                     'cancelled')),
-    CHECK ((state = 'claimed') = (lease IS NOT NULL)),
-    CHECK ((state = 'ready') = (due IS NOT NULL)),
-    CHECK (state <> 'claimed' OR (claim IS NOT NULL AND worker IS NOT NULL)),
-    CHECK ((state = 'waiting') = (waiting > 0) OR state = 'cancelled'),
-    CHECK (epoch >= attempt)
+    CHECK (CASE state
+        WHEN 'claimed' THEN lease IS NOT NULL AND claim IS NOT NULL AND worker IS NOT NULL AND due IS NULL
+        WHEN 'complete' THEN lease IS NULL AND due IS NULL
+        WHEN 'ready' THEN due IS NOT NULL AND lease IS NULL
+        WHEN 'waiting' THEN waiting > 0 AND lease IS NULL AND due IS NULL
+        ELSE lease IS NULL AND due IS NULL
+            AND state IN ('failed', 'needs_review', 'skipped', 'expanded', 'cancelled')
+    END)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX task_ready ON task (agent, due) WHERE state = 'ready';
