@@ -1,0 +1,234 @@
+"""How the public API is used, in types: checked by mypy --strict and basedpyright, never run."""
+
+import functools
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypedDict, assert_type
+
+from pydantic import BaseModel
+
+from segue import (
+    Agent,
+    Artifact,
+    Event,
+    Handoff,
+    Later,
+    Ref,
+    RunHandle,
+    Segue,
+    Workflow,
+    agent,
+    condition,
+    ctx,
+    workflow,
+)
+
+# --- the example of the design ------------------------------------------------------------------
+
+
+class Findings(BaseModel):
+    competitors: list[str]
+    raw: Artifact
+    risky: bool = False
+
+
+class Prices(BaseModel):
+    by_name: dict[str, float]
+
+
+class Risks(BaseModel):
+    worst: str
+
+
+class Report(BaseModel):
+    text: str
+
+
+@agent(timeout="2m", retries=2)
+async def research(goal: str) -> Handoff[Findings]:
+    raw = await Artifact.write(goal.encode(), media_type="application/json")
+    assert_type(raw, Artifact)
+    return Handoff(
+        Findings(competitors=["a", "b"], raw=raw),
+        summary="Two competitors with pricing data",
+        confidence=0.87,
+        decisions=["excluded freemium tiers as out of scope"],
+    )
+
+
+@agent
+async def price(found: Findings) -> Prices:
+    return Prices(by_name=dict.fromkeys(found.competitors, 1.0))
+
+
+@agent
+async def risks(found: Handoff[Findings]) -> Risks:
+    assert_type(found.output, Findings)
+    assert_type(found.summary, str)
+    assert_type(found.confidence, float | None)
+    return Risks(worst=found.output.competitors[0])
+
+
+@agent
+async def write(found: Ref[Findings], prices: Later[Prices], risks: Risks) -> Report:
+    assert_type(await found.fetch(), Findings)
+    assert_type(await prices, Prices)
+    return Report(text=found.summary + risks.worst)
+
+
+@workflow
+def compare(goal: str) -> Report:
+    found = research(goal)
+    assert_type(found, Findings)
+    return write(found, price(found), risks(found))
+
+
+async def main() -> None:
+    async with Segue("segue.db") as segue:
+        assert_type(segue, Segue)
+        report = await segue.run(compare, "Compare SaaS pricing in developer tools")
+        assert_type(report, Report)
+        assert_type(await segue.with_(key="monday", deadline="5m").run(compare, goal="again"), Report)
+        handle = await segue.submit(compare, "once more")
+        assert_type(handle, RunHandle[Report])
+        assert_type(await handle.result(), Report)
+        events: AsyncIterator[Event] = segue.events(handle.run)
+        async for event in events:
+            assert_type(event.name, str)
+
+        await segue.run(compare)  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        await segue.run(compare, 3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        await segue.run(compare, gaol="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+any_workflow: Workflow[..., Report] = compare
+assert_type(research, Agent[Findings])
+assert_type(price, Agent[Prices])
+
+# --- every way to declare an agent ---------------------------------------------------------------
+
+
+@dataclass
+class Page:
+    url: str
+    words: int
+
+
+class Row(TypedDict):
+    name: str
+    count: int
+
+
+@agent
+def count(text: str) -> int:
+    return len(text)
+
+
+@agent
+def fetch(url: str) -> Handoff[Page]:
+    return Handoff(Page(url, 1))
+
+
+@agent(
+    name="rows.list",
+    version="2",
+    timeout=timedelta(seconds=30),
+    retries=3,
+    backoff=0.5,
+    concurrency=4,
+    speculative=True,
+    decisions="required",
+    takes="10s",
+)
+def rows(page: Page, limit_rows: int = 10) -> Handoff[list[Row]]:
+    return Handoff([Row(name=page.url, count=limit_rows)], decisions=["all of them"])
+
+
+@agent(timeout=None, concurrency=None)
+async def nothing(page: Page | None) -> None:
+    assert_type(ctx.attempt, int)
+
+
+class Summariser:
+    async def __call__(self, pages: list[Page]) -> str:
+        return pages[0].url
+
+    def shorten(self, text: str) -> str:
+        return text
+
+
+def scale(factor: float, value: float) -> float:
+    return factor * value
+
+
+summarise = agent(name="summarise")(Summariser())
+shorten = agent(Summariser().shorten)
+double = agent(name="double")(functools.partial(scale, 2.0))
+
+assert_type(count, Agent[int])
+assert_type(fetch, Agent[Page])
+assert_type(rows, Agent[list[Row]])
+assert_type(nothing, Agent[None])
+assert_type(summarise, Agent[str])
+assert_type(shorten, Agent[str])
+assert_type(double, Agent[float])
+
+agent(retires=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+agent(decisions="maybe")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+
+# --- every way to call one ------------------------------------------------------------------------
+
+
+@condition
+def is_long(page: Page, at_least: int = 100) -> bool:
+    return page.words >= at_least
+
+
+@condition(name="has.rows")
+def has_rows(rows: list[Row]) -> bool:
+    return bool(rows)
+
+
+@agent
+def split(text: str) -> tuple[Page, int]:
+    return Page(text, 1), 1
+
+
+@agent
+def join(pages: list[Handoff[Page]], notes: list[Ref[Page]], first: Row | None, best: Page | None) -> str:
+    return pages[0].summary + notes[0].summary + str(first) + str(best)
+
+
+@workflow(name="every.form", version="3")
+def every_form(urls: list[str], text: str = "x") -> tuple[str, list[Page], int]:
+    pages = fetch.map(urls, limit=50)
+    assert_type(pages, list[Page])
+    page, number = split(text)
+    assert_type(page, Page)
+    assert_type(number, int)
+    assert_type(pages[0].url, str)
+
+    maybe = rows.when(is_long(page, at_least=3))(page, limit_rows=5)
+    assert_type(maybe, list[Row] | None)
+    some = fetch.when(has_rows(rows(page))).map(urls, after=[page])
+    assert_type(some, list[Page] | None)
+    found = research(text, after=count(text))
+    sure = price.when(found.risky)(found)
+    assert_type(sure, Prices | None)
+
+    nothing(page, after=[number, maybe])
+    joined = join(pages, [page, fetch(text)], rows(page)[0], None)
+    assert_type(joined, str)
+    inner = compare(text)
+    assert_type(inner, Report)
+    compare(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    is_long("x")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return joined, pages, number
+
+
+async def several_outputs(segue: Segue) -> None:
+    text, pages, number = await segue.run(every_form, ["a", "b"], text="y")
+    assert_type(text, str)
+    assert_type(pages, list[Page])
+    assert_type(number, int)
