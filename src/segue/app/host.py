@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import socket
@@ -125,7 +124,9 @@ class Host:
     def store(self) -> Store:
         """The open store. Raises UsageError before `open` and after `close`."""
         if self._store is None:
-            raise UsageError("this Segue is not open", remedy="Use it inside `async with Segue(...) as segue:`.")
+            raise UsageError(
+                "this Segue is not open", remedy="Use it inside `async with Segue(...) as segue:`."
+            )
         return self._store
 
     @property
@@ -185,14 +186,18 @@ class Host:
                 self._waiters.unexpect(new.run)
                 self.engine.book.forget(new.run)
         else:
-            raise UsageError("this Segue only reads (worker=False)", remedy="Open it with worker=True to run workflows.")
+            raise UsageError(
+                "this Segue only reads (worker=False)", remedy="Open it with worker=True to run workflows."
+            )
         return RunHandle(self, submitted.run, built)
 
     async def read_run(self, run: str) -> RunRecord:
         """A run. Raises UnknownRun."""
         record = await self.store.read_run(run)
         if record is None:
-            raise UnknownRun(f"there is no run {run!r} in {self.url}", run=run, remedy="`segue runs` lists them.")
+            raise UnknownRun(
+                f"there is no run {run!r} in {self.url}", run=run, remedy="`segue runs` lists them."
+            )
         return record
 
     async def ended(self, run: str) -> RunState:
@@ -208,7 +213,9 @@ class Host:
             return value
         tasks = await self.store.read_tasks(run)
         if state == "cancelled":
-            raise RunCancelled(f"run {run} was cancelled", run=run, remedy=f"`segue show {run}` says by whom.")
+            raise RunCancelled(
+                f"run {run} was cancelled", run=run, remedy=f"`segue show {run}` says by whom."
+            )
         if state == "needs_review":
             waiting = [task_name(task.node, task.item) for task in tasks if task.state == "needs_review"]
             raise ReviewNeeded(
@@ -228,7 +235,10 @@ class Host:
         pins = live.latest_pins(nodes)
         if pins is None:
             stored = await self.store.latest_handoffs(run, nodes)
-            pins = [Pin(one.node, one.item, one.record.version, one.record.digest, one.record.status) for one in stored]
+            pins = [
+                Pin(one.node, one.item, one.record.version, one.record.digest, one.record.status)
+                for one in stored
+            ]
         document = await self.engine.binder.document(live, binding, pins)
         schema = schema_of(Any if built is None else built.output_annotation)
         return schema.load(document, where=f"the result of run {run}", home=self.engine.home)
@@ -249,7 +259,7 @@ class Host:
             seen = self.store.notifier.count
             stored = [each for each in await self.store.latest_handoffs(run, [node]) if each.item == item]
             if stored:
-                return await self.engine.binder.handoff(await self.engine.book.load(run), stored[0], Any)
+                return await self.engine.binder.handoff(await self.engine.book.load(run), stored[0], schema_of(Any))
             ended = (await self.read_run(run)).state in ("complete", "failed", "cancelled")
             if ended and not await self.store.latest_handoffs(run, [node]):
                 raise TaskFailed(
@@ -257,7 +267,9 @@ class Host:
                 )
             await self.store.notifier.wait(seen, NET_SECONDS)
 
-    async def events(self, run: str | None, names: Collection[str], after: str | None) -> AsyncIterator[Event]:
+    async def events(
+        self, run: str | None, names: Collection[str], after: str | None
+    ) -> AsyncIterator[Event]:
         """Events from a cursor on."""
         if run is not None:
             await self.read_run(run)
@@ -293,7 +305,9 @@ class Host:
         live = await self.engine.book.load(run)
         stored = [each for each in await self.store.latest_handoffs(run, [node]) if each.item == item]
         if not stored or stored[0].record.status != "needs_review":
-            raise UsageError(f"nothing waits for a decision on {task} of run {run}", remedy=f"See `segue show {run}`.")
+            raise UsageError(
+                f"nothing waits for a decision on {task} of run {run}", remedy=f"See `segue show {run}`."
+            )
         status = "complete" if approve else "failed"
         latest = stored[0].record
         handoff = latest._replace(version=latest.version + 1, status=status, completed_at=self.clock.wall())
@@ -337,7 +351,8 @@ class Host:
     def _failed(self, error: BaseException) -> None:
         """A part of the engine cannot go on: everybody who waits hears why."""
         if not isinstance(error, SegueError):
-            error = StoreUnavailable(f"the engine stopped: {type(error).__name__}: {error}")
+            cause, error = error, StoreUnavailable(f"the engine stopped: {type(error).__name__}: {error}")
+            error.__cause__ = cause
         self._waiters.fail(error)
 
 

@@ -56,7 +56,13 @@ class Segue:
         clock: Clock | None = None,
     ) -> None:
         self._host = Host(
-            os.fspath(url), tuple(agents), durability, concurrency, lease_seconds, worker, clock or SystemClock()
+            os.fspath(url),
+            tuple(agents),
+            durability,
+            concurrency,
+            lease_seconds,
+            worker,
+            clock or SystemClock(),
         )
         self._request = RunRequest()
 

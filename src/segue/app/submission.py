@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from segue.domain.durations import seconds_of
+from segue.domain.graph import graph_to_json
 from segue.domain.options import RunOptions
 from segue.domain.payload import digest_of
 from segue.domain.plan import Plan, compile_plan
-from segue.domain.graph import graph_to_json
 from segue.domain.schema import schema_of
 from segue.domain.workflow import Built
 from segue.errors import InputError, PayloadError, UsageError
@@ -48,7 +48,10 @@ def request_of(
 ) -> RunRequest:
     """Check the options of a submission. Raises UsageError."""
     if key is not None and not key:
-        raise UsageError("the key of a run is empty", remedy="Give it a text that names this piece of work, or leave it out.")
+        raise UsageError(
+            "the key of a run is empty",
+            remedy="Give it a text that names this piece of work, or leave it out.",
+        )
     return RunRequest(key, RunOptions(goal, tuple(constraints), _deadline(deadline, wall_now), trace))
 
 
@@ -59,7 +62,7 @@ def _deadline(deadline: datetime | float | str | None, wall_now: float) -> float
         if deadline.tzinfo is None:
             raise UsageError(
                 f"the deadline {deadline.isoformat()} has no time zone",
-                remedy="Use datetime.now(UTC) + timedelta(...), or say how long: deadline=\"2m\".",
+                remedy='Use datetime.now(UTC) + timedelta(...), or say how long: deadline="2m".',
             )
         at = deadline.timestamp()
     else:
@@ -83,7 +86,8 @@ def input_documents(built: Built, args: tuple[Any, ...], kwargs: Mapping[str, An
         if key not in parameters or key in given:
             what = "twice" if key in given else "but has no such parameter"
             raise InputError(
-                f"workflow {name!r} got {key!r} {what}", remedy=f"It takes: {', '.join(parameters) or 'nothing'}."
+                f"workflow {name!r} got {key!r} {what}",
+                remedy=f"It takes: {', '.join(parameters) or 'nothing'}.",
             )
         given[key] = value
     documents = {}
@@ -93,7 +97,9 @@ def input_documents(built: Built, args: tuple[Any, ...], kwargs: Mapping[str, An
                 raise InputError(f"workflow {name!r} needs {key!r}", remedy="Pass it to the workflow.")
             given[key] = parameter.default
         try:
-            documents[key] = schema_of(parameter.annotation).dump(given[key], where=f"input {key!r} of {name!r}")
+            documents[key] = schema_of(parameter.annotation).dump(
+                given[key], where=f"input {key!r} of {name!r}"
+            )
         except PayloadError as error:
             raise InputError(error.message, remedy=error.remedy) from error
     return documents

@@ -17,9 +17,7 @@ SETTLED_STATES = frozenset({"needs_review", "complete", "failed", "cancelled"})
 
 
 class Waiters:
-    """
-    Futures of runs. The engine tells of runs that this process ended; one watcher reads the store for the others.
-    """
+    """Futures of runs. The engine tells of runs that end here; one watcher reads the store for the others."""
 
     def __init__(self) -> None:
         self._futures: dict[str, asyncio.Future[RunState]] = {}

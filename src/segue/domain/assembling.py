@@ -21,6 +21,7 @@ from segue.domain.graph import (
     Output,
     RunInput,
 )
+from segue.domain.payload import canonical_json
 from segue.domain.schema import schema_of
 from segue.domain.signature import Parameter
 from segue.errors import DefinitionError, PayloadError
@@ -153,7 +154,8 @@ class Assembling:
 
     def _constant(self, value: Any, annotation: Any, where: str, place: str) -> Constant:
         try:
-            return Constant(json.loads(schema_of(annotation, where=where).dump(value, where=where)))
+            dumped = json.loads(schema_of(annotation, where=where).dump(value, where=where))
+            return Constant(_with_sorted_sets(value, dumped))
         except (DefinitionError, PayloadError) as error:
             self._draft.problems.append(f"{error.message}{place}")
             return Constant(None)
@@ -167,3 +169,17 @@ class Assembling:
                 self._draft.problems.append(error.message)
             return ""
         return schema.fingerprint
+
+
+def _with_sorted_sets(value: Any, dumped: Any) -> Any:
+    """The JSON of a value with the elements of its sets in order: theirs differs from process to process."""
+    if isinstance(dumped, list):
+        if isinstance(value, set | frozenset):
+            return sorted(dumped, key=canonical_json)
+        if isinstance(value, list | tuple):
+            return [_with_sorted_sets(each, other) for each, other in zip(value, dumped, strict=True)]
+    if isinstance(dumped, dict):
+        fields = value if isinstance(value, dict) else {name: getattr(value, name, None) for name in dumped}
+        by_key = {str(key): each for key, each in fields.items()}
+        return {key: _with_sorted_sets(by_key.get(key), each) for key, each in dumped.items()}
+    return dumped

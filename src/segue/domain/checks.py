@@ -42,7 +42,7 @@ def _check_agents(draft: Draft) -> Iterator[str]:
     agents: dict[str, Call] = {}
     for call in draft.calls.values():
         known = agents.setdefault(call.agent.name, call)
-        if known.agent.fn is not call.agent.fn:
+        if known.agent.fn != call.agent.fn:
             yield (
                 f"two agents are called {call.agent.name!r}: at {known.agent.place} and at {call.agent.place}; "
                 'give one of them another name: @agent(name="...")'
@@ -52,7 +52,7 @@ def _check_agents(draft: Draft) -> Iterator[str]:
     ]
     conditions = {function.name: function for function in reversed(functions)}
     for function in functions:
-        if conditions[function.name].fn is not function.fn:
+        if conditions[function.name].fn != function.fn:
             yield (
                 f"two conditions are called {function.name!r}: at {conditions[function.name].place} and at "
                 f'{function.place}; give one of them another name: @condition(name="...")'

@@ -109,6 +109,7 @@ class Comparison:
         given, wanted = source.get("properties", {}), target.get("properties", {})
         others = source.get("additionalProperties", "properties" not in source)
         always = set(source.get("required", ())) | {name for name, each in given.items() if "default" in each}
+        value = others if isinstance(others, dict) else {}
         found: list[Fit] = []
         for name, schema in wanted.items():
             needed = name in target.get("required", ())
@@ -116,13 +117,12 @@ class Comparison:
                 fit = self.fit(given[name], schema)
                 found.append(fit if name in always or fit == "yes" else "unknown")
             elif needed:
-                found.append("unknown" if others else "no")
+                found.append("no" if not others or self.fit(value, schema) == "no" else "unknown")
         rest = target.get("additionalProperties", True)
         for name in given.keys() - wanted.keys():
             fit = "no" if rest is False else "yes" if rest is True else self.fit(given[name], rest)
             found.append(fit if name in always or fit == "yes" else "unknown")
         if others:
-            value = others if isinstance(others, dict) else {}
             found.append("yes" if rest is True else "unknown" if rest is False else self.fit(value, rest))
         return _for_all(found)
 

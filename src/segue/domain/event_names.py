@@ -1,8 +1,9 @@
 """
 The names of events, and patterns over them.
 
-A name of a task's event carries its agent: `task.research.complete`. A run's events are `run.started`, `run.complete`,
-`run.failed`, `run.cancelled`, `run.needs_review`, `run.resumed`. What ends an attempt or a task is named like its ending.
+A name of a task's event carries its agent: `task.research.complete`. A run's events are `run.started`,
+`run.complete`, `run.failed`,
+`run.cancelled`, `run.needs_review`, `run.resumed`. What ends an attempt or a task is named like its ending.
 """
 
 from __future__ import annotations

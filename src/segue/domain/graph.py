@@ -1,8 +1,8 @@
 """
 The graph of a workflow as a value: what a run pins in the store, and what the engine follows.
 
-A node is one call of one agent. Its arguments say where each parameter comes from (a binding) and how much of it crosses
-(a crossing). Edges are not stored: they follow from the bindings, so they cannot disagree with them.
+A node is one call of one agent. Its arguments say where each parameter comes from (a binding) and how much of it
+crosses (a crossing). Edges are not stored: they follow from the bindings, so they cannot disagree with them.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ A graph given as data, for people whose program or model writes it: JSON text, a
       "output": "$report"
     }
 
-A text that begins with `$` refers to a node or an input, and to what is inside; `$$` begins a text with a dollar. Lists and
+A text that begins with `$` refers to a node or an input, and to what is inside; `$$` begins a plain text. Lists and
 objects may hold references; everything else is a plain value. `inputs` may be a list of names too: then their types
 are those of the parameters that they go to. `map` is a parameter, or `{"parameter": ..., "limit": ...}`; `when` a
 reference, or `{"condition": name, "arguments": {...}}`; `after` a node or a list of nodes.

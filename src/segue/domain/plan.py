@@ -92,7 +92,8 @@ ClaimFor = Callable[[str], str | None]
 def root_releases(plan: Plan, claim_for: ClaimFor) -> tuple[Release, ...]:
     """What the submission of a run releases: every step that waits for nothing."""
     return tuple(
-        Release(step.node.name, SINGLE, step.agent, 0, 0, (), (), False, claim_for(step.agent)) for step in plan.roots
+        Release(step.node.name, SINGLE, step.agent, 0, 0, (), (), False, claim_for(step.agent))
+        for step in plan.roots
     )
 
 

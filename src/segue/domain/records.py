@@ -152,7 +152,7 @@ class NewRun(NamedTuple):
 
 
 class Submitted(NamedTuple):
-    """The answer to a submission: the run that stands under its key (`created` if by this call) and the roots claimed."""
+    """The answer to a submission: the run that stands under its key (`created`: by this call) and the roots claimed."""
 
     run: str
     created: bool

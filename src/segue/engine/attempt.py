@@ -23,7 +23,17 @@ class Attempt:
     """A claimed task on its way through this process."""
 
     __slots__ = (
-        "agent", "claim", "confirmed", "limit", "live", "released_slot", "renewed_at", "started_at", "step", "superseded", "task",
+        "agent",
+        "claim",
+        "confirmed",
+        "limit",
+        "live",
+        "released_slot",
+        "renewed_at",
+        "started_at",
+        "step",
+        "superseded",
+        "task",
     )
 
     live: LiveRun
@@ -90,7 +100,7 @@ class Ctx:
 
     @property
     def epoch(self) -> int:
-        """The epoch of the attempt: larger than that of every attempt before it, for outside resources that can compare."""
+        """The epoch of the attempt: larger than that of every attempt before it, for resources that can compare."""
         return _attempt().claim.token.epoch
 
     @property

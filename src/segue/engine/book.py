@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from segue.domain.options import RunOptions
 from segue.domain.payload import digest_of
 from segue.domain.plan import Plan, plan_from_json
-from segue.domain.records import HandoffRecord, Pin, RunRecord, task_name
+from segue.domain.records import Pin, RunRecord, StoredHandoff, task_name
 from segue.errors import StaleRead, StoreCorrupt, UnknownRun
 from segue.ports.clock import Clock
 from segue.ports.store import Store
@@ -42,7 +42,7 @@ class LiveRun:
         self.plan = plan
         self.input_json = input_json
         self.options = options
-        self.handoffs: dict[tuple[str, int, int], HandoffRecord] = {}
+        self.handoffs: dict[tuple[str, int, int], StoredHandoff] = {}
         self.items: dict[str, list[bytes]] = {}
         """The elements of the list that a mapped node goes over, each as JSON."""
         self.bytes_kept = 0
@@ -50,9 +50,9 @@ class LiveRun:
     def latest_pins(self, nodes: Iterable[str]) -> list[Pin] | None:
         """The latest hand-offs of these nodes, if memory is known to hold them all: never for a mapped node."""
         latest: dict[str, Pin] = {}
-        for (node, item, version), record in self.handoffs.items():
+        for (node, item, version), stored in self.handoffs.items():
             if node not in latest or latest[node].version < version:
-                latest[node] = Pin(node, item, version, record.digest, record.status)
+                latest[node] = Pin(node, item, version, stored.record.digest, stored.record.status)
         wanted = list(nodes)
         if any(node not in latest or self.plan.steps[node].node.map_parameter is not None for node in wanted):
             return None
@@ -90,7 +90,9 @@ class Book:
             return live
         record = await self._store.read_run(run)
         if record is None:
-            raise UnknownRun(f"there is no run {run!r} in this store", run=run, remedy="`segue runs` lists them.")
+            raise UnknownRun(
+                f"there is no run {run!r} in this store", run=run, remedy="`segue runs` lists them."
+            )
         plan = await self.plan_of(record)
         inputs = {name: json.dumps(value).encode() for name, value in json.loads(record.input).items()}
         return self._runs.get(run) or self.open(run, plan, inputs, RunOptions.from_json(record.options))
@@ -115,9 +117,10 @@ class Book:
         if len(self._plans) > PLANS_KEPT:
             self._plans.popitem(last=False)
 
-    def remember(self, live: LiveRun, node: str, item: int, record: HandoffRecord) -> None:
+    def remember(self, live: LiveRun, stored: StoredHandoff) -> None:
         """Keep a hand-off that the store has accepted."""
-        live.handoffs[(node, item, record.version)] = record
+        record = stored.record
+        live.handoffs[(stored.node, stored.item, record.version)] = stored
         if self._runs.get(live.run) is not live:
             return
         live.bytes_kept += len(record.body)
@@ -132,30 +135,31 @@ class Book:
             self._bytes_kept -= live.bytes_kept
             live.bytes_kept = 0
 
-    async def records(self, live: LiveRun, pins: Iterable[Pin]) -> list[HandoffRecord]:
+    async def handoffs(self, live: LiveRun, pins: Sequence[Pin]) -> list[StoredHandoff]:
         """
         Exactly the hand-offs that a claim names, from memory or from the store.
 
         A store that cannot give one of them yet is asked again for some seconds; then `StaleRead` is raised. Bytes that
         do not have the digest of the pin raise `StoreCorrupt`: something older or other is never served.
         """
-        wanted = list(pins)
         known = live.handoffs
         missing = []
-        for pin in wanted:
-            record = known.get((pin.node, pin.item, pin.version))
-            if record is None or record.digest != pin.digest:
+        for pin in pins:
+            stored = known.get((pin.node, pin.item, pin.version))
+            if stored is None or stored.record.digest != pin.digest:
                 missing.append(pin)
         if missing:
             await self._read(live, missing)
-        return [known[(pin.node, pin.item, pin.version)] for pin in wanted]
+        return [known[(pin.node, pin.item, pin.version)] for pin in pins]
 
     async def _read(self, live: LiveRun, pins: list[Pin]) -> None:
         give_up_at = self._clock.boot() + STALE_READ_SECONDS
         pause_seconds = 0.005
         while True:
-            stored = await self._store.read_handoffs(live.run, [(pin.node, pin.item, pin.version) for pin in pins])
-            by_key = {(each.node, each.item, each.record.version): each.record for each in stored}
+            stored = await self._store.read_handoffs(
+                live.run, [(pin.node, pin.item, pin.version) for pin in pins]
+            )
+            by_key = {(each.node, each.item, each.record.version): each for each in stored}
             lacking = [pin for pin in pins if (pin.node, pin.item, pin.version) not in by_key]
             if not lacking:
                 break
@@ -168,18 +172,18 @@ class Book:
             await self._clock.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 2, 0.5)
         for pin in pins:
-            record = by_key[(pin.node, pin.item, pin.version)]
+            found = by_key[(pin.node, pin.item, pin.version)]
+            record = found.record
             if record.digest != pin.digest or digest_of(record.body) != pin.digest:
                 raise StoreCorrupt(
                     f"run {live.run}: hand-off {task_name(pin.node, pin.item)} version {pin.version} is not the one "
                     "that was claimed: its digest differs",
                     remedy="The store was changed by something else than Segue; restore it from a backup.",
                 )
-            self.remember(live, pin.node, pin.item, record)
+            self.remember(live, found)
 
     def _shrink(self) -> None:
         while len(self._runs) > 1 and (len(self._runs) > RUNS_KEPT or self._bytes_kept > HANDOFF_BYTES_KEPT):
             _, live = self._runs.popitem(last=False)
             self._bytes_kept -= live.bytes_kept
             live.bytes_kept = 0
-

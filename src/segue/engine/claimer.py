@@ -52,19 +52,20 @@ class Claimer(Service):
         self._new_id = new_id
         self._on_claims = on_claims
         self._poked = asyncio.Event()
-        self._maybe_ready = True
+        self.maybe_ready = True
+        """Whether there may be ready tasks that nobody has claimed."""
         self._timers: set[asyncio.Task[None]] = set()
         self.paused = False
 
     def poke(self) -> None:
         """Something may be ready that nobody has claimed: look as soon as there is room."""
-        self._maybe_ready = True
+        self.maybe_ready = True
         if self._slots.free > 0:
             self._poked.set()
 
     def room_came_free(self) -> None:
         """A place was given back without a settlement: use it if anything may be ready."""
-        if self._maybe_ready:
+        if self.maybe_ready:
             self._poked.set()
 
     def poke_after(self, seconds: float) -> None:
@@ -79,9 +80,9 @@ class Claimer(Service):
 
     def wanted(self) -> ClaimRequest | None:
         """What to claim now, if anything may be ready and there is room for it. The places are held for the answer."""
-        if not self._maybe_ready or self.paused or self._slots.free <= 0:
+        if not self.maybe_ready or self.paused or self._slots.free <= 0:
             return None
-        self._maybe_ready = False
+        self.maybe_ready = False
         room, by_agent = self._slots.hold()
         return ClaimRequest(
             worker=self._worker,
@@ -96,7 +97,7 @@ class Claimer(Service):
         """Take note of an answer: a full one may have left something behind."""
         self._slots.unhold(request.limit, request.per_agent, [claim.agent for claim in claims])
         if len(claims) >= request.limit or request.per_agent:
-            self._maybe_ready = True
+            self.maybe_ready = True
 
     async def run(self) -> None:
         watcher = asyncio.get_running_loop().create_task(self._watch(), name="segue-claimer-watch")
@@ -111,7 +112,7 @@ class Claimer(Service):
                     claims = await self._store.claim(request)
                 except StoreUnavailable:
                     self.answered(request, ())
-                    self._maybe_ready = True
+                    self.maybe_ready = True
                     await self._clock.sleep(UNAVAILABLE_SECONDS)
                     self._poked.set()
                     continue

@@ -104,5 +104,3 @@ class Committer(Service):
                     raise
             await self._clock.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 2, 1.0)
-
-

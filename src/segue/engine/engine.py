@@ -1,7 +1,7 @@
 """
 The engine: claims, runs and settles tasks in one event loop.
 
-It holds no policy (that is in `segue.domain`) and no state that matters (that is in the store). What goes round is this:
+It holds no policy (that is in `segue.domain`) and no state that matters (that is in the store). What goes round:
 
     claim ──► attempt (a task of the loop) ──► outcome ──► settlement ──► committer ──► store
       ▲                                                                                  │
@@ -18,17 +18,19 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from segue.domain.agent import Agent
+from segue.domain.artifact import artifact_home
 from segue.domain.outcome import HandedBack, Outcome, settlement_of
 from segue.domain.plan import root_releases
-from segue.domain.artifact import artifact_home
 from segue.domain.records import (
     SINGLE,
     Claim,
     ClaimRequest,
+    HandoffRecord,
     NewRun,
     RunState,
     Settled,
     Settlement,
+    StoredHandoff,
     Submitted,
     Token,
 )
@@ -88,14 +90,29 @@ class Engine:
         self._claim_prefix = secrets.token_hex(12)
         self._claim_count = 0
         self._stopping = False
-        self._later = LaterDesk(store, clock, self.book, self._slots, lambda: self._claimer.room_came_free())
+        self._later = LaterDesk(store, clock, self.book, self._slots, self._room_came_free)
         self.binder = Binder(store, self.book, self.registry, self.home, self._later)
         self._runner = Runner(self.binder, artifacts, self.threads, clock, secrets_of(os.environ))
         self._claimer = Claimer(
-            store, clock, self._slots, self.registry, worker, lease_seconds, self._new_claim, self._claimed, on_failure
+            store,
+            clock,
+            self._slots,
+            self.registry,
+            worker,
+            lease_seconds,
+            self._new_claim,
+            self._claimed,
+            on_failure,
         )
         self._committer = Committer(
-            store, clock, worker, lease_seconds, self._claimer.wanted, self._settled, self._claimed, on_failure
+            store,
+            clock,
+            worker,
+            lease_seconds,
+            self._claimer.wanted,
+            self._settled,
+            self._claimed,
+            on_failure,
         )
         self._renewer = Renewer(store, clock, lease_seconds, self._running, self._lost, on_failure)
         self._sweeper = Sweeper(store, clock, liveness, worker, self._claimer.poke, on_failure)
@@ -154,6 +171,9 @@ class Engine:
             self._start(claim)
         return submitted
 
+    def _room_came_free(self) -> None:
+        self._claimer.room_came_free()
+
     def look_again(self) -> None:
         """Something was released without an attempt of this worker: claim it if there is room."""
         self._claimer.poke()
@@ -165,7 +185,11 @@ class Engine:
                 self._lost(attempt)
 
     def _claim_for(self, agent: str) -> str | None:
-        if self._stopping or agent not in self.registry or not self._slots.reserve(agent):
+        # Where older tasks may be ready, the claim that goes with the commit takes the oldest first: else one chain
+        # would run to its end while the others wait.
+        if self._stopping or self._claimer.maybe_ready or agent not in self.registry:
+            return None
+        if not self._slots.reserve(agent):
             return None
         return self._new_claim()
 
@@ -208,8 +232,7 @@ class Engine:
                 self._leave(attempt)
                 return
             outcome = HandedBack()
-        except SegueError as error:
-            # The store could not give what the attempt needs: no fault of the agent, so the task goes back.
+        except Exception as error:  # noqa: BLE001 - an attempt must not vanish: whoever waits hears of it
             self._leave(attempt)
             self._on_failure(error)
             return
@@ -238,8 +261,8 @@ class Engine:
             step = plan.steps[release.node]
             if release.claim and release.need == 1 and release.pins and step.node.settings.speculative:
                 if settlement.handoff is not None:
-                    token = settlement.token
-                    attempt.live.handoffs[(token.node, token.item, settlement.handoff.version)] = settlement.handoff
+                    early = _stored(settlement.token, settlement.handoff)
+                    attempt.live.handoffs[(early.node, early.item, early.record.version)] = early
                 token = Token(settlement.token.run, release.node, SINGLE, 1, release.claim)
                 claim = Claim(token, release.agent, 1, 1, release.pins, release.broken, self._clock.wall())
                 self._start(claim, asyncio.get_running_loop().create_future())
@@ -283,7 +306,7 @@ class Engine:
         if settled.verdict == "stale":
             return
         if settlement.handoff is not None:
-            self.book.remember(attempt.live, token.node, token.item, settlement.handoff)
+            self.book.remember(attempt.live, _stored(token, settlement.handoff))
         if len(reserved) < len(settlement.releases):
             self._claimer.poke()
         if settlement.ending == "retry":
@@ -303,3 +326,5 @@ class Engine:
             attempt.task.cancel()
 
 
+def _stored(token: Token, record: HandoffRecord) -> StoredHandoff:
+    return StoredHandoff(token.run, token.node, token.item, token.epoch, record)

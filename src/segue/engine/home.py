@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -24,7 +25,8 @@ class Home:
 
     def __init__(self, store: ArtifactStore, threads: Threads) -> None:
         self._store = store
-        self._threads = threads
+        self.block = threads.block
+        """Lets a thread wait for what runs in the loop."""
 
     def put(self, content: bytes | AsyncIterable[bytes] | FilePath, media_type: str) -> Waitable[Artifact]:
         """Store bytes, a stream of them, or a file."""
@@ -48,25 +50,27 @@ class Home:
         """The bytes in pieces, verified at the end."""
         return self._store.read(_digest(artifact))
 
-    async def contents(self, digests: tuple[str, ...]) -> dict[str, bytes]:
+    async def contents(self, digests: Iterable[str]) -> dict[str, bytes]:
         """Several artifacts at once."""
         return {digest: await self._store.get(digest) for digest in digests}
 
     def waitable(self, start: Callable[[], Awaitable[T]]) -> Waitable[T]:
         """Something that a coroutine awaits and a thread waits for."""
-        return Waitable(start, self._threads.block)
+        return Waitable(start, self.block)
 
 
 def _digest(artifact: Artifact) -> str:
     digest = artifact.digest
     if digest is None:
         raise ArtifactError(
-            f"{artifact.uri} is not kept by Segue", remedy="Read it with a client of the place that it points to."
+            f"{artifact.uri} is not kept by Segue",
+            remedy="Read it with a client of the place that it points to.",
         )
     return digest
 
 
 async def _pieces_of(path: FilePath) -> AsyncIterator[bytes]:
-    with Path(os.fspath(path)).open("rb") as file:
-        while piece := file.read(PIECE_BYTES):
+    file = await asyncio.to_thread(Path(os.fspath(path)).open, "rb")
+    with file:
+        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
             yield piece

@@ -1,8 +1,8 @@
 """
 Waiting for a `Later`: the task keeps its claim and gives its slot to others.
 
-The store hears that the task is parked, which hand-offs it then took as inputs (pinned, like those of a claim), and that
-it goes on. Time spent here is not run time. The slot is taken again, before anything new starts, when the source has
+The store hears that the task is parked, which hand-offs it then took as inputs (pinned, like those of a claim), and
+that it goes on. Time spent here is not run time. The slot is taken again, before anything new starts, when the source has
 settled.
 """
 
@@ -62,7 +62,8 @@ class LaterDesk:
             )
         stored = await self._store.latest_handoffs(attempt.claim.token.run, nodes)
         pins = [
-            Pin(each.node, each.item, each.record.version, each.record.digest, each.record.status) for each in stored
+            Pin(each.node, each.item, each.record.version, each.record.digest, each.record.status)
+            for each in stored
         ]
         for pin in pins:
             await self._note(attempt, "awaited", pin)
@@ -124,5 +125,3 @@ class LaterDesk:
 
 def _ending(state: str) -> str:
     return {"failed": "failed", "skipped": "was skipped", "cancelled": "was cancelled"}[state]
-
-

@@ -19,7 +19,9 @@ class Registry:
         self._conditions: dict[str, ConditionFunction] = {}
         self.names: tuple[str, ...] = (MAP_AGENT,)
 
-    def add(self, agents: Iterable[Agent[Any]], conditions: Mapping[str, ConditionFunction]) -> list[Agent[Any]]:
+    def add(
+        self, agents: Iterable[Agent[Any]], conditions: Mapping[str, ConditionFunction]
+    ) -> list[Agent[Any]]:
         """Make agents known; those that were not known before are returned."""
         added = []
         for agent in agents:
@@ -41,9 +43,9 @@ class Registry:
     def __contains__(self, name: str) -> bool:
         return name == MAP_AGENT or name in self._agents
 
-    def agent(self, name: str) -> Agent[Any]:
-        """An agent that was claimed for, so it is known."""
-        return self._agents[name]
+    def find(self, name: str) -> Agent[Any] | None:
+        """An agent by its name; None if this process does not have it."""
+        return self._agents.get(name)
 
     def condition(self, name: str) -> ConditionFunction:
         """A condition by its name. Raises DefinitionError if this process does not have it."""

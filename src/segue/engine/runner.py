@@ -1,7 +1,7 @@
 """
 The life of one attempt: inputs, agent, outcome.
 
-`outcome_of` is the table of contents. Whatever happens in it becomes one settlement; only a cancellation leaves without.
+`outcome_of` is the table of contents. Whatever happens in it becomes one settlement; a cancellation leaves without.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from segue.domain.outcome import Complete, Expanded, Failed, Outcome, Skipped
 from segue.domain.plan import MAP_AGENT
 from segue.domain.records import SINGLE, HandoffRecord
 from segue.domain.redaction import format_error
-from segue.domain.schema import schema_of
 from segue.domain.sealing import Sealed, seal, seal_failure
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder
 from segue.engine.threads import Threads
-from segue.errors import PayloadTooLarge, SegueError
+from segue.errors import PayloadTooLarge, SegueError, StoreError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
 
@@ -31,7 +30,12 @@ class Runner:
     """Runs attempts. It decides nothing about retries or dependents."""
 
     def __init__(
-        self, binder: Binder, artifacts: ArtifactStore, threads: Threads, clock: Clock, secrets: tuple[str, ...]
+        self,
+        binder: Binder,
+        artifacts: ArtifactStore,
+        threads: Threads,
+        clock: Clock,
+        secrets: tuple[str, ...],
     ) -> None:
         self._binder = binder
         self._artifacts = artifacts
@@ -51,7 +55,9 @@ class Runner:
                 return Skipped({"kind": "condition", "message": "its condition was false"})
             result = await self._call(attempt)
             return Complete(await self._seal(attempt, result))
-        except Exception as error:
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever an agent raises ends its attempt and not the worker
             return self._failed(attempt, error)
 
     async def _expand(self, attempt: Attempt) -> Outcome:
@@ -93,7 +99,7 @@ class Runner:
     async def _seal(self, attempt: Attempt, result: Any) -> HandoffRecord:
         agent = attempt.agent
         assert agent is not None
-        schema = schema_of(agent.signature.output)
+        schema = agent.output_schema
         sealed = seal(
             result,
             schema,
@@ -105,9 +111,11 @@ class Runner:
         return self._record(attempt, sealed, schema.fingerprint)
 
     def _failed(self, attempt: Attempt, error: Exception) -> Failed:
+        """What is kept of an error. Another try cannot help where what was sent or received does not fit."""
         told = format_error(error, self._secrets)
         sealed = seal_failure(told)
-        return Failed(told, self._record(attempt, sealed, ""), final=isinstance(error, SegueError) and not isinstance(error, AttemptTimeout))
+        final = isinstance(error, SegueError) and not isinstance(error, AttemptTimeout)
+        return Failed(told, self._record(attempt, sealed, ""), final)
 
     def _record(self, attempt: Attempt, sealed: Sealed, schema: str) -> HandoffRecord:
         return HandoffRecord(

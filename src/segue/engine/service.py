@@ -41,5 +41,5 @@ class Service:
     async def _guarded(self) -> None:
         try:
             await self.run()
-        except Exception as error:  # a background loop must never die silently
+        except Exception as error:  # noqa: BLE001 - a background loop must never die silently
             self._on_failure(error)

@@ -99,7 +99,9 @@ class Slots:
                 turn.set_result(None)
 
     def _room_by_agent(self) -> tuple[tuple[str, int], ...]:
-        return tuple((agent, max(0, limit - self._taken_by[agent])) for agent, limit in self._limit_of.items())
+        return tuple(
+            (agent, max(0, limit - self._taken_by[agent])) for agent, limit in self._limit_of.items()
+        )
 
     def _has_room(self, agent: str) -> bool:
         if self._taken >= self.limit:

@@ -1,8 +1,8 @@
 """
 Where `def` agents run, and how they wait for what is asynchronous.
 
-A thread gets a copy of the attempt's context, so `ctx` and everything else in context variables is there. A thread cannot
-be killed: past its time it is left to end by itself, and whatever it returns is refused by the store.
+A thread gets a copy of the attempt's context, so `ctx` and everything else in context variables is there. A thread
+cannot be killed: past its time it is left to end by itself, and whatever it returns is refused by the store.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ class ArtifactStore(Protocol):
     """
     Bytes addressed by their digest. Putting the same bytes twice is harmless; nothing is ever changed in place.
 
-    Bytes are put before the transaction that registers them, so a crash in between leaves an orphan and never a dangling
-    pointer; `prune` removes orphans.
+    Bytes are put before the transaction that registers them, so a crash in between leaves an orphan and never a
+    dangling pointer; `prune` removes orphans.
     """
 
     async def put(self, content: bytes | AsyncIterable[bytes]) -> StoredArtifact:

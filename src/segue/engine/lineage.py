@@ -1,0 +1,78 @@
+"""Where a hand-off comes from: what the pinned graph says at once, and what is upstream of it, read when asked for."""
+
+from __future__ import annotations
+
+from segue.domain.graph import later_parents_of
+from segue.domain.records import StoredHandoff, TaskRecord, task_name
+from segue.domain.sealing import context_of
+from segue.domain.sent import AgentRef, Context, Origin
+from segue.domain.waiting import Waitable
+from segue.engine.book import LiveRun
+from segue.engine.home import Home
+from segue.ports.store import Store
+
+
+class Lineage:
+    """Answers what a receiver asks about a hand-off besides its content."""
+
+    def __init__(self, store: Store, home: Home) -> None:
+        self._store = store
+        self._home = home
+
+    def origin(self, live: LiveRun, node: str, item: int) -> Origin:
+        """What follows from the run and its graph."""
+        steps = live.plan.steps
+        step = steps[node]
+        receivers = [
+            each.node
+            for each in steps.values()
+            if node in each.parents or node in later_parents_of(each.node)
+        ]
+        return Origin(
+            source=AgentRef(step.node.agent, step.node.agent_version),
+            targets=tuple(dict.fromkeys(AgentRef(each.agent, each.agent_version) for each in receivers)),
+            schema_version=step.node.agent_version,
+            goal=live.options.goal,
+            hops=hops_of(live, node, item),
+            deadline=live.options.deadline,
+        )
+
+    def upstream(self, live: LiveRun, stored: StoredHandoff) -> Waitable[Context]:
+        """The constraints and decisions of everything on the way to a hand-off and of the hand-off itself."""
+
+        async def start() -> Context:
+            tasks = {(task.node, task.item): task for task in await self._store.read_tasks(live.run)}
+            keys = _ancestors(tasks, (stored.node, stored.item, stored.record.version))
+            handoffs = await self._store.read_handoffs(live.run, keys)
+            told = context_of(sorted(handoffs, key=lambda each: each.record.completed_at), live.options.goal)
+            constraints = dict.fromkeys((*live.options.constraints, *told.constraints))
+            return told._replace(constraints=tuple(constraints))
+
+        return self._home.waitable(start)
+
+
+def hops_of(live: LiveRun, node: str, item: int) -> tuple[str, ...]:
+    """The way of a hand-off by the first parent of each task, from the root of the run to the task itself."""
+    hops = [task_name(node, item)]
+    parents = live.plan.steps[node].parents
+    while parents:
+        hops.append(parents[0])
+        parents = live.plan.steps[parents[0]].parents
+    return tuple(reversed(hops))
+
+
+def _ancestors(
+    tasks: dict[tuple[str, int], TaskRecord], start: tuple[str, int, int]
+) -> list[tuple[str, int, int]]:
+    """A hand-off and all that it was made from, as the claims have pinned them."""
+    found = {start: None}
+    queue = [start]
+    while queue:
+        node, item, _ = queue.pop()
+        task = tasks.get((node, item))
+        for pin in task.pins if task is not None else ():
+            key = (pin.node, pin.item, pin.version)
+            if key not in found:
+                found[key] = None
+                queue.append(key)
+    return list(found)

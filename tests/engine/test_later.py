@@ -1,0 +1,131 @@
+"""`Later`: a task starts without an input, waits for it without a slot, and goes on where it was."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from segue import Later, RunFailed, Segue, agent, workflow
+
+
+async def test_one_slot_is_enough(open_segue: Any) -> None:
+    """With one slot D starts before C ends, C runs in the slot that D gave up, and D's first half runs once."""
+    segue = await open_segue(concurrency=1)
+    seen: list[str] = []
+
+    @agent
+    async def b(text: str) -> str:
+        return text
+
+    @agent
+    async def c(text: str) -> str:
+        seen.append("c starts")
+        return "from c"
+
+    @agent
+    async def d(text: str, later: Later[str]) -> str:
+        seen.append("d starts")
+        value = await later
+        seen.append("d goes on")
+        return f"{text} {value}"
+
+    @workflow
+    def waits(text: str) -> str:
+        # C waits for B, so that D has the only slot first.
+        return d(text, c(b(text)))
+
+    assert await segue.run(waits, "d got") == "d got from c"
+    assert seen == ["d starts", "c starts", "d goes on"]
+
+
+async def test_the_wait_is_on_the_record(segue: Segue) -> None:
+    """The store says that the task parked, which version it then took as an input, and that it went on."""
+
+    started = asyncio.Event()
+
+    @agent
+    async def slow(text: str) -> str:
+        await started.wait()
+        return text
+
+    @agent
+    async def eager(later: Later[str]) -> str:
+        started.set()
+        return await later
+
+    @workflow
+    def waits(text: str) -> str:
+        return eager(slow(text))
+
+    handle = await segue.submit(waits, "x")
+    assert await handle.result() == "x"
+    names = [event.name async for event in segue.events(handle.run, names="task.eager.*")]
+    kinds = [name.rpartition(".")[2] for name in names]
+    assert [kind for kind in kinds if kind != "ready"] == ["claimed", "parked", "resumed", "awaited", "complete"]
+    (task,) = await segue.host.store.read_tasks(handle.run, [("eager", -1)])
+    assert [(pin.node, pin.version) for pin in task.pins] == [("slow", 1)]
+
+
+async def test_threads_wait_too(segue: Segue) -> None:
+    """A `def` agent waits with `.wait()`."""
+
+    @agent
+    def slow(text: str) -> str:
+        return text
+
+    @agent
+    def eager(later: Later[str]) -> str:
+        return later.wait() + "!"
+
+    @workflow
+    def waits(text: str) -> str:
+        return eager(slow(text))
+
+    assert await segue.run(waits, "x") == "x!"
+
+
+async def test_a_source_that_failed_raises_at_the_await(segue: Segue) -> None:
+    """`UpstreamFailed` names the source; a task that accepts None there gets None instead."""
+
+    @agent
+    async def broken(text: str) -> str:
+        raise ValueError("no")
+
+    @agent
+    async def strict(later: Later[str]) -> str:
+        return await later
+
+    @agent
+    async def tolerant(later: Later[str | None]) -> str:
+        return await later or "nothing"
+
+    @workflow
+    def waits(text: str) -> Any:
+        source = broken(text)
+        return [strict(source), tolerant(source)]
+
+    handle = await segue.submit(waits, "x")
+    with pytest.raises(RunFailed, match="strict: UpstreamFailed: strict awaits broken, which failed"):
+        await handle.result()
+    assert (await handle.handoff("tolerant")).output == "nothing"
+
+
+async def test_a_mapped_source_is_awaited_whole(open_segue: Any) -> None:
+    """A `Later` of a mapped node is the list of all its results."""
+    segue = await open_segue(concurrency=2)
+
+    @agent
+    async def square(number: int) -> int:
+        return number * number
+
+    @agent
+    async def total(squares: Later[list[int]]) -> int:
+        return sum(await squares)
+
+    @workflow
+    def waits(numbers: list[int]) -> int:
+        return total(square.map(numbers))
+
+    assert await segue.run(waits, [1, 2, 3]) == 14
