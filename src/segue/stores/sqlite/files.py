@@ -13,7 +13,6 @@ from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
 from segue.stores.sqlite.connection import Durability, connect
 from segue.stores.sqlite.failures import translate
-from segue.stores.sqlite.liveness import LockedFiles
 from segue.stores.sqlite.lock import WriteLock
 from segue.stores.sqlite.migrating import bring_up_to_date, read_meta
 from segue.stores.sqlite.notifier import FileNotifier
@@ -31,13 +30,11 @@ class Opened(NamedTuple):
     writer: Writer
     readers: Readers
     notifier: FileNotifier
-    liveness: LockedFiles
 
     async def close(self) -> None:
         """Commit what waits, and let go of everything. The last process to leave empties the log."""
         await self.writer.close()
         await self.notifier.close()
-        self.liveness.close()
         self.readers.close()
         self.lock.close()
 
@@ -68,8 +65,7 @@ async def open_files(path: Path, durability: Durability, clock: Clock) -> Opened
     finally:
         # Not before the others are open: SQLite throws the log away with the last connection.
         prepared.connection.close()
-    liveness = LockedFiles(folder_beside(path) / "workers")
-    return Opened(path, prepared.incarnation, prepared.lock, writer, readers, notifier, liveness)
+    return Opened(path, prepared.incarnation, prepared.lock, writer, readers, notifier)
 
 
 def _prepare(path: Path, durability: Durability) -> _Prepared:

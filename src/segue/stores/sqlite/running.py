@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from segue.domain.records import NewRun, Submitted, Verdict
 from segue.ports.store import Review
 from segue.stores.sqlite.granting import standing_claims
-from segue.stores.sqlite.releasing import release_new
+from segue.stores.sqlite.releasing import new_claim, new_task, release_new, start_event
 from segue.stores.sqlite.settling import artifact_rows, handoff_row, move_run
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
@@ -60,9 +60,12 @@ def _submit(tx: Transaction, new: NewRun, worker: str, lease_seconds: float) -> 
         return Submitted(new.run, created=True, claims=standing_claims(tx, new.run, new.roots))
     head = (new.run, new.key, new.workflow, new.waits_for, new.graph_digest, new.input, new.options)
     tx.cursor.execute(SQL.insert_run, (*head, tx.wall))
-    claims, events = release_new(tx, new.run, new.roots, worker, lease_seconds)
+    tasks = [new_task(tx, new.run, root, worker, tx.boot + lease_seconds) for root in new.roots]
+    tx.cursor.executemany(SQL.insert_task, tasks)
+    claims = [new_claim(tx, new.run, root) for root in new.roots]
+    events = [start_event(tx, new.run, root, claim) for root, claim in zip(new.roots, claims, strict=True)]
     tx.tell([(new.run, RUN_STARTED, None, None, tx.wall, None, None), *events])
-    return Submitted(new.run, created=True, claims=claims)
+    return Submitted(new.run, created=True, claims=tuple(claim for claim in claims if claim is not None))
 
 
 def review(tx: Transaction, review: Review) -> Verdict:

@@ -22,7 +22,7 @@ from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note, Review
 from segue.stores.sqlite import claiming, running, settling
 from segue.stores.sqlite.connection import Durability
-from segue.stores.sqlite.files import Opened, open_files
+from segue.stores.sqlite.files import Opened, folder_beside, open_files
 from segue.stores.sqlite.liveness import LockedFiles
 from segue.stores.sqlite.notifier import FileNotifier
 from segue.stores.sqlite.statements import SQL
@@ -48,16 +48,13 @@ class SqliteStore(ReadingVerbs):
         self._opened: Opened | None = None
         self._looked_at: dict[str, float] = {}
         self.idle: Callable[[], bool] = _never
+        self.liveness = LockedFiles(folder_beside(self._path.resolve()) / "workers")
+        """Says which workers on this machine are dead; of use while the store is open."""
 
     @property
     def notifier(self) -> FileNotifier:
         """Says that something was committed, by this process or another."""
         return self._files().notifier
-
-    @property
-    def liveness(self) -> LockedFiles:
-        """Says which workers on this machine are dead."""
-        return self._files().liveness
 
     async def open(self) -> None:
         """Open or create the file. Raises `StoreUnavailable`, `StoreTooNew`, `StoreCorrupt` or `StoreFull`."""
@@ -69,6 +66,7 @@ class SqliteStore(ReadingVerbs):
         opened, self._opened = self._opened, None
         if opened is not None:
             await opened.close()
+            self.liveness.close()
 
     async def _write(self, operation: Callable[[Transaction], Any]) -> Any:
         inline = self._durability == "fast" or self.idle()

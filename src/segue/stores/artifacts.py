@@ -1,0 +1,243 @@
+"""Artifacts in a folder: each file is named by the digest of its bytes, so nothing is ever changed in place."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import uuid
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Collection, Iterator
+from pathlib import Path
+from typing import BinaryIO, TypeVar
+
+from segue.errors import ArtifactError, StoreError, StoreFull, StoreUnavailable
+from segue.ports.artifacts import StoredArtifact
+from segue.ports.clock import Clock
+
+PIECE_BYTES = 256 * 1024
+"""How much is read at a time."""
+
+SMALL_BYTES = 64 * 1024
+"""Up to so many bytes are written without syncing in the event loop's thread: a change of thread would cost more."""
+
+_DIGEST = re.compile(r"sha256:([0-9a-f]{2})([0-9a-f]{62})", re.ASCII)
+_PARTIAL = ".partial-"
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+
+T = TypeVar("T")
+
+
+class FolderArtifacts:
+    """
+    Artifacts as files `ab/cdef...` below a folder.
+
+    Bytes are written under a temporary name, synced with their folder if `durable`, and renamed: a crash leaves a whole
+    file or a temporary one, which `prune` removes. They are verified whenever they are read.
+    """
+
+    def __init__(self, folder: Path, clock: Clock, *, durable: bool) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._durable = durable
+
+    async def put(self, content: bytes | AsyncIterable[bytes]) -> StoredArtifact:
+        """Store bytes. Raises `StoreFull` or `StoreUnavailable`, and then leaves nothing behind."""
+        if isinstance(content, bytes):
+            if len(content) <= SMALL_BYTES and not self._durable:
+                return self._put_whole(content)
+            return await _in_thread(lambda: self._put_whole(content))
+        partial = await _in_thread(lambda: _Partial(self._folder))
+        try:
+            async for piece in content:
+                await _in_thread(lambda piece=piece: partial.write(piece))  # type: ignore[misc]
+            return await _in_thread(lambda: self._keep(partial))
+        except BaseException:
+            partial.discard()
+            raise
+
+    def read(self, digest: str) -> AsyncIterator[bytes]:
+        """The bytes in pieces. Raises `ArtifactError` if they are missing, or at the end if the digest differs."""
+        return self._read(digest)
+
+    async def _read(self, digest: str) -> AsyncIterator[bytes]:
+        file = await _in_thread(lambda: self._open(digest))
+        try:
+            seen = hashlib.sha256()
+            while piece := await _in_thread(lambda: file.read(PIECE_BYTES)):
+                seen.update(piece)
+                yield piece
+            _verify(digest, seen.hexdigest())
+        finally:
+            file.close()
+
+    async def get(self, digest: str) -> bytes:
+        """All the bytes, verified. Raises `ArtifactError` if they are missing or not those that were put."""
+        return await _in_thread(lambda: self._get(digest))
+
+    async def prune(self, keep: Collection[str], older_than_seconds: float) -> int:
+        """Remove artifacts and left-over temporary files outside `keep` that are older than so many seconds."""
+        return await _in_thread(lambda: self._prune(frozenset(keep), self._clock.wall() - older_than_seconds))
+
+    async def size(self) -> int:
+        """How many bytes are stored."""
+        return await _in_thread(lambda: sum(path.stat().st_size for path in self._files()))
+
+    # --- in a thread ----------------------------------------------------------------------------------
+
+    def _put_whole(self, content: bytes) -> StoredArtifact:
+        digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if self._is_kept(digest):
+            return StoredArtifact(digest, len(content))
+        partial = _Partial(self._folder)
+        try:
+            partial.write(content)
+            return self._keep(partial)
+        except BaseException:
+            partial.discard()
+            raise
+
+    def _keep(self, partial: _Partial) -> StoredArtifact:
+        stored = partial.finish(self._clock.wall(), sync=self._durable)
+        path = self._path(stored.digest)
+        with _told(path):
+            if not path.parent.is_dir():
+                path.parent.mkdir(mode=0o700, exist_ok=True)
+                self._sync(self._folder)
+            os.replace(partial.path, path)
+            self._sync(path.parent)
+        return stored
+
+    def _is_kept(self, digest: str) -> bool:
+        """Whether the bytes are there already; they are as young as new ones then, so that no pruning takes them."""
+        path, now = self._path(digest), self._clock.wall()
+        if not path.exists():
+            return False
+        with self._while_nobody_prunes(fcntl.LOCK_SH), contextlib.suppress(FileNotFoundError):
+            os.utime(path, (now, now), follow_symlinks=False)
+            return True
+        return False
+
+    @contextlib.contextmanager
+    def _while_nobody_prunes(self, kind: int) -> Iterator[None]:
+        file = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(file, kind)
+            yield
+        finally:
+            os.close(file)
+
+    def _sync(self, folder: Path) -> None:
+        if not self._durable:
+            return
+        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)
+
+    def _open(self, digest: str) -> BinaryIO:
+        try:
+            file = os.open(self._path(digest), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        except OSError as error:
+            raise ArtifactError(
+                f"artifact {digest} cannot be read: {error.strerror}",
+                remedy=f"Restore {self._path(digest)} from a backup, or run the task that made it again.",
+            ) from error
+        return os.fdopen(file, "rb")
+
+    def _get(self, digest: str) -> bytes:
+        with self._open(digest) as file:
+            content = file.read()
+        _verify(digest, hashlib.sha256(content).hexdigest())
+        return content
+
+    def _prune(self, keep: frozenset[str], before: float) -> int:
+        removed = 0
+        with self._while_nobody_prunes(fcntl.LOCK_EX):
+            for path in self._files():
+                digest = f"sha256:{path.parent.name}{path.name}"
+                if digest not in keep and path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
+                    removed += 1
+            for path in self._folder.glob(f"{_PARTIAL}*"):
+                if path.stat().st_mtime < before:
+                    path.unlink(missing_ok=True)
+        return removed
+
+    def _files(self) -> Iterator[Path]:
+        return (path for path in self._folder.glob("[0-9a-f][0-9a-f]/*") if path.is_file())
+
+    def _path(self, digest: str) -> Path:
+        match = _DIGEST.fullmatch(digest)
+        if match is None:
+            raise ArtifactError(
+                f"{digest!r} is not the digest of an artifact", remedy="It is `sha256:` and 64 hex digits."
+            )
+        return self._folder / match[1] / match[2]
+
+
+class _Partial:
+    """A file that is being written and nobody knows yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / f"{_PARTIAL}{uuid.uuid4().hex}"
+        self._digest = hashlib.sha256()
+        self._size = 0
+        with _told(self.path):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
+            self._file = os.fdopen(os.open(self.path, flags, 0o600), "wb", buffering=0)
+
+    def write(self, piece: bytes) -> None:
+        self._digest.update(piece)
+        self._size += len(piece)
+        view = memoryview(piece)
+        with _told(self.path):
+            while view:
+                view = view[self._file.write(view) :]
+
+    def finish(self, at: float, *, sync: bool) -> StoredArtifact:
+        with _told(self.path):
+            os.utime(self._file.fileno(), (at, at))
+            if sync:
+                os.fsync(self._file.fileno())
+            self._file.close()
+        return StoredArtifact(f"sha256:{self._digest.hexdigest()}", self._size)
+
+    def discard(self) -> None:
+        self._file.close()
+        self.path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Turn an error of the file system into one that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        raise _translate(error, path) from error
+
+
+def _translate(error: OSError, path: Path) -> StoreError:
+    if error.errno in _FULL:
+        return StoreFull(f"the disk that holds {path.parent} is full", remedy="Free some space and repeat.")
+    return StoreUnavailable(
+        f"an artifact cannot be written to {path.parent}: {error.strerror}",
+        remedy="Make the folder writable.",
+    )
+
+
+def _verify(digest: str, found: str) -> None:
+    if digest != f"sha256:{found}":
+        raise ArtifactError(
+            f"artifact {digest} is damaged: its bytes have the digest sha256:{found}",
+            remedy="Restore it from a backup, or run the task that made it again.",
+        )
+
+
+async def _in_thread(work: Callable[[], T]) -> T:
+    return await asyncio.get_running_loop().run_in_executor(None, work)
