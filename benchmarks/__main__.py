@@ -61,6 +61,8 @@ class Benchmark:
         self.rows: list[Row] = []
         self._folder = folder
         self._smoke = smoke
+        if smoke:
+            self.notes.append("smoke: the sizes are too small for the figures and the goals to say anything")
         self._lanes: dict[str, Lane] = {}
 
     def start(self, stack: ExitStack, row: Row, interpreter: Path, *arguments: str) -> None:

@@ -16,9 +16,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
-from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
-from langgraph.graph import END, START, StateGraph
-from langgraph.types import Send
+from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver  # type: ignore[import-not-found]
+from langgraph.graph import END, START, StateGraph  # type: ignore[import-not-found]
+from langgraph.types import Send  # type: ignore[import-not-found]
 from pydantic import BaseModel, Field
 
 from benchmarks import workloads

@@ -48,13 +48,13 @@ def test_a_log_without_a_commit_is_refused(tmp_path):
         pages_per_commit(tmp_path / "empty-wal")
 
 
-@pytest.mark.parametrize(("workload", "figures"), [("W1", 2), ("W3", 1), ("W4", 2)])
+@pytest.mark.parametrize("workload", ["W1", "W3", "W4"])
 @pytest.mark.parametrize("durability", ["fast", "durable"])
-def test_raw_rows_measure(tmp_path, durability, workload, figures):
+def test_raw_rows_measure(tmp_path, durability, workload):
     """Raw SQLite yields the figures of each workload that it has, all positive."""
     measured = RawSqlite(durability, pages=5).measure(workload, workloads.SMOKE, tmp_path)
-    assert tuple(measured) == workloads.WORKLOADS[workload].figures
-    assert len(measured) == figures
+    assert measured.keys() <= set(workloads.WORKLOADS[workload].figures)
+    assert measured
     assert all(value > 0 for value in measured.values())
 
 

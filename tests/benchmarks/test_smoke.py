@@ -1,0 +1,64 @@
+"""Every workload runs on Segue in tiny sizes; how fast is for scripts/bench to say."""
+
+import json
+
+import pytest
+
+from benchmarks import goals, scale, segue_rows, workloads
+from benchmarks.__main__ import main
+
+
+@pytest.mark.parametrize("durability", ["fast", "durable"])
+@pytest.mark.parametrize("workload", workloads.WORKLOADS)
+async def test_every_workload_runs(tmp_path, workload, durability):
+    """Each workload ends with the right results in both durabilities, and its figures are above zero."""
+    system = segue_rows.SegueSystem(durability)
+    figures = await workloads.measure(system, workload, workloads.SMOKE, tmp_path)
+    assert tuple(figures) == workloads.WORKLOADS[workload].figures
+    assert all(value > 0 for value in figures.values())
+
+
+async def test_a_chain_of_speculative_agents_runs(tmp_path):
+    """The extra row runs the same chain with agents that may start early."""
+    system = segue_rows.SegueSystem("durable", speculative=True)
+    figures = await workloads.measure(system, "W1", workloads.SMOKE, tmp_path)
+    assert 0 < figures["p50_us"] <= figures["p99_us"]
+
+
+async def test_a_pile_stores_each_piece_once(tmp_path):
+    """Ten pieces of 100 KB leave at least their megabyte on disk, so nothing was skipped or shared."""
+    figures = await workloads.measure(segue_rows.SegueSystem("fast"), "W4", workloads.SMOKE, tmp_path)
+    assert figures["stored_mb"] >= workloads.CHAIN_LENGTH * workloads.PIECE_BYTES / 1e6
+
+
+async def test_the_pages_of_a_hand_off_are_read_from_the_log(tmp_path):
+    """A hand-off of Segue dirties some pages, and their number is found in the store's own log."""
+    figures = await segue_rows.measure_pages(segue_rows.SegueSystem("durable"), tmp_path)
+    assert figures["pages"] >= 2
+
+
+async def test_the_scale_row_runs(tmp_path):
+    """The scale row fills its file with finished runs and times chains in it and in an empty one."""
+    figures = await scale.measure_scale(workloads.SMOKE, tmp_path)
+    assert figures["empty_p50_us"] > 0
+    assert figures["full_p50_us"] > 0
+    assert figures["memory_late_mb"] > 0
+
+
+def test_the_command_reports_in_a_table_and_in_json(tmp_path, capsys):
+    """`python -m benchmarks` measures every row that it can and says why it left one out."""
+    output = tmp_path / "report.json"
+    missing = ["--langgraph-python", str(tmp_path / "no-python")]
+    arguments = ["--smoke", "--repeat", "1", "--only", "W1", "--folder", str(tmp_path), *missing]
+    assert main([*arguments, "--output", str(output)]) == 0
+    table = capsys.readouterr().out
+    report = json.loads(output.read_text())
+    assert {line["system"] for line in report["lines"]} == {
+        goals.FAST,
+        goals.DURABLE,
+        goals.SPECULATIVE,
+        goals.RAW_FAST,
+        goals.RAW_DURABLE,
+    }
+    assert "LangGraph was not measured" in table
+    assert all(system in table for system in report["systems"])
