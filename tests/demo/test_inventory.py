@@ -44,6 +44,9 @@ def test_a_folder_without_git(tmp_path: Path) -> None:
     (tmp_path / "node_modules").mkdir()
     (tmp_path / "node_modules" / "dep.js").write_text("x")
     (tmp_path / "main.py").write_text("x = 1\n")
+    (tmp_path / "segue.db.d").mkdir()
+    (tmp_path / "segue.db.d" / "own.py").write_text("x")
+    (tmp_path / "segue.db-wal").write_bytes(b"x")
     inventory = take_inventory(str(tmp_path))
     assert paths(inventory) == {"main.py"}
     assert inventory.commit is None

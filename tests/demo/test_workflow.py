@@ -49,7 +49,7 @@ async def test_the_review_finds_what_is_there(shop: Repository, tmp_path: Path) 
     """A finding of every planted kind is in the file, the riskiest is named, and what could not be read is said."""
     report, run = await reviewed(shop.root, tmp_path / "out", tmp_path / "segue.db")
     assert run.state == "complete"
-    assert report.riskiest[0] == "shop/prices.py"
+    assert report.riskiest[0] == "shop/orders/queue.py"
     whole = json.loads((tmp_path / "out" / "findings.json").read_text())
     found = {(finding["kind"], finding["path"]) for finding in whole["findings"]}
     assert {
@@ -134,9 +134,10 @@ async def test_a_folder_without_git_has_a_report(tmp_path: Path) -> None:
 async def test_a_killed_worker_changes_nothing(shop: Repository, tmp_path: Path, kill_after: int) -> None:
     """After SIGKILL every accepted hand-off is kept as it was, and the findings are the same bytes."""
     await reviewed(shop.root, tmp_path / "whole", tmp_path / "whole.db")
-    story = await crash_and_resume(
-        str(shop.root), str(tmp_path / "out"), str(tmp_path / "segue.db"), "crash", kill_after=kill_after
-    )
+    async with Segue(tmp_path / "segue.db", worker=False) as watcher:
+        story = await crash_and_resume(
+            watcher, str(shop.root), str(tmp_path / "out"), "crash", kill_after=kill_after
+        )
     assert story.run.state == "complete"
     assert len(story.killed.handed_over) >= kill_after
     assert story.comparison.broken == ()
@@ -159,11 +160,8 @@ async def test_a_task_that_ran_twice_is_seen(shop: Repository, tmp_path: Path) -
 
 async def test_a_worker_that_cannot_start_is_an_error(tmp_path: Path) -> None:
     """If the worker ends by itself its own words are in the error."""
-    with pytest.raises(WorkerError, match="is not a folder"):
-        await crash_and_resume(
-            str(tmp_path / "missing"),
-            str(tmp_path / "out"),
-            str(tmp_path / "segue.db"),
-            "crash",
-            kill_after=2,
-        )
+    async with Segue(tmp_path / "segue.db", worker=False) as watcher:
+        with pytest.raises(WorkerError, match="is not a folder"):
+            await crash_and_resume(
+                watcher, str(tmp_path / "missing"), str(tmp_path / "out"), "crash", kill_after=2
+            )

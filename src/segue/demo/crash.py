@@ -1,31 +1,35 @@
 """
 `segue demo --crash`: a worker is killed in the middle, and what comes after shows what a hand-off is worth.
 
-The worker is a process of its own, started as anybody would start it. This process watches the store, kills
-the worker with SIGKILL once enough hand-offs were accepted (nothing is cleaned up, no handler runs), has a
-second process resume the run, and compares what the store says before and after.
+The worker is a process of its own, started as anybody would start it. This process watches the events of the
+store, kills the worker with SIGKILL once enough hand-offs were accepted (no handler runs, nothing is cleaned
+up), has a second process resume the run, and compares what the store says before and after.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
-from segue.app.reading import find_run, read_view
-from segue.app.segue import Durability, Segue
+from segue.app.reading import read_graph, read_view
+from segue.app.segue import Segue
 from segue.app.views import RunView
 from segue.errors import SegueError
 
 WORKFLOW = "segue.demo.workflow"
-_WORKERS_LAST_WORDS = 2_000
+_LAST_WORDS = 2_000
+_MIDDLE = 3
+"""The worker is killed when one of so many tasks has handed over, unless a number is given."""
 
 
 class Killed(NamedTuple):
     """
-    The worker is dead.
+    The first worker is dead.
 
     `handed_over` are the tasks whose hand-off was accepted, `running` those that it had claimed and not
     finished.
@@ -33,18 +37,19 @@ class Killed(NamedTuple):
 
     run: str
     process: int
+    after_seconds: float
     handed_over: tuple[str, ...]
     running: tuple[str, ...]
 
 
 class Comparison(NamedTuple):
     """
-    What became of the run.
+    What became of the tasks.
 
-    `kept` are tasks whose hand-off from before the kill is still the only one, byte for byte; `again` were
+    `kept` are those whose hand-off from before the kill is still the only one, byte for byte; `again` were
     running when the worker was killed and were started once more; `later` came after. `broken` names tasks
-    that ran again although their hand-off was accepted, or that have none: if it is not empty, Segue has
-    failed.
+    that ran again although their hand-off was accepted, or that have none in the end: if there are any, Segue
+    has failed.
     """
 
     kept: tuple[str, ...]
@@ -54,9 +59,10 @@ class Comparison(NamedTuple):
 
 
 class CrashReport(NamedTuple):
-    """The whole story of a crash."""
+    """The whole story: the kill, the process that went on, what became of the tasks, and the finished run."""
 
     killed: Killed
+    resumed_by: int
     comparison: Comparison
     run: RunView
 
@@ -66,40 +72,42 @@ class WorkerError(SegueError):
 
 
 async def crash_and_resume(
+    watcher: Segue,
     repository: str,
     folder: str,
-    store: str,
     key: str,
     *,
-    kill_after: int = 8,
-    durability: Durability = "durable",
+    kill_after: int | None = None,
     on_kill: Callable[[Killed], None] = lambda killed: None,
+    meanwhile: Callable[[str], Awaitable[object]] | None = None,
 ) -> CrashReport:
     """
-    Review `repository` into `folder`, with a worker that is killed after `kill_after` accepted hand-offs.
+    Review `repository` into `folder` with a worker that is killed, and with another that goes on.
 
-    `store` is a SQLite file and `key` names the run: one that has not run there before. `on_kill` is called
-    when the first worker is dead. Raises `WorkerError` if it ended before it could be killed, or if the
-    second failed.
+    `watcher` is open on a SQLite file, without a worker of its own; `key` names a run that is not there yet.
+    The kill comes after `kill_after` accepted hand-offs, or when a third of the tasks has handed over.
+    `on_kill` is called then, and `meanwhile` is awaited with the run's id while the second worker works.
+    Raises `WorkerError` if the first worker ended before it could be killed, or if the second failed.
     """
     question = json.dumps({"repository": repository, "folder": folder})
-    common = ["--store", store, "--durability", durability, "--json"]
-    first = ["run", f"{WORKFLOW}:review", "--input", question, "--key", key, *common]
-    second = ["resume", key, "--agents", WORKFLOW, *common]
-    async with Segue(store, worker=False, durability=durability) as watcher:
-        process = await _start(first)
-        try:
-            await _wait_for_handoffs(watcher, key, kill_after, process)
-        finally:
-            if process.returncode is None:
-                process.kill()
-            await process.communicate()
-        before = await _view(watcher, key)
-        killed = Killed(before.run, process.pid, tuple(_digests(before)), _claimed(before))
-        on_kill(killed)
-        await _finish(await _start(second))
-        after = await _view(watcher, key)
-        return CrashReport(killed, compare(before, after), after)
+    store = ["--store", watcher.host.url, "--json"]
+    process = await _start(["run", f"{WORKFLOW}:review", "--input", question, "--key", key, *store])
+    try:
+        await _until_ended(process, _middle(watcher, key, kill_after))
+    finally:
+        await _kill(process)
+    before = await _view(watcher, key)
+    seconds = watcher.host.clock.wall() - before.submitted_at
+    killed = Killed(before.run, process.pid, seconds, tuple(_digests(before)), _claimed(before))
+    on_kill(killed)
+    second = await _start(["resume", before.run, "--agents", WORKFLOW, *store])
+    try:
+        await (meanwhile(before.run) if meanwhile is not None else watcher.wait(before.run))
+        await _finish(second)
+    finally:
+        await _kill(second)
+    after = await _view(watcher, key)
+    return CrashReport(killed, second.pid, compare(before, after), after)
 
 
 def compare(before: RunView, after: RunView) -> Comparison:
@@ -136,57 +144,73 @@ def _claimed(run: RunView) -> tuple[str, ...]:
 
 
 async def _start(arguments: Sequence[str]) -> asyncio.subprocess.Process:
+    """A worker in a group of its own: the analysers that it starts die with it."""
     return await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
         "segue",
         *arguments,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
     )
 
 
-async def _wait_for_handoffs(
-    watcher: Segue, key: str, count: int, process: asyncio.subprocess.Process
-) -> None:
-    """Return when so many hand-offs were accepted. Raises `WorkerError` if the worker ends before that."""
-    counting = asyncio.ensure_future(_count_handoffs(watcher, key, count))
-    ending = asyncio.ensure_future(process.wait())
-    try:
-        await asyncio.wait((counting, ending), return_when=asyncio.FIRST_COMPLETED)
-        if not counting.done():
-            await _finish(process)
-            raise WorkerError(
-                f"the worker had finished before {count} hand-offs were accepted",
-                remedy="Kill it earlier, or take a larger repository.",
-            )
-        await counting
-    finally:
-        for task in (counting, ending):
-            task.cancel()
-        await asyncio.gather(counting, ending, return_exceptions=True)
-
-
-async def _count_handoffs(watcher: Segue, key: str, count: int) -> None:
-    run = None
-    async for event in watcher.events(names=("run.started", "task.complete")):
-        if event.name == "run.started":
-            record = await watcher.host.store.find_run(key)
-            run = record.run if record is not None else None
-        elif event.run == run:
-            count -= 1
-        if count <= 0:
-            return
+async def _kill(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is None:
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.communicate()
 
 
 async def _finish(process: asyncio.subprocess.Process) -> None:
-    output, complaints = await process.communicate()
+    """Wait for a worker to end well. Raises `WorkerError` with its last words."""
+    _, complaints = await process.communicate()
     if process.returncode != 0:
-        words = (complaints or output).decode("utf-8", "replace").strip()[-_WORKERS_LAST_WORDS:]
+        words = complaints.decode("utf-8", "replace").strip()[-_LAST_WORDS:]
         raise WorkerError(f"a worker ended with status {process.returncode}: {words}")
 
 
+async def _until_ended(process: asyncio.subprocess.Process, middle: Awaitable[None]) -> None:
+    """Await `middle`. Raises `WorkerError` if the worker ends before that."""
+    waiting = asyncio.ensure_future(middle)
+    ending = asyncio.ensure_future(_finish(process))
+    try:
+        await asyncio.wait((waiting, ending), return_when=asyncio.FIRST_COMPLETED)
+        if waiting.done():
+            waiting.result()
+            return
+        ending.result()
+        raise WorkerError(
+            "the worker ended before it could be killed",
+            remedy="It was too fast: kill it earlier, or review a larger repository.",
+        )
+    finally:
+        for task in (waiting, ending):
+            task.cancel()
+        await asyncio.gather(waiting, ending, return_exceptions=True)
+
+
+async def _middle(watcher: Segue, key: str, kill_after: int | None) -> None:
+    """Return when enough tasks of the run have handed over, told by its events."""
+    run, tasks, accepted = "", 0, 0
+    async for event in watcher.events(names=("run.started", "task.expanded", "task.complete")):
+        if event.name == "run.started" and not run:
+            record = await watcher.host.store.find_run(key)
+            if record is not None and record.run == event.run:
+                run, tasks = record.run, len((await read_graph(watcher.host.store, record)).nodes)
+        elif event.run == run and event.name.endswith(".complete"):
+            accepted += 1
+        elif event.run == run:
+            tasks += json.loads(event.data or "{}").get("count", 1) - 1  # a mapped call became its items
+        if run and (accepted * _MIDDLE >= tasks if kill_after is None else accepted >= kill_after):
+            return
+
+
 async def _view(watcher: Segue, key: str) -> RunView:
+    """The run as it stands. Raises `WorkerError` if it was never submitted."""
     host = watcher.host
-    return await read_view(host.store, await find_run(host.store, key), host.clock.wall())
+    record = await host.store.find_run(key)
+    if record is None:
+        raise WorkerError(f"no worker submitted the run {key!r}")
+    return await read_view(host.store, record, host.clock.wall())

@@ -25,7 +25,7 @@ MOST_LARGEST = 20
 _REVIEWED: frozenset[Role] = frozenset({"source", "test", "example", "text"})
 _IGNORED_FOLDERS = frozenset({
     ".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".tox", ".nox", ".mypy_cache",
-    ".ruff_cache", ".pytest_cache", ".uv", "segue-report",
+    ".ruff_cache", ".pytest_cache", ".uv"
 })  # fmt: skip
 _SYMLINK, _SUBMODULE = "120000", "160000"
 
@@ -119,7 +119,7 @@ def _list_untracked(root: str, commit: str | None) -> Listing:
         output = git(root, "ls-files", "-z", "--others", "--exclude-standard")
     except GitError:
         output = b""
-    names = sorted(name for name in output.split(b"\0") if name and not name.startswith(b"segue-report/"))
+    names = sorted(name for name in output.split(b"\0") if name and not _is_ours(name))
     if names:
         note = "Git tracks no file here: reviewed are the files that it does not ignore."
         return _bounded(Listing([name for name in names if not name.endswith(b"/")], commit, [note], []))
@@ -142,7 +142,14 @@ def _walk(root: str, unread: list[Unread]) -> Iterator[bytes]:
     for folder, subfolders, files in os.walk(base, onerror=refused):
         subfolders[:] = sorted(name for name in subfolders if os.fsdecode(name) not in _IGNORED_FOLDERS)
         for name in files:
-            yield os.path.relpath(os.path.join(folder, name), base)
+            path = os.path.relpath(os.path.join(folder, name), base)
+            if not _is_ours(path):
+                yield path
+
+
+def _is_ours(name: bytes) -> bool:
+    """The store and the report of an earlier review, or of this one: they change while we look."""
+    return name.startswith((b"segue.db", b"segue-report/"))
 
 
 def _bounded(listing: Listing) -> Listing:

@@ -18,6 +18,7 @@ from segue.demo.words import counted, seconds_in_words
 
 _NODE_WIDTH, _NODE_HEIGHT = 152, 46
 _LAYER_GAP, _ROW_GAP = 74, 18
+_MARGIN = 90
 _LABEL_WIDTH, _LANE_HEIGHT, _CHART_WIDTH = 150, 9, 860
 _MOST_LANES = 8
 _LEAST_BAR_WIDTH = 1.5
@@ -150,7 +151,7 @@ def _places(layers: Mapping[str, int], edges: Sequence[Edge]) -> tuple[dict[str,
     for name, layer in layers.items():
         rows[layer].append(name)
     tallest = max(len(names) for names in rows.values())
-    height = tallest * (_NODE_HEIGHT + _ROW_GAP) + _ROW_GAP
+    height = tallest * (_NODE_HEIGHT + _ROW_GAP) + _ROW_GAP + _MARGIN
     places: dict[str, Place] = {}
     for layer in sorted(rows):
         names = rows[layer]
@@ -169,9 +170,7 @@ def _edge(edge: Edge, places: Mapping[str, Place]) -> str:
     left, right = begin.x + _NODE_WIDTH / 2, end.x - _NODE_WIDTH / 2 - 2
     bend = max((right - left) / 2, 24)
     skipped = max(right - left - _LAYER_GAP, 0) // _NODE_WIDTH
-    bow = (
-        skipped * _NODE_HEIGHT * (-1 if begin.y <= end.y else 1)
-    )  # around the boxes between, not through them
+    bow = min(skipped * _NODE_HEIGHT, _MARGIN) * (-1 if begin.y <= end.y else 1)  # around what is between
     path = (
         f"M{left:.1f} {begin.y:.1f}"
         f"C{left + bend:.1f} {begin.y + bow:.1f} {right - bend:.1f} {end.y + bow:.1f} {right:.1f} {end.y:.1f}"
