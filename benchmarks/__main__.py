@@ -163,17 +163,22 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
         parser.error("--repeat: must be at least 1")
     if not options.folder.is_dir():
         parser.error(f"--folder: {options.folder} is not a folder; make it, or name one that exists")
+    if options.output and not options.output.parent.is_dir():
+        parser.error(f"--output: {options.output.parent} is not a folder; make it, or name one that exists")
     return options
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Measure, report, and return the exit code: 0, or 1 when a system could not be measured."""
+    """Measure, report, and return the exit code: 0, 1 when a system could not be measured, 130 when interrupted."""
     options = parse(arguments)
     try:
         report = run(options)
     except LaneFailed as error:
         print(f"\nbenchmarks: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("\nbenchmarks: interrupted", file=sys.stderr)
+        return 130
     if sys.stderr.isatty():
         progress("")
     text = json.dumps(report.as_json(), indent=2)

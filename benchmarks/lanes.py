@@ -93,11 +93,19 @@ class Lane:
         self.close()
 
 
+def _next_line() -> str:
+    """The next request, or nothing at the end; a person's Ctrl-C between requests is an end too."""
+    try:
+        return sys.stdin.readline()
+    except KeyboardInterrupt:
+        return ""
+
+
 def serve(measure: Measure) -> None:
     """Answer requests until the parent closes the pipe; what the system prints goes to stderr."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    for line in sys.stdin:
+    while line := _next_line():
         request = json.loads(line)
         try:
             figures = measure(request["workload"], Sizes(**request["sizes"]), Path(request["folder"]))
@@ -105,4 +113,6 @@ def serve(measure: Measure) -> None:
         except Exception as error:  # noqa: BLE001 - the parent reports it and decides
             traceback.print_exc()
             reply = {"error": f"{type(error).__name__}: {error}"}
+        except KeyboardInterrupt:
+            return
         print(json.dumps(reply), file=replies, flush=True)

@@ -136,6 +136,7 @@ def test_an_interpreter_that_is_not_there_is_named():
         (["--only", "W1,W9"], "no workload 'W9'"),
         (["--repeat", "0"], "must be at least 1"),
         (["--folder", "nowhere"], "nowhere is not a folder"),
+        (["--output", "nowhere/report.json"], "nowhere is not a folder"),
     ],
 )
 def test_wrong_arguments_are_refused_with_a_remedy(capsys, arguments, words):
