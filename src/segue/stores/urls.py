@@ -58,6 +58,12 @@ def open_store(url: str, *, durability: str = "durable", clock: Clock | None = N
     return _sqlite(Path(rest), _DURABILITIES[durability], clock)
 
 
+def file_of(url: str) -> Path | None:
+    """The file in which the store at an address is kept; None if it is no file."""
+    scheme, rest = _split(url)
+    return Path(rest) if scheme == "sqlite" else None
+
+
 def _sqlite(path: Path, durability: Durability, clock: Clock) -> StoreParts:
     store = SqliteStore(path, durability, clock)
     folder = folder_beside(path.resolve()) / "artifacts"

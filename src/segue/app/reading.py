@@ -1,0 +1,208 @@
+"""Questions about runs, each answered from a store as one of the values in `segue.app.views`."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Collection
+from typing import NamedTuple
+
+from segue.app.views import (
+    RunSummary,
+    RunView,
+    TaskDetail,
+    edge_views,
+    handoff_view,
+    task_view,
+    task_views,
+    unborn_task,
+)
+from segue.app.working import spans_of, totals_of
+from segue.domain.body import spills_of
+from segue.domain.drawing.picture import EdgeState
+from segue.domain.drawing.states import edge_states
+from segue.domain.event_names import matches_any
+from segue.domain.graph import Graph, graph_from_json
+from segue.domain.records import SINGLE, Event, RunRecord, RunState, parse_task_name
+from segue.domain.sealing import whole_output
+from segue.errors import StoreCorrupt, UnknownRun
+from segue.ports.artifacts import ArtifactStore
+from segue.ports.store import Store
+
+EVENTS_PER_READ = 1_000
+FEWEST_ID_CHARACTERS = 4
+"""Shorter beginnings of run ids are refused: they would soon fit another run."""
+
+
+class Drawn(NamedTuple):
+    """A graph, the JSON Schemas of what crosses by fingerprint, and the states of its edges."""
+
+    graph: Graph
+    schemas: dict[str, str]
+    states: dict[tuple[str, str], EdgeState]
+
+
+async def find_run(store: Store, text: str) -> RunRecord:
+    """The run that a person means: an id, its unique beginning, a key, or `latest`. Raises UnknownRun."""
+    if text == "latest":
+        newest = await store.list_runs(1)
+        if newest:
+            return newest[0]
+        raise UnknownRun("the store has no runs", run=text, remedy="`segue run module:workflow` makes one.")
+    record = await store.read_run(text) or await store.find_run(text)
+    if record is not None:
+        return record
+    found = []
+    if len(text) >= FEWEST_ID_CHARACTERS:
+        # Ids are hexadecimal digits and dashes: everything that begins with `text` sorts before `text` + "g".
+        candidates = await store.list_runs(2, before=f"{text}g")
+        found = [record for record in candidates if record.run.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise UnknownRun(
+            f"several runs begin with {text!r}",
+            run=text,
+            remedy="Give more of the id; `segue runs` lists them.",
+        )
+    raise UnknownRun(
+        f"there is no run {text!r}",
+        run=text,
+        remedy="Give a run's id, the unique beginning of one, its key, or `latest`; `segue runs` lists them.",
+    )
+
+
+async def list_runs(
+    store: Store, limit: int, before: str | None = None, states: Collection[RunState] = ()
+) -> tuple[RunSummary, ...]:
+    """Runs, newest first, each with what it has done so far."""
+    summaries = []
+    for record in await store.list_runs(limit, before, states):
+        tasks = await store.read_tasks(record.run)
+        handoffs = await store.latest_handoffs(record.run)
+        summaries.append(
+            RunSummary(
+                run=record.run,
+                workflow=record.workflow,
+                state=record.state,
+                key=record.key,
+                submitted_at=record.submitted_at,
+                ended_at=record.ended_at,
+                tasks=dict(Counter(task.state for task in tasks)),
+                handoffs=len(handoffs),
+                handoff_bytes=sum(len(stored.record.body) for stored in handoffs),
+            )
+        )
+    return tuple(summaries)
+
+
+async def read_view(store: Store, record: RunRecord, now: float) -> RunView:
+    """Everything about a run; `now` (wall clock) is the end of what still runs. Raises StoreCorrupt."""
+    graph = await read_graph(store, record)
+    rows = await store.read_tasks(record.run)
+    handoffs = await store.latest_handoffs(record.run)
+    spans = spans_of(await read_events(store, record.run), handoffs, now)
+    tasks = task_views(graph, rows, handoffs)
+    return RunView(
+        run=record.run,
+        workflow=record.workflow,
+        state=record.state,
+        key=record.key,
+        submitted_at=record.submitted_at,
+        ended_at=record.ended_at,
+        input=json.loads(record.input),
+        options=json.loads(record.options),
+        graph_digest=record.graph_digest,
+        totals=totals_of(
+            record.submitted_at,
+            now if record.ended_at is None else record.ended_at,
+            spans,
+            [len(stored.record.body) for stored in handoffs],
+        ),
+        tasks=tasks,
+        edges=edge_views(graph, rows, handoffs),
+        spans=spans,
+    )
+
+
+async def read_graph(store: Store, record: RunRecord) -> Graph:
+    """The graph that a run has pinned. Raises StoreCorrupt."""
+    text = await store.read_graph(record.graph_digest)
+    if text is None:
+        raise StoreCorrupt(
+            f"the graph of run {record.run} is missing", remedy="Restore the store from a backup."
+        )
+    return graph_from_json(text)
+
+
+async def read_drawn(store: Store, record: RunRecord) -> Drawn:
+    """The graph of a run with all that `segue.domain.drawing` needs for a picture of how it stands."""
+    graph = await read_graph(store, record)
+    fingerprints = {each.schema for each in graph.inputs}
+    for node in graph.nodes:
+        fingerprints |= {node.output_schema, *(argument.schema for argument in node.arguments)}
+    found = {fingerprint: await store.read_schema(fingerprint) for fingerprint in sorted(fingerprints)}
+    tasks = await store.read_tasks(record.run)
+    return Drawn(
+        graph,
+        {fingerprint: text for fingerprint, text in found.items() if text is not None},
+        edge_states(graph, tasks, await store.latest_handoffs(record.run)),
+    )
+
+
+async def read_events(store: Store, run: str) -> list[Event]:
+    """All events of a run so far, oldest first."""
+    events: list[Event] = []
+    cursor: str | None = None
+    while True:
+        page, cursor = await store.tail(cursor, EVENTS_PER_READ, run)
+        events += page
+        if len(page) < EVENTS_PER_READ:
+            return events
+
+
+async def stored_events(
+    store: Store, run: str | None, names: Collection[str], after: str | None
+) -> AsyncIterator[Event]:
+    """The events that are there now, oldest first. Raises CursorExpired."""
+    cursor = after
+    while True:
+        page, cursor = await store.tail(cursor, EVENTS_PER_READ, run)
+        for event in page:
+            if matches_any(event.name, names):
+                yield event
+        if len(page) < EVENTS_PER_READ:
+            return
+
+
+async def read_task(store: Store, artifacts: ArtifactStore, record: RunRecord, name: str) -> TaskDetail:
+    """
+    A task with its hand-offs and its output.
+
+    Raises UnknownRun if the run has no task of this name, ArtifactError if the output cannot be fetched.
+    """
+    graph = await read_graph(store, record)
+    try:
+        node, item = parse_task_name(name)
+    except ValueError:
+        node, item = name, SINGLE
+    rows = await store.read_tasks(record.run, [(node, item)])
+    if node not in graph or (item != SINGLE and not rows):
+        raise UnknownRun(
+            f"run {record.run} has no task {name!r}",
+            run=record.run,
+            remedy=f"It has {', '.join(each.name for each in graph.nodes)}; `segue show RUN` lists its tasks.",
+        )
+    versions = [(node, item, version) for row in rows for version in range(1, row.version + 1)]
+    stored = await store.read_handoffs(record.run, versions) if versions else ()
+    output = None
+    if stored and stored[-1].record.status != "failed":
+        latest = stored[-1].record
+        contents = {spill.digest: await artifacts.get(spill.digest) for spill in spills_of(latest)}
+        output = json.loads(whole_output(latest, contents))
+    task = (
+        task_view(rows[0], graph.node(node), stored[-1] if stored else None)
+        if rows
+        else unborn_task(graph.node(node))
+    )
+    return TaskDetail(record.run, record.workflow, task, tuple(map(handoff_view, stored)), output)

@@ -1,0 +1,192 @@
+"""
+The way to the screen: JSON, tables, errors.
+
+Whatever comes from a store may hold anything an agent produced: it is shown without control characters and is never
+read as markup.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import sys
+import traceback
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, ParamSpec
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from segue.errors import RunError, SegueError
+
+P = ParamSpec("P")
+
+INTERRUPTED = 130
+PIPE_WIDTH = 100_000
+"""Nothing is cut or wrapped in a pipe: whoever reads there has no screen."""
+
+EXIT_CODES = (
+    (0, "done"),
+    (1, "another error"),
+    (2, "a mistake in the command, the code or the input; nothing was done"),
+    (3, "a value cannot cross a hand-off"),
+    (4, "the store cannot be used"),
+    (5, "the run failed"),
+    (6, "the run was cancelled"),
+    (7, "the run waits for a person's decision"),
+    (INTERRUPTED, "interrupted with Ctrl-C; runs are durable and can be resumed"),
+)
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, errors included.")]
+DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")]
+StoreOption = Annotated[
+    str,
+    typer.Option(
+        "--store", envvar="SEGUE_STORE", metavar="URL", help="Where runs are kept: a path or a URL."
+    ),
+]
+DEFAULT_STORE = "segue.db"
+
+SHORT_ID_CHARACTERS = 13
+"""The part of a run's id that is its time: unique for runs that start in different milliseconds."""
+
+STATE_STYLES = {
+    "waiting": "dim",
+    "ready": "yellow",
+    "claimed": "cyan",
+    "running": "cyan",
+    "complete": "green",
+    "consumed": "green",
+    "failed": "bold red",
+    "needs_review": "bold magenta",
+    "skipped": "dim",
+    "cancelled": "dim",
+    "expanded": "dim",
+}
+
+_C1 = re.compile("[\x7f-\x9f\u2028\u2029]")
+
+
+def out() -> Console:
+    """The console on standard output."""
+    return Console(width=_width(sys.stdout.isatty()), highlight=False, soft_wrap=False)
+
+
+def err() -> Console:
+    """The console on standard error."""
+    return Console(stderr=True, width=_width(sys.stderr.isatty()), highlight=False)
+
+
+def _width(terminal: bool) -> int | None:
+    return None if terminal else PIPE_WIDTH
+
+
+def plain(text: str) -> str:
+    """Text on one line; what a terminal might obey is escaped: controls, line ends, changes of direction."""
+    if text.isprintable():
+        return text
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def block(text: str) -> str:
+    """Text on its own lines, otherwise as `plain`."""
+    return "\n".join(plain(line.expandtabs(4)) for line in text.split("\n"))
+
+
+def styled(state: str) -> Text:
+    """The word for a state, in its colour."""
+    return Text(state.replace("_", " "), style=STATE_STYLES.get(state, ""))
+
+
+def print_json(value: Any, *, indented: bool = True) -> None:
+    """Print views or plain values as JSON: on one line in a pipe, indented on a terminal if that is wanted."""
+    indent = 2 if indented and sys.stdout.isatty() else None
+    text = json.dumps(value, default=asdict, ensure_ascii=False, indent=indent)
+    sys.stdout.write(_C1.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+    sys.stdout.flush()
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], flexible: str | None = None) -> Table:
+    """A table without lines; only the column `flexible` is cut when the screen is narrow. Cells are already safe."""
+    drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        right = column.startswith(">")
+        name = column.removeprefix(">")
+        drawn.add_column(
+            name,
+            justify="right" if right else "left",
+            no_wrap=True,
+            overflow="ellipsis",
+            ratio=1 if name == flexible else None,
+            min_width=None if name == flexible else len(name),
+        )
+    for row in rows:
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+    return drawn
+
+
+def guarded(command: Callable[P, None]) -> Callable[P, None]:
+    """
+    A command whose errors are told in one clear line with a remedy, and whose exit code says which kind they are.
+
+    It must have the parameters `as_json` and `debug`.
+    """
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        as_json, debug = bool(kwargs["as_json"]), bool(kwargs["debug"])
+        try:
+            command(*args, **kwargs)
+        except SegueError as error:
+            _tell(error, as_json, debug)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(INTERRUPTED) from None
+        except BrokenPipeError:
+            # Whoever read has seen enough (`segue events | head`); Python must not complain when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except (typer.Exit, typer.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001 - the last one who can say something helpful
+            _tell(_unexpected(error), as_json, debug)
+            raise typer.Exit(1) from None
+
+    return run
+
+
+def _unexpected(error: Exception) -> SegueError:
+    told = SegueError(
+        f"unexpected {type(error).__name__}: {error}",
+        remedy="Run the command again with --debug and report what it shows.",
+    )
+    told.__cause__ = error
+    return told
+
+
+def _tell(error: SegueError, as_json: bool, debug: bool) -> None:
+    shown = "".join(traceback.format_exception(error)) if debug else None
+    if as_json:
+        told: dict[str, Any] = {
+            "error": type(error).__name__,
+            "message": error.message,
+            "remedy": error.remedy,
+            "exit_code": error.exit_code,
+        }
+        if isinstance(error, RunError):
+            told["run"] = error.run
+        if shown:
+            told["traceback"] = shown
+        sys.stderr.write(json.dumps(told) + "\n")
+        return
+    console = err()
+    if shown:
+        console.print(Text(block(shown)))
+    console.print(Text.assemble(("error: ", "bold red"), block(error.message)), soft_wrap=True)
+    if error.remedy:
+        console.print(Text(f"  {block(error.remedy)}"), soft_wrap=True)

@@ -1,0 +1,281 @@
+"""What `segue runs`, `show` and `events` draw for people."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.text import Text
+
+from segue.app.views import HandoffView, RunSummary, RunView, TaskDetail, TaskView
+from segue.cli.live import totals_line
+from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, block, plain, styled, table
+from segue.demo.words import bytes_in_words, counted, seconds_in_words
+from segue.domain.drawing.document import draw_json
+from segue.domain.drawing.dot import draw_dot
+from segue.domain.drawing.mermaid import draw_mermaid
+from segue.domain.drawing.text import draw_text
+from segue.domain.records import Event
+from segue.errors import UsageError
+
+MOST_ITEMS = 12
+"""Items of a mapped node that are shown one by one; beyond, those that are well are counted."""
+
+MOST_TRACEBACKS = 3
+MOST_OUTPUT_LINES = 200
+
+
+def runs_table(runs: Sequence[RunSummary], now: float) -> RenderableType:
+    """A line for each run."""
+    length = _short_length([run.run for run in runs])
+    rows = [
+        (
+            run.run[:length],
+            plain(run.workflow),
+            styled(run.state),
+            _ago(now - run.submitted_at),
+            seconds_in_words((run.ended_at or now) - run.submitted_at),
+            _tasks_in_words(run.tasks),
+            str(run.handoffs),
+            bytes_in_words(run.handoff_bytes),
+        )
+        for run in runs
+    ]
+    return table(
+        ("run", "workflow", "state", "started", ">took", "tasks", ">hand-offs", ">bytes"), rows, "tasks"
+    )
+
+
+def _short_length(ids: Sequence[str]) -> int:
+    """How much of each id tells them apart."""
+    longest = max(map(len, ids))
+    lengths = range(SHORT_ID_CHARACTERS, longest + 1)
+    return next((length for length in lengths if len({each[:length] for each in ids}) == len(ids)), longest)
+
+
+def _ago(seconds: float) -> str:
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
+        if seconds >= size:
+            return f"{seconds // size:.0f} {unit} ago"
+    return f"{max(seconds, 0.0):.0f} s ago"
+
+
+def _tasks_in_words(tasks: dict[str, int]) -> str:
+    order = ("complete", "claimed", "ready", "needs_review", "failed", "skipped", "waiting", "cancelled")
+    return ", ".join(f"{tasks[state]} {_word(state)}" for state in order if tasks.get(state))
+
+
+def _word(state: str) -> str:
+    return "running" if state == "claimed" else state.replace("_", " ")
+
+
+def drawer(form: str) -> Callable[..., str]:
+    """The function that draws a graph in a form. Raises UsageError if there is none."""
+    forms = {"text": draw_text, "mermaid": draw_mermaid, "dot": draw_dot, "json": draw_json}
+    if form not in forms:
+        raise UsageError(f"there is no format {form!r}", remedy=f"There are {', '.join(forms)}.")
+    return forms[form]
+
+
+def run_picture(view: RunView) -> RenderableType:
+    """A run with its tasks, and why those that failed did."""
+    head = Text.assemble(
+        (plain(view.workflow), "bold"),
+        f"  {view.run}  ",
+        styled(view.state),
+        f"  {_moment(view.submitted_at)}",
+    )
+    facts = [("input", plain(json.dumps(view.input, ensure_ascii=False)))]
+    facts += [("key", plain(view.key))] if view.key is not None else []
+    facts += [(name, plain(_fact(value))) for name, value in view.options.items() if name != "trace"]
+    parts: list[RenderableType] = [head]
+    parts += [
+        Text.assemble((f"{name}: ", "dim"), value, overflow="ellipsis", no_wrap=True) for name, value in facts
+    ]
+    parts += [Text(), _tasks_table(view.tasks), Text(), totals_line(view.totals)]
+    broken = [
+        task for task in view.tasks if task.error is not None and task.state in ("failed", "ready", "claimed")
+    ]
+    for task in broken[:MOST_TRACEBACKS]:
+        parts += [Text(), _error_picture(task)]
+    if len(broken) > MOST_TRACEBACKS:
+        more = ", ".join(task.task for task in broken[MOST_TRACEBACKS : MOST_TRACEBACKS + 10])
+        parts.append(
+            Text(f"\nand {len(broken) - MOST_TRACEBACKS} more with errors: {more}; segue show RUN TASK")
+        )
+    return Group(*parts)
+
+
+def _fact(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def _tasks_table(tasks: Sequence[TaskView]) -> RenderableType:
+    items = Counter(task.node for task in tasks if task.item is not None)
+    rows: list[tuple[str | Text, ...]] = []
+    folded: dict[str, list[TaskView]] = {}
+    for task in tasks:
+        if task.item is not None and items[task.node] > MOST_ITEMS and task.state in ("complete", "waiting"):
+            folded.setdefault(f"{task.node} {task.state}", []).append(task)
+            continue
+        rows.append(_task_row(task))
+    rows += [_folded_row(group) for group in folded.values()]
+    return table(("task", "state", ">try", ">time", ">bytes", "summary"), rows, "summary")
+
+
+def _task_row(task: TaskView) -> tuple[str | Text, ...]:
+    handoff = task.handoff
+    seconds = _task_seconds(task)
+    return (
+        plain(task.task),
+        styled("running" if task.state == "claimed" else task.state),
+        str(task.attempt) if task.attempt else "",
+        "" if seconds is None else seconds_in_words(seconds),
+        "" if handoff is None else bytes_in_words(handoff.size_bytes),
+        _summary(task),
+    )
+
+
+def _folded_row(tasks: Sequence[TaskView]) -> tuple[str | Text, ...]:
+    seconds = sum(_task_seconds(task) or 0.0 for task in tasks)
+    size = sum(task.handoff.size_bytes for task in tasks if task.handoff is not None)
+    items = f"{plain(tasks[0].node)}[…]"
+    return (
+        items,
+        styled(tasks[0].state),
+        "",
+        seconds_in_words(seconds),
+        bytes_in_words(size),
+        Text(f"{counted(len(tasks), 'item')}, times added up", style="dim"),
+    )
+
+
+def _task_seconds(task: TaskView) -> float | None:
+    if task.handoff is not None:
+        return max(task.handoff.completed_at - task.handoff.started_at, 0.0)
+    return None
+
+
+def _summary(task: TaskView) -> Text:
+    if task.error is not None and task.state != "complete":
+        return Text(
+            plain(f"{task.error.kind}: {task.error.message}"),
+            style="red" if task.state == "failed" else "dim",
+        )
+    if task.handoff is None:
+        return Text()
+    sure = "" if task.handoff.confidence is None else f"({task.handoff.confidence:.0%} sure) "
+    return Text(plain(sure + task.handoff.summary), style="dim" if task.handoff.summary_derived else "")
+
+
+def _error_picture(task: TaskView) -> RenderableType:
+    assert task.error is not None
+    head = Text.assemble(
+        (f"{plain(task.task)}: ", "bold red"), block(f"{task.error.kind}: {task.error.message}")
+    )
+    if task.error.traceback is None:
+        return head
+    return Group(head, Text(_indented(block(task.error.traceback.rstrip())), style="dim"))
+
+
+def task_picture(detail: TaskDetail) -> RenderableType:
+    """One task: where it stands, what it was given, what it handed over, and why it failed."""
+    task = detail.task
+    head = Text.assemble((plain(task.task), "bold"), f"  {detail.run}  ", styled(task.state))
+    parts: list[RenderableType] = [head]
+    facts = [("agent", task.agent), ("attempt", f"{task.attempt} (epoch {task.epoch})" if task.epoch else "")]
+    facts += [("worker", task.worker or "")]
+    facts += [("claimed", "" if task.claimed_at is None else _moment(task.claimed_at))]
+    parts += [_fact_line(name, plain(value)) for name, value in facts if value]
+    for pin in task.inputs:
+        parts.append(
+            _fact_line("input", f"{plain(pin.task)}@{pin.version}  {pin.status}  {pin.digest[:19]}…")
+        )
+    for version in detail.versions:
+        parts += [Text(), _handoff_picture(version)]
+    if detail.output is not None:
+        parts += [_fact_line("output", ""), Text(_indented(_output_text(detail.output)))]
+    if task.error is not None and task.state != "complete":
+        parts += [Text(), _error_picture(task)]
+    return Group(*parts)
+
+
+def _indented(text: str) -> str:
+    return "\n".join(f"  {line}" for line in text.split("\n"))
+
+
+def _fact_line(name: str, value: str) -> Text:
+    return Text.assemble((f"{name}: ", "dim"), value)
+
+
+def _handoff_picture(handoff: HandoffView) -> RenderableType:
+    seconds = max(handoff.completed_at - handoff.started_at, 0.0)
+    size = bytes_in_words(handoff.size_bytes)
+    parts = [
+        Text.assemble(
+            (f"hand-off, version {handoff.version}", "bold"),
+            "  ",
+            styled(handoff.status),
+            f"  {seconds_in_words(seconds)}  {size}  {handoff.digest[:19]}…",
+        ),
+        _fact_line("summary (derived)" if handoff.summary_derived else "summary", block(handoff.summary)),
+    ]
+    if handoff.confidence is not None:
+        parts.append(_fact_line("confidence", f"{handoff.confidence:g}"))
+    parts += [_fact_line("decision", block(decision)) for decision in handoff.decisions]
+    parts += [_fact_line("constraint", block(constraint)) for constraint in handoff.constraints]
+    if handoff.next_step is not None:
+        parts.append(_fact_line("next step", block(handoff.next_step)))
+    parts += [_fact_line("artifact", digest) for digest in handoff.artifacts]
+    return Group(*parts)
+
+
+def _output_text(output: object) -> str:
+    text = json.dumps(output, indent=2, ensure_ascii=False)
+    lines = text.splitlines()
+    if len(lines) > MOST_OUTPUT_LINES and sys.stdout.isatty():
+        more = len(lines) - MOST_OUTPUT_LINES
+        text = "\n".join(
+            [*lines[:MOST_OUTPUT_LINES], f"... and {counted(more, 'more line')}; --json prints all"]
+        )
+    return block(text)
+
+
+def print_event(console: Console, event: Event, *, with_run: bool) -> None:
+    """One event on one line, as soon as it is known."""
+    at = datetime.fromtimestamp(event.at).astimezone()
+    line = Text.assemble(
+        (f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}", "dim"),
+        (f"  {event.run}" if with_run else ""),
+        f" {event.sequence:>5}  ",
+        (plain(event.name), STATE_STYLES.get(event.name.rpartition(".")[2], "")),
+    )
+    if event.task is not None and event.task.endswith("]"):
+        line.append(f"  {plain(event.task)}")
+    if event.epoch is not None and event.epoch > 1:
+        line.append(f"  epoch {event.epoch}")
+    if event.data is not None:
+        line.append(f"  {_data_in_words(json.loads(event.data))}", style="dim")
+    console.print(line, soft_wrap=True)
+
+
+def event_document(event: Event) -> dict[str, Any]:
+    """An event as `--json` prints it."""
+    return {**event._asdict(), "data": None if event.data is None else json.loads(event.data)}
+
+
+def _data_in_words(data: dict[str, Any]) -> str:
+    rest = {key: value for key, value in data.items() if key != "traceback" and value is not None}
+    told = ""
+    if "kind" in rest and "message" in rest:
+        told = f"{rest.pop('kind')}: {rest.pop('message')}  "
+    return plain(told + ", ".join(f"{key}: {_fact(value)}" for key, value in rest.items())).rstrip()

@@ -1,0 +1,246 @@
+"""Running: `segue run` and `segue resume`."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+import sys
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from segue.cli.output import (
+    DEFAULT_STORE,
+    DebugOption,
+    JsonOption,
+    StoreOption,
+    block,
+    err,
+    guarded,
+    out,
+    plain,
+    print_json,
+    styled,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from segue.app.host import Host
+    from segue.app.views import RunView
+    from segue.domain.records import RunRecord
+
+MOST_RESUMED = 10_000
+"""Runs that one `segue resume` looks for at most."""
+
+_EXIT_CODES = {"complete": 0, "failed": 5, "cancelled": 6, "needs_review": 7}
+
+
+class Durability(StrEnum):
+    """What an accepted hand-off survives."""
+
+    durable = "durable"
+    fast = "fast"
+
+
+ConcurrencyOption = Annotated[int, typer.Option(min=1, help="How many agents may run here at once.")]
+DurabilityOption = Annotated[
+    Durability, typer.Option(help="An accepted hand-off survives power loss (durable) or kill -9 (fast).")
+]
+
+
+@guarded
+def run(
+    target: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODULE:WORKFLOW", help="What to run, or the path of a graph in JSON or YAML."
+        ),
+    ],
+    text: Annotated[
+        str | None,
+        typer.Option("--input", "-i", metavar="JSON|@FILE|-", help="The input: JSON, a file, or stdin."),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    key: Annotated[
+        str | None, typer.Option(help="Names this piece of work: it is started only once.")
+    ] = None,
+    deadline: Annotated[
+        str | None, typer.Option(help='How long the whole run may take, such as "2m".')
+    ] = None,
+    durability: DurabilityOption = Durability.durable,
+    concurrency: ConcurrencyOption = 64,
+    agents: Annotated[
+        str | None,
+        typer.Option("--agents", metavar="MODULE", help="The module with the agents of a graph file."),
+    ] = None,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Run a workflow and print what it returns."""
+    from segue.app.loading import load_built
+    from segue.app.segue import Segue
+    from segue.app.submission import input_documents, request_of
+    from segue.cli.inputs import input_values
+
+    built = load_built(target, agents)
+    values = input_values(built, text)
+    # All that can be wrong with what was typed is found before there is a store.
+    input_documents(built, (), values)
+    segue = Segue(store, durability=durability.value, concurrency=concurrency)
+    request = request_of(key, None, (), deadline, None, segue.host.clock.wall())
+
+    async def submit_and_wait() -> None:
+        async with segue:
+            handle = await segue.host.submit(built, (), values, request)
+            await _finish(segue.host, handle.run, agents or target.partition(":")[0], as_json)
+
+    asyncio.run(submit_and_wait())
+
+
+@guarded
+def resume(
+    which: Annotated[
+        str | None,
+        typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, its key, or `latest`."),
+    ] = None,
+    agents: Annotated[
+        str | None,
+        typer.Option("--agents", metavar="MODULE", help="The module that has the agents of the runs."),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    durability: DurabilityOption = Durability.durable,
+    concurrency: ConcurrencyOption = 64,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """
+    Go on with runs whose process ended: RUN, or all.
+
+    What was handed over before is not run again.
+    """
+    from segue.app.loading import load_module
+    from segue.app.segue import Segue
+    from segue.cli.opening import must_exist
+
+    must_exist(store)
+    modules = () if agents is None else (load_module(agents.partition(":")[0]),)
+    segue = Segue(store, agents=modules, durability=durability.value, concurrency=concurrency)
+
+    async def wait() -> int:
+        async with segue:
+            records = await _resumable(segue.host, which, agents)
+            if len(records) == 1:
+                await _finish(segue.host, records[0].run, agents or "MODULE", as_json)
+                return 0
+            return await _wait_for_all(segue.host, records, as_json)
+
+    code = asyncio.run(wait())
+    if code:
+        raise typer.Exit(code)
+
+
+async def _resumable(host: Host, which: str | None, agents: str | None) -> Sequence[RunRecord]:
+    """The runs to go on with, oldest first. Raises UsageError if there are some and their agents are not known here."""
+    from segue.app.reading import find_run
+
+    if which is not None:
+        record = await find_run(host.store, which)
+        missing = await _missing_agents(host, record) if record.ended_at is None else []
+        if missing:
+            raise _unknown_agents(record, missing, agents)
+        return [record]
+    unfinished = list(reversed(await host.store.list_runs(MOST_RESUMED, None, {"running"})))
+    missing_of = {record.run: await _missing_agents(host, record) for record in unfinished}
+    known = [record for record in unfinished if not missing_of[record.run]]
+    if unfinished and not known:
+        raise _unknown_agents(unfinished[0], missing_of[unfinished[0].run], agents)
+    return known
+
+
+async def _missing_agents(host: Host, record: RunRecord) -> list[str]:
+    from segue.app.reading import read_graph
+
+    graph = await read_graph(host.store, record)
+    return sorted({node.agent for node in graph.nodes if node.agent not in host.engine.registry})
+
+
+def _unknown_agents(record: RunRecord, missing: list[str], agents: str | None) -> Exception:
+    from segue.errors import UsageError
+
+    names = ", ".join(missing)
+    if agents is None:
+        return UsageError(
+            f"run {record.run} of {record.workflow!r} needs the agents {names}",
+            remedy=f"Say which module has them: segue resume {record.run} --agents MODULE",
+        )
+    return UsageError(
+        f"run {record.run} of {record.workflow!r} needs the agents {names}, which {agents!r} does not have",
+        remedy="Give the module that they were run from; `segue show RUN` lists a run's agents.",
+    )
+
+
+async def wait_for(host: Host, run: str, agents: str, as_json: bool) -> tuple[RunView, Any]:
+    """
+    Wait for a run, showing how it comes along; what became of it and what it returned, as plain JSON data.
+
+    Raises what `host.result` raises. When it is interrupted it says how to go on, with the module `agents`.
+    """
+    from segue.app.reading import read_view
+    from segue.cli.live import picture_of, wants_picture
+
+    try:
+        async with picture_of(host, run, wants_picture(as_json)):
+            result = await host.result(run, None)
+    except asyncio.CancelledError:
+        _tell_interrupted(host, run, agents)
+        raise
+    return await read_view(host.store, await host.read_run(run), host.clock.wall()), result
+
+
+async def _finish(host: Host, run: str, agents: str, as_json: bool) -> None:
+    """Wait for a run and print what it returned."""
+    from segue.cli.live import totals_line, wants_picture
+
+    view, result = await wait_for(host, run, agents, as_json)
+    if as_json:
+        head = {"run": run, "workflow": view.workflow, "state": view.state}
+        print_json({**head, "result": result, "totals": view.totals})
+        return
+    if wants_picture(as_json):
+        err().print(totals_line(view.totals), soft_wrap=True)
+    _print_result(result)
+
+
+def _print_result(result: Any) -> None:
+    if isinstance(result, str):
+        sys.stdout.write(block(result) + "\n")
+    elif result is not None:
+        print_json(result)
+
+
+async def _wait_for_all(host: Host, records: Sequence[RunRecord], as_json: bool) -> int:
+    """Wait for several runs, telling of each as it ends; the exit code is that of the worst."""
+    if not records and not as_json:
+        err().print("Nothing to resume: every run has ended, or waits for a decision.")
+    code = 0
+    for record in records:
+        try:
+            state = await host.ended(record.run)
+        except asyncio.CancelledError:
+            _tell_interrupted(host, record.run, "MODULE")
+            raise
+        code = max(code, _EXIT_CODES[state]) if code != _EXIT_CODES["failed"] else code
+        if as_json:
+            print_json({"run": record.run, "workflow": record.workflow, "state": state})
+        else:
+            out().print(record.run, plain(record.workflow), styled(state))
+    return code
+
+
+def _tell_interrupted(host: Host, run: str, agents: str) -> None:
+    command = shlex.join(["segue", "resume", run, "--agents", agents, "--store", host.url])
+    console = err()
+    console.print("Interrupted. The run is durable; it goes on where it stopped with:", soft_wrap=True)
+    console.print(f"  {command}", soft_wrap=True, markup=False)
