@@ -176,7 +176,7 @@ def _with_sorted_sets(value: Any, dumped: Any) -> Any:
     if isinstance(dumped, list):
         if isinstance(value, set | frozenset):
             return sorted(dumped, key=canonical_json)
-        if isinstance(value, list | tuple):
+        if isinstance(value, list | tuple) and len(value) == len(dumped):
             return [_with_sorted_sets(each, other) for each, other in zip(value, dumped, strict=True)]
     if isinstance(dumped, dict):
         fields = value if isinstance(value, dict) else {name: getattr(value, name, None) for name in dumped}

@@ -122,6 +122,8 @@ def _sources(call: Call) -> set[str]:
 def _check_arguments(draft: Draft) -> Iterator[str]:
     """Arguments that cannot cross as the agent asks for, or whose types certainly cannot fit."""
     for call in draft.calls.values():
+        if call.map_parameter == "":
+            continue  # which list is meant is not known
         for parameter in call.agent.signature.parameters:
             if call.arguments.get(parameter.name, BROKEN) is BROKEN or parameter.name == call.map_parameter:
                 continue
@@ -233,8 +235,10 @@ def _check_conditions(draft: Draft) -> Iterator[str]:
     """Conditions that are no condition, or whose arguments do not fit."""
     for call in draft.calls.values():
         condition = call.condition
-        if condition is None:
+        if condition is None or condition.binding is BROKEN:
             continue
+        if condition.function is None and isinstance(condition.binding, Collection):
+            continue  # the arguments of a function that is not known
         place = f" ({call.place})"
         try:
             expected = bool if condition.function is None else condition.function.annotation

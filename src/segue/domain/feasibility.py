@@ -76,7 +76,7 @@ def critical_path(graph: Graph, durations: Mapping[str, float]) -> CriticalPath:
             # It runs meanwhile, but cannot end before the value that it awaits is there.
             if ends[source] > ends[name]:
                 ends[name], decided_by[name] = ends[source], source
-    last = max(ends, key=lambda name: ends[name], default=None)
+    last = max(reversed(ends), key=lambda name: ends[name], default=None)
     steps: list[tuple[str, float]] = []
     name_now = last
     while name_now is not None:

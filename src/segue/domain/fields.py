@@ -15,7 +15,8 @@ from typing_extensions import ReadOnly, TypeAliasType, is_typeddict
 from segue.domain.graph import Path
 from segue.domain.schema import type_name
 
-_WRAPPERS = (Annotated, typing.Required, typing.NotRequired, ReadOnly)
+_MARKS = (typing.Required, typing.NotRequired, ReadOnly)
+_WRAPPERS = (Annotated, *_MARKS)
 _SEQUENCES = (
     list,
     collections.deque,
@@ -70,7 +71,7 @@ def accepts_none(annotation: Any) -> bool:
 
 def or_none(annotation: Any) -> Any:
     """The type that accepts None as well."""
-    return annotation if annotation is Any else Union[annotation, None]  # noqa: UP007 - built from a value
+    return annotation if annotation is Any or accepts_none(annotation) else annotation | None
 
 
 def list_of(annotation: Any) -> Any:
@@ -187,13 +188,20 @@ def _fields_of(kind: Any, origin: Any) -> dict[str, Found] | None:
         return {name: Found(items[index], (index,)) for index, name in enumerate(origin._fields)}
     hints = _hints(origin)
     if is_typeddict(origin):
-        return {name: Found(hint, (name,)) for name, hint in hints.items()}
+        return {name: Found(_without_marks(hint), (name,)) for name, hint in hints.items()}
     if dataclasses.is_dataclass(origin):
         return {
             field.name: Found(hints.get(field.name, Any), (field.name,))
             for field in dataclasses.fields(origin)
         }
     return None
+
+
+def _without_marks(hint: Any) -> Any:
+    """The type of a field of a TypedDict without `NotRequired` and its like, which mean nothing elsewhere."""
+    while get_origin(hint) in _MARKS:
+        hint = get_args(hint)[0]
+    return hint
 
 
 def _is_root(kind: Any) -> bool:

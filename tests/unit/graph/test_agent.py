@@ -1,0 +1,315 @@
+"""Agents: what a declaration says, what is refused, and what a call outside a workflow does."""
+
+import functools
+from dataclasses import dataclass
+from typing import Annotated
+
+import pytest
+from pydantic import BaseModel, Field
+
+from segue.domain.agent import Agent, agent
+from segue.domain.graph import NodeSettings
+from segue.domain.handoff import Handoff, Later, Ref
+from segue.errors import DefinitionError, UsageError
+
+
+class Findings(BaseModel):
+    competitors: list[str]
+
+
+@dataclass
+class Prices:
+    total: float
+
+
+def test_a_bare_declaration():
+    """A function becomes an agent of its name, with the settings that everybody gets."""
+
+    @agent
+    async def research(goal: str) -> Findings:
+        """Find competitors."""
+        return Findings(competitors=[goal])
+
+    assert isinstance(research, Agent)
+    assert (research.name, research.version, research.concurrency) == ("research", "1", None)
+    assert research.settings == NodeSettings()
+    assert research.__doc__ == "Find competitors."
+    assert research.place.startswith(__file__ + ":")
+    assert research.signature.is_async
+    assert not research.signature.returns_handoff
+    assert research.output_schema.annotation is Findings
+    assert list(research.input_schemas) == ["goal"]
+
+
+def test_settings_are_read():
+    """Every setting ends up where the engine looks for it, durations in seconds."""
+
+    @agent(
+        name="market.research",
+        version="2",
+        timeout="2m",
+        retries=3,
+        backoff="500ms",
+        concurrency=4,
+        speculative=True,
+        decisions="required",
+        takes=30,
+    )
+    def research(goal: str) -> str:
+        return goal
+
+    assert (research.name, research.version, research.concurrency) == ("market.research", "2", 4)
+    assert research.settings == NodeSettings(
+        timeout_seconds=120.0,
+        retries=3,
+        backoff_seconds=0.5,
+        takes_seconds=30.0,
+        speculative=True,
+        decisions_required=True,
+    )
+
+
+def test_backoff_can_be_none():
+    """Without a backoff a retry comes at once."""
+    retried = agent(name="x", backoff=None)(lambda: None)
+    assert retried.settings.backoff_seconds == 0.0
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"retries": -1}, "retries=-1"),
+        ({"retries": 1.5}, "retries=1.5"),
+        ({"retries": True}, "retries=True"),
+        ({"concurrency": 0}, "concurrency=0"),
+        ({"concurrency": "2"}, "concurrency='2'"),
+        ({"timeout": "soon"}, "timeout: 'soon' is not a duration"),
+        ({"timeout": 0}, "timeout: the duration 0"),
+        ({"backoff": -1}, "backoff: the duration -1"),
+        ({"takes": "long"}, "takes: 'long'"),
+        ({"takes": "2m", "timeout": "1m"}, "takes='2m' is longer than timeout='1m'"),
+        ({"speculative": "yes"}, "speculative='yes'"),
+        ({"decisions": "maybe"}, "decisions='maybe'"),
+        ({"version": 2}, "version=2"),
+        ({"version": ""}, "version=''"),
+        ({"retires": 3}, "there is no setting 'retires'"),
+        ({"name": "segue.map"}, "names that begin with 'segue.'"),
+        ({"name": "a[3]"}, "that is no name"),
+        ({"name": "a/b"}, "that is no name"),
+        ({"name": ""}, "that is no name"),
+    ],
+)
+def test_bad_settings_are_refused(settings, part):
+    """A bad setting is refused where it stands, with agent, place and remedy."""
+
+    def research(goal: str) -> str:
+        return goal
+
+    with pytest.raises(DefinitionError) as caught:
+        agent(**settings)(research)
+    name = settings.get("name", "research")
+    place = f"{__file__}:{research.__code__.co_firstlineno}"
+    assert caught.value.message.startswith(f"agent {name!r} ({place}): ")
+    assert part in caught.value.message
+    assert caught.value.remedy
+
+
+def test_crossings_are_read_from_the_types():
+    """The type of a parameter says how much crosses, whether for each of a list, and whether None will do."""
+
+    @agent
+    def write(
+        whole: Handoff[Findings],
+        maybe: Handoff[Findings] | None,
+        pointer: Annotated[Ref[Findings], "a note"],
+        later: Later[Prices],
+        later_or_none: Later[Prices | None],
+        all_of_them: list[Ref[Findings]],
+        some_of_them: list[Handoff[Findings] | None],
+        plain: Annotated[int, Field(ge=0)] = 3,
+        nothing: str | None = None,
+        anything=None,
+    ) -> Handoff[Prices]:
+        raise AssertionError
+
+    rows = {each.name: (each.crossing, each.each, each.optional) for each in write.signature.parameters}
+    assert rows == {
+        "whole": ("handoff", False, False),
+        "maybe": ("handoff", False, True),
+        "pointer": ("reference", False, False),
+        "later": ("later", False, False),
+        "later_or_none": ("later", False, True),
+        "all_of_them": ("reference", True, False),
+        "some_of_them": ("handoff", True, True),
+        "plain": ("value", False, False),
+        "nothing": ("value", False, True),
+        "anything": ("value", False, False),
+    }
+    inner = {each.name: each.annotation for each in write.signature.parameters}
+    assert inner["maybe"] is Findings
+    assert inner["all_of_them"] is Findings
+    assert inner["later_or_none"] == Prices | None
+    assert [limit.ge for limit in inner["plain"].__metadata__[0].metadata] == [0]
+    assert [each.name for each in write.signature.parameters if not each.required] == [
+        "plain",
+        "nothing",
+        "anything",
+    ]
+    assert write.signature.output is Prices
+    assert write.signature.returns_handoff
+    assert [each.text for each in write.signature.parameters][:6] == [
+        "Handoff[Findings]",
+        "Handoff[Findings] | None",
+        "Ref[Findings]",
+        "Later[Prices]",
+        "Later[Prices | None]",
+        "list[Ref[Findings]]",
+    ]
+
+
+def test_without_annotations_anything_may_cross():
+    """A bare envelope and a missing annotation stand for any type."""
+
+    @agent
+    def loose(a, b: Handoff, c: Ref):
+        return a, b, c
+
+    assert [str(each.annotation) for each in loose.signature.parameters] == ["typing.Any"] * 3
+    assert [each.crossing for each in loose.signature.parameters] == ["value", "handoff", "reference"]
+    assert loose.output_schema.document == {}
+
+
+def positional(a: int, /) -> int:
+    return a
+
+
+def many(*items: int) -> int:
+    return len(items)
+
+
+def named(**items: int) -> int:
+    return len(items)
+
+
+def ordered(after: int) -> int:
+    return after
+
+
+def inside(found: dict[str, Handoff[Findings]]) -> int:
+    return len(found)
+
+
+def either(found: Handoff[Findings] | Ref[Findings]) -> int:
+    return 1
+
+
+def late_list(found: list[Later[Findings]]) -> int:
+    return 1
+
+
+def nested(found: Handoff[Ref[Findings]]) -> int:
+    return 1
+
+
+def gives_reference() -> Ref[Findings]:
+    raise AssertionError
+
+
+def gives_maybe() -> Handoff[Findings] | None:
+    return None
+
+
+def generates() -> list[int]:
+    yield 1
+
+
+async def streams() -> list[int]:
+    yield 1
+
+
+def promises() -> "Awaitable[int]":  # noqa: F821
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("function", "part"),
+    [
+        (positional, "'a' is positional only"),
+        (many, "takes *items"),
+        (named, "takes *items"),
+        (ordered, "'after' has the name of the keyword"),
+        (inside, "the parameter 'found' has Handoff inside another type: dict[str, Handoff[Findings]]"),
+        (either, "inside another type"),
+        (late_list, "Later inside another type"),
+        (nested, "Ref inside another type"),
+        (gives_reference, "its output has Ref inside another type"),
+        (gives_maybe, "its output has Handoff inside another type"),
+        (generates, "it is a generator"),
+        (streams, "it is a generator"),
+        (promises, "an annotation names 'Awaitable', which is not defined"),
+        (lambda goal: goal, "that is no name"),
+    ],
+)
+def test_functions_that_cannot_be_agents(function, part):
+    """What no hand-off can give or take is refused where the function is declared, or first used."""
+    with pytest.raises(DefinitionError) as caught:
+        agent(function).signature  # noqa: B018
+    assert part in caught.value.message
+    assert caught.value.remedy
+
+
+def test_a_method_without_its_object():
+    """Decorating a method in its class is refused: nobody would pass `self`."""
+    with pytest.raises(DefinitionError, match="it is a method without its object"):
+
+        class Helper:
+            @agent
+            def research(self, goal: str) -> str:
+                return goal
+
+
+def positional_free(a: int) -> int:
+    return a
+
+
+@pytest.mark.parametrize("thing", [3, "research", agent(positional_free)])
+def test_what_is_no_function_is_refused(thing):
+    """Only something that can be called, and is no agent already, becomes an agent."""
+    with pytest.raises(DefinitionError, match="which is no function"):
+        agent(thing)
+
+
+class Summariser:
+    async def __call__(self, text: str, length: int = 3) -> Findings:
+        return Findings(competitors=[text[:length]])
+
+    def shorten(self, text: str) -> str:
+        return text[:1]
+
+
+def test_objects_methods_and_partials_can_be_agents():
+    """Anything that can be called is an agent, with the name and the parameters that it has."""
+    summarise = agent(Summariser())
+    assert (summarise.name, summarise.signature.is_async) == ("Summariser", True)
+    assert [each.name for each in summarise.signature.parameters] == ["text", "length"]
+    assert summarise.signature.output is Findings
+    shorten = agent(Summariser().shorten)
+    assert (shorten.name, shorten.signature.parameters[0].annotation) == ("shorten", str)
+    part = agent(functools.partial(positional_free, a=3))
+    assert (part.name, part.signature.parameters[0].required) == ("positional_free", False)
+
+
+def test_calling_an_agent_outside_a_workflow():
+    """A call outside a workflow is refused with the line and both remedies; `fn` is the function."""
+    free = agent(positional_free)
+    with pytest.raises(UsageError) as caught:
+        free(3)
+    assert caught.value.message.startswith(f"{__file__}:")
+    assert "agent 'positional_free' was called outside a workflow" in caught.value.message
+    assert "segue.run(...)" in caught.value.remedy
+    assert "positional_free.fn(...)" in caught.value.remedy
+    assert free.fn(3) == 3
+    with pytest.raises(UsageError, match="outside a workflow"):
+        free.map([3])
+    with pytest.raises(UsageError, match="outside a workflow"):
+        free.when(True)(3)
