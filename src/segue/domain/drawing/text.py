@@ -18,9 +18,9 @@ def draw_text(
     `schemas` and `states` are those of `picture_of`.
     """
     picture = picture_of(graph, schemas, states)
-    version = "" if picture.version == "1" else f", version {picture.version}"
+    version = "" if picture.version == "1" else f", version {one_line(picture.version)}"
     lines = [f"{one_line(picture.workflow)}{version}"]
-    lines += [f"  takes    {name}: {one_line(text)}" for name, text in picture.inputs]
+    lines += [f"  takes    {one_line(name)}: {one_line(text)}" for name, text in picture.inputs]
     if picture.output is not None:
         lines.append(f"  returns  {one_line(picture.output)}")
     number_width = len(str(picture.nodes[-1].layer + 1)) if picture.nodes else 1
