@@ -13,7 +13,7 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from segue.app.handle import RunHandle
-from segue.app.submission import Pinned, RunRequest, input_documents, input_text, pin
+from segue.app.submission import Pinned, RunRequest, input_documents, input_text, pin, run_options
 from segue.app.waiting import Waiters
 from segue.domain.agent import Agent
 from segue.domain.event_names import matches_any
@@ -45,7 +45,7 @@ from segue.errors import (
 )
 from segue.ports.clock import Clock
 from segue.ports.store import Review, Store
-from segue.stores.urls import open_store
+from segue.stores.urls import StoreParts, open_store
 
 TERMINAL_RUN_EVENTS = frozenset({"run.complete", "run.failed", "run.cancelled"})
 EVENTS_PER_READ = 500
@@ -61,7 +61,7 @@ class Host:
 
     def __init__(
         self,
-        url: str,
+        url: str | StoreParts,
         agents: tuple[Agent[Any] | Workflow[..., Any] | Built | ModuleType, ...],
         durability: str,
         concurrency: int,
@@ -71,7 +71,8 @@ class Host:
     ) -> None:
         if concurrency < 1:
             raise UsageError(f"concurrency is {concurrency}", remedy="It must be at least 1.")
-        self.url = url
+        self._given = url if isinstance(url, StoreParts) else None
+        self.url = url if isinstance(url, str) else "the given store"
         self.clock = clock
         self._agents = agents
         self._durability = durability
@@ -79,13 +80,15 @@ class Host:
         self._lease_seconds = lease_seconds
         self._is_worker = worker
         self._pinned: dict[int, Pinned] = {}
+        self._kept_schemas: set[str] = set()
+        """Graphs whose schemas this process has handed to the store."""
         self._engine: Engine | None = None
         self._store: Store | None = None
         self._waiters = Waiters()
 
     async def open(self) -> None:
         """Open the store and start the worker. Raises StoreError."""
-        opened = open_store(self.url, durability=self._durability, clock=self.clock)
+        opened = self._given or open_store(self.url, durability=self._durability, clock=self.clock)
         await opened.store.open()
         self._store = opened.store
         self.artifacts = opened.artifacts
@@ -153,42 +156,43 @@ class Host:
         self, built: Built, args: tuple[Any, ...], kwargs: Mapping[str, Any], request: RunRequest
     ) -> RunHandle[Any]:
         """Pin a built workflow and start a run of it."""
+        if not self._is_worker:
+            raise UsageError(
+                "this Segue only reads (worker=False)", remedy="Open it with worker=True to run workflows."
+            )
         self.store  # noqa: B018 - raises where this is not open
         if self._waiters.failure is not None:
             raise self._waiters.failure
-        pinned = self._pinned.get(id(built)) or self._pin(built)
+        pinned = self._pinned.get(id(built))
+        if pinned is None or pinned.built is not built:
+            pinned = self._pin(built)
         documents = input_documents(built, args, kwargs)
-        options = request.options
-        if options.goal is None and "goal" in documents:
-            goal = json.loads(documents["goal"])
-            options = options._replace(goal=goal) if isinstance(goal, str) else options
         run = uuid7()
-        if options.trace is None:
-            options = options._replace(trace=f"00-{run.hex}-{run.hex[-16:]}-01")
+        options = run_options(request.options, documents, run.hex)
         new = NewRun(
             run=str(run),
             key=request.key,
             workflow=built.graph.workflow,
             graph_digest=pinned.digest,
             graph=pinned.graph,
-            schemas=tuple(built.schemas.items()),
+            schemas=() if pinned.digest in self._kept_schemas else tuple(built.schemas.items()),
             input=input_text(documents),
             options=options.to_json(),
             waits_for=pinned.plan.waits_for,
             roots=(),
         )
-        if self._is_worker:
-            self.know(built)
-            live = self.engine.book.open(new.run, pinned.plan, documents, options)
-            self._waiters.expect(new.run)
+        live = self.engine.book.open(new.run, pinned.plan, documents, options)
+        self._waiters.expect(new.run)
+        try:
             submitted = await self.engine.submit(new, live)
-            if submitted.run != new.run:
-                self._waiters.unexpect(new.run)
-                self.engine.book.forget(new.run)
-        else:
-            raise UsageError(
-                "this Segue only reads (worker=False)", remedy="Open it with worker=True to run workflows."
-            )
+        except BaseException:
+            self._waiters.unexpect(new.run)
+            self.engine.book.forget(new.run)
+            raise
+        self._kept_schemas.add(pinned.digest)
+        if submitted.run != new.run:
+            self._waiters.unexpect(new.run)
+            self.engine.book.forget(new.run)
         return RunHandle(self, submitted.run, built)
 
     async def read_run(self, run: str) -> RunRecord:
@@ -259,7 +263,9 @@ class Host:
             seen = self.store.notifier.count
             stored = [each for each in await self.store.latest_handoffs(run, [node]) if each.item == item]
             if stored:
-                return await self.engine.binder.handoff(await self.engine.book.load(run), stored[0], schema_of(Any))
+                return await self.engine.binder.handoff(
+                    await self.engine.book.load(run), stored[0], schema_of(Any)
+                )
             ended = (await self.read_run(run)).state in ("complete", "failed", "cancelled")
             if ended and not await self.store.latest_handoffs(run, [node]):
                 raise TaskFailed(
@@ -341,6 +347,7 @@ class Host:
         if len(self._pinned) >= PINNED_KEPT:
             self._pinned.clear()
         self._pinned[id(built)] = pinned
+        self.know(built)
         self.engine.book.remember_plan(pinned.digest, pinned.plan)
         return pinned
 

@@ -22,6 +22,7 @@ from segue.domain.handoff import Handoff
 from segue.domain.records import Event
 from segue.domain.workflow import Built, Workflow
 from segue.ports.clock import Clock, SystemClock
+from segue.stores.urls import StoreParts
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -34,7 +35,8 @@ class Segue:
     """
     A store with a worker in this process.
 
-    `url` is a path (`"segue.db"`), `sqlite:///path`, or `memory:` for tests. `durability` is `"durable"` (an accepted
+    `url` is a path (`"segue.db"`), `sqlite:///path`, `memory:` for tests, or the parts of a store of your own.
+    `durability` is `"durable"` (an accepted
     hand-off survives power loss; the default) or `"fast"` (it survives `kill -9`). `concurrency` is how many agents may
     run here at once. `agents` are those whose tasks this process takes from the start: agents, workflows, or modules;
     the agents of a workflow that is run are added by themselves. With `worker=False` nothing is run here, only read.
@@ -46,7 +48,7 @@ class Segue:
 
     def __init__(
         self,
-        url: str | os.PathLike[str] = "segue.db",
+        url: str | os.PathLike[str] | StoreParts = "segue.db",
         *,
         agents: Agents = (),
         durability: Durability = "durable",
@@ -56,7 +58,7 @@ class Segue:
         clock: Clock | None = None,
     ) -> None:
         self._host = Host(
-            os.fspath(url),
+            url if isinstance(url, StoreParts) else os.fspath(url),
             tuple(agents),
             durability,
             concurrency,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -108,3 +109,16 @@ def input_documents(built: Built, args: tuple[Any, ...], kwargs: Mapping[str, An
 def input_text(documents: Mapping[str, bytes]) -> str:
     """The input of a run as one JSON document."""
     return "{" + ",".join(f'"{name}":{document.decode()}' for name, document in documents.items()) + "}"
+
+
+def run_options(options: RunOptions, documents: Mapping[str, bytes], run_hex: str) -> RunOptions:
+    """
+    The options of a run with what follows from its input: an input called `goal` is the original goal if it is a text.
+
+    Without a trace to continue the run starts one, named like itself.
+    """
+    goal = options.goal
+    if goal is None and documents.get("goal", b"").startswith(b'"'):
+        goal = json.loads(documents["goal"])
+    trace = options.trace or f"00-{run_hex}-{run_hex[-16:]}-01"
+    return options._replace(goal=goal, trace=trace)

@@ -22,7 +22,7 @@ def backoff_seconds(base: float, failures: int, jitter: float) -> float:
     `jitter` is a random number from 0 to 1; it keeps tasks that failed together from coming back together ("equal
     jitter" in Brooker's "Exponential Backoff and Jitter", AWS 2015).
     """
-    full = min(base * 2 ** min(failures - 1, 30), BACKOFF_MAXIMUM_SECONDS)
+    full: float = min(base * 2 ** min(failures - 1, 30), BACKOFF_MAXIMUM_SECONDS)
     return full * (1 - jitter / 2)
 
 

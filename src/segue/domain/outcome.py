@@ -17,9 +17,9 @@ class Complete(NamedTuple):
 
 
 class Expanded(NamedTuple):
-    """The list of a mapped node is known: so many elements."""
+    """The list of a mapped node is known, and how many elements it has."""
 
-    count: int
+    size: int
 
 
 class Skipped(NamedTuple):
@@ -82,10 +82,10 @@ def settlement_of(
             ending, data = "skipped", _json(cause)
             releases = settle_releases(plan, name, None, claim_for)
             resolved = run_resolved(plan, name)
-        case Expanded(count):
-            ending, data = "expanded", _json({"count": count})
-            releases = expansion_releases(plan, name, count, claim.pins, claim_for)
-            resolved = run_resolved(plan, name, count)
+        case Expanded(size):
+            ending, data = "expanded", _json({"count": size})
+            releases = expansion_releases(plan, name, size, claim.pins, claim_for)
+            resolved = run_resolved(plan, name, size)
         case HandedBack():
             ending = "handed_back"
     return Settlement(token, agent, ending, handoff, releases, resolved, delay_seconds, data, speculative)  # type: ignore[arg-type]

@@ -43,13 +43,14 @@ class Step:
 class Plan:
     """
     A graph with its steps by name. `waits_for` is the number of tasks whose settling ends the run; `speculative` says
-    that some agent may start on a hand-off that is not committed yet.
+    that some agent may start on a hand-off that is not committed yet, `mapped` that some node is mapped.
     """
 
     graph: Graph
     steps: dict[str, Step]
     waits_for: int
     speculative: bool
+    mapped: bool
 
     @property
     def roots(self) -> tuple[Step, ...]:
@@ -77,7 +78,8 @@ def compile_plan(graph: Graph) -> Plan:
         for node in graph.nodes
     }
     speculative = any(node.settings.speculative for node in graph.nodes)
-    return Plan(graph, steps, sum(step.ends_run for step in steps.values()), speculative)
+    mapped = any(node.map_parameter is not None for node in graph.nodes)
+    return Plan(graph, steps, sum(step.ends_run for step in steps.values()), speculative, mapped)
 
 
 def plan_from_json(text: str) -> Plan:

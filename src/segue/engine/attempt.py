@@ -65,6 +65,10 @@ class Attempt:
         """The task's name."""
         return task_name(self.claim.token.node, self.claim.token.item)
 
+    def name_of(self, parameter: str) -> str:
+        """How errors name a parameter of the task."""
+        return f"{parameter!r} of {self.name}"
+
 
 current_attempt: ContextVar[Attempt] = ContextVar("segue_attempt")
 

@@ -10,29 +10,26 @@ from the store or from an artifact, and no two tasks ever share an object.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from segue.domain.agent import Agent
 from segue.domain.body import spills_of
-from segue.domain.graph import Argument, Binding, Collection, Constant, Output, RunInput, nodes_of
-from segue.domain.handoff import Handoff, Later
-from segue.domain.records import SINGLE, HandoffRecord, Pin, StoredHandoff, task_name
+from segue.domain.graph import Argument, Binding, Output, Path
+from segue.domain.handoff import Handoff, Later, Ref
+from segue.domain.records import SINGLE, Pin, StoredHandoff, task_name
 from segue.domain.schema import Schema
-from segue.domain.sealing import output_at, refer, select, unseal, whole_output
+from segue.domain.sealing import output_at, refer, unseal, whole_output
 from segue.engine.attempt import Attempt
 from segue.engine.book import Book, LiveRun
 from segue.engine.home import Home
 from segue.engine.later import LaterDesk
 from segue.engine.lineage import Lineage
+from segue.engine.materials import Materials
 from segue.engine.registry import Registry
 from segue.errors import DefinitionError, InvalidPayload
 from segue.ports.store import Store
-
-Pins = Mapping[str, Sequence[Pin]]
-"""The pinned hand-offs by node, in the order of their items."""
 
 
 class Binder:
@@ -48,90 +45,78 @@ class Binder:
 
     async def arguments(self, attempt: Attempt) -> dict[str, Any]:
         """The keyword arguments of an attempt. Raises InvalidPayload where something does not fit."""
-        pins = _by_node(attempt.claim.pins)
         agent = attempt.agent
         if agent is None:
             raise DefinitionError(
                 f"agent {attempt.step.node.agent!r} is not known in this process",
                 remedy="Start the worker with the module that defines it.",
             )
-        arguments = {}
-        for argument in attempt.step.node.arguments:
-            arguments[argument.parameter] = await self._argument(attempt, agent, argument, pins)
-        return arguments
+        given = attempt.step.node.arguments
+        bindings = [each.binding for each in given if each.crossing in ("value", "handoff")]
+        materials = await self._materials(attempt.live, attempt.claim.pins, bindings)
+        schemas = agent.input_schemas
+        return {
+            each.parameter: self._argument(attempt, each, schemas[each.parameter], materials)
+            for each in given
+        }
 
-    async def _argument(self, attempt: Attempt, agent: Agent[Any], argument: Argument, pins: Pins) -> Any:
-        schema = agent.input_schemas[argument.parameter]
-        if argument.crossing == "later":
-            return self._later_of(attempt, argument, schema)
-        item = attempt.claim.token.item
-        if item != SINGLE and argument.parameter == attempt.step.node.map_parameter:
-            document = (await self.map_items(attempt))[item]
-            return schema.load(document, self._home, where=_where(attempt, argument))
-        if argument.crossing == "value":
-            document = await self.document(attempt.live, argument.binding, attempt.claim.pins, pins)
-            return schema.load(document, self._home, where=_where(attempt, argument))
-        return await self._envelopes(attempt, argument, schema, pins)
+    def _argument(
+        self, attempt: Attempt, argument: Argument, schema: Schema[Any], materials: Materials
+    ) -> Any:
+        match argument.crossing:
+            case "value":
+                item = attempt.claim.token.item
+                if item != SINGLE and argument.parameter == attempt.step.node.map_parameter:
+                    document = self._items(attempt, materials)[item]
+                else:
+                    document = materials.document(argument.binding)
+                return schema.load(document, self._home, where=attempt.name_of(argument.parameter))
+            case "later":
+                return self._later_of(attempt, argument, schema)
+            case crossing:
+                of = self._unsealed if crossing == "handoff" else self._reference
+                path = argument.binding.path if isinstance(argument.binding, Output) else ()
+                envelopes = [
+                    of(materials, stored, schema, path) for stored in materials.usable(argument.binding)
+                ]
+                if argument.each:
+                    return envelopes
+                return envelopes[0] if envelopes else None
 
-    async def document(
-        self, live: LiveRun, binding: Binding, pins: Sequence[Pin], by_node: Pins | None = None
-    ) -> bytes:
-        """The JSON that a binding stands for. What was skipped or failed stands as null."""
-        by_node = _by_node(pins) if by_node is None else by_node
-        match binding:
-            case Output(node=node, path=path):
-                return await self._output(live, node, path, by_node)
-            case RunInput(name=name, path=path):
-                document = live.input_json[name]
-                return select(document, path, where=f"input {name!r}") if path else document
-            case Constant(value=value):
-                return json.dumps(value, ensure_ascii=False).encode()
-            case Collection(items=items, keys=keys):
-                parts = [await self.document(live, each, pins, by_node) for each in items]
-                if keys is None:
-                    return b"[" + b",".join(parts) + b"]"
-                pairs = zip(keys, parts, strict=True)
-                return b"{" + b",".join(json.dumps(key).encode() + b":" + part for key, part in pairs) + b"}"
+    async def document(self, live: LiveRun, binding: Binding, pins: Sequence[Pin]) -> bytes:
+        """The JSON that a binding stands for."""
+        return (await self._materials(live, pins, [binding])).document(binding)
 
-    async def _output(self, live: LiveRun, node: str, path: tuple[str | int, ...], pins: Pins) -> bytes:
-        handoffs = await self._book.handoffs(live, pins.get(node, ()))
-        if live.plan.steps[node].node.map_parameter is None:
-            if not handoffs or handoffs[0].record.status != "complete":
-                return b"null"
-            return await self._output_of(handoffs[0].record, path)
-        by_item = {stored.item: stored.record for stored in handoffs}
-        parts = []
-        for item in range(max(by_item, default=-1) + 1):
-            record = by_item.get(item)
-            usable = record is not None and record.status == "complete"
-            parts.append(await self._output_of(record, ()) if usable and record is not None else b"null")
-        document = b"[" + b",".join(parts) + b"]"
-        return select(document, path, where=f"the results of {node}") if path else document
+    async def _materials(self, live: LiveRun, pins: Sequence[Pin], bindings: Sequence[Binding]) -> Materials:
+        """Everything that these bindings need: from memory where it is there, else read."""
+        handoffs = self._book.at_hand(live, pins)
+        materials = Materials(live, await self._book.read(live, pins) if handoffs is None else handoffs)
+        if materials.has_artifacts:
+            materials.contents = await self._home.contents(materials.spilled(bindings))
+        empty = materials.empty_maps(bindings) if live.plan.mapped else ()
+        if empty:
+            tasks = await self._store.read_tasks(live.run, [(node, SINGLE) for node in empty])
+            materials.skipped = frozenset(task.node for task in tasks if task.state != "expanded")
+        return materials
 
-    async def _output_of(self, record: HandoffRecord, path: tuple[str | int, ...]) -> bytes:
-        contents = await self._contents(record, path)
-        return output_at(record, path, contents) if path else whole_output(record, contents)
+    async def map_size(self, attempt: Attempt) -> int:
+        """How many elements the list of a mapped node has."""
+        binding = _mapped_argument(attempt).binding
+        return len(self._items(attempt, await self._materials(attempt.live, attempt.claim.pins, [binding])))
 
-    async def _contents(self, record: HandoffRecord, path: tuple[str | int, ...] = ()) -> dict[str, bytes]:
-        """What was spilled of an output, or of one field of it."""
-        if not record.artifacts:
-            return {}
-        return await self._home.contents([spill.digest for spill in spills_of(record, path)])
-
-    async def map_items(self, attempt: Attempt) -> list[bytes]:
-        """The elements of the list that a mapped node goes over, each as JSON; put together once per run."""
+    def _items(self, attempt: Attempt, materials: Materials) -> list[bytes]:
+        """The elements of the list that a mapped node goes over, each as JSON; taken apart once per run."""
         node = attempt.step.node
-        known = attempt.live.items.get(node.name)
-        if known is not None:
-            return known
-        argument = next(each for each in node.arguments if each.parameter == node.map_parameter)
-        elements = from_json(await self.document(attempt.live, argument.binding, attempt.claim.pins))
-        if not isinstance(elements, list):
-            raise InvalidPayload(
-                f"{node.name} maps over {argument.parameter!r}, which is no list but {type(elements).__name__}",
-                remedy="Hand over a list there.",
-            )
-        items = attempt.live.items[node.name] = [to_json(element) for element in elements]
+        items = attempt.live.items.get(node.name)
+        if items is None:
+            argument = _mapped_argument(attempt)
+            elements = from_json(materials.document(argument.binding))
+            if not isinstance(elements, list):
+                raise InvalidPayload(
+                    f"{node.name} maps over {argument.parameter!r}, which is no list but {type(elements).__name__}",
+                    remedy="Hand over a list there.",
+                )
+            items = attempt.live.items[node.name] = [to_json(element) for element in elements]
         return items
 
     async def condition_holds(self, attempt: Attempt) -> bool:
@@ -143,8 +128,7 @@ class Binder:
         if condition.function is None:
             return bool(from_json(document))
         function = self._registry.condition(condition.function)
-        where = f"the condition of {attempt.name}"
-        return bool(function.decide(document, where=where, home=self._home))
+        return function.decide(document, where=f"the condition of {attempt.name}", home=self._home)
 
     async def cause_of_skip(self, attempt: Attempt) -> dict[str, Any]:
         """Which upstream task has nothing to hand over."""
@@ -160,41 +144,35 @@ class Binder:
 
     async def handoff(self, live: LiveRun, stored: StoredHandoff, schema: Schema[Any]) -> Handoff[Any]:
         """The whole envelope of a stored hand-off."""
+        materials = Materials(live, [stored])
+        materials.contents = await self._home.contents(materials.spilled([Output(stored.node)]))
+        return self._unsealed(materials, stored, schema, ())
+
+    def _unsealed(
+        self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], _: Path
+    ) -> Handoff[Any]:
+        """A `Handoff[T]`."""
+        live = materials.live
         return unseal(
             stored,
             schema,
             lambda: self._lineage.origin(live, stored.node, stored.item),
-            await self._contents(stored.record),
+            materials.contents,
             self._home,
             upstream=self._lineage.upstream(live, stored),
             where=f"the hand-off of {task_name(stored.node, stored.item)}",
         )
 
-    async def _envelopes(self, attempt: Attempt, argument: Argument, schema: Schema[Any], pins: Pins) -> Any:
-        """`Handoff[T]` and `Ref[T]`, alone or one for each element of a list."""
-        wanted = [pin for node in nodes_of(argument.binding) for pin in pins.get(node, ())]
-        envelopes = [
-            await self._envelope(attempt.live, argument, schema, stored)
-            for stored in await self._book.handoffs(attempt.live, wanted)
-            if stored.record.status == "complete"
-        ]
-        if argument.each:
-            return envelopes
-        return envelopes[0] if envelopes else None
-
-    async def _envelope(
-        self, live: LiveRun, argument: Argument, schema: Schema[Any], stored: StoredHandoff
-    ) -> Any:
-        node, item = stored.node, stored.item
-        if argument.crossing == "handoff":
-            return await self.handoff(live, stored, schema)
-        path = argument.binding.path if isinstance(argument.binding, Output) else ()
+    def _reference(
+        self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], path: Path
+    ) -> Ref[Any]:
+        """A `Ref[T]`: nothing of the output is read before it is fetched."""
+        live, node, item, record = materials.live, stored.node, stored.item, stored.record
 
         async def fetch() -> Any:
-            document = await self._output_of(stored.record, path)
-            return schema.load(
-                document, self._home, where=f"the hand-off of {task_name(node, item)}"
-            )
+            contents = await self._home.contents([spill.digest for spill in spills_of(record, path)])
+            document = output_at(record, path, contents) if path else whole_output(record, contents)
+            return schema.load(document, self._home, where=f"the hand-off of {task_name(node, item)}")
 
         return refer(stored, lambda: self._lineage.origin(live, node, item), self._home.waitable(fetch))
 
@@ -202,17 +180,11 @@ class Binder:
         async def settle() -> Any:
             pins = await self._later.pins(attempt, argument)
             document = await self.document(attempt.live, argument.binding, pins)
-            return schema.load(document, self._home, where=_where(attempt, argument))
+            return schema.load(document, self._home, where=attempt.name_of(argument.parameter))
 
         return Later(settle, self._home.block)
 
 
-def _by_node(pins: Sequence[Pin]) -> Pins:
-    by_node: dict[str, list[Pin]] = {}
-    for pin in pins:
-        by_node.setdefault(pin.node, []).append(pin)
-    return by_node
-
-
-def _where(attempt: Attempt, argument: Argument) -> str:
-    return f"{argument.parameter!r} of {attempt.name}"
+def _mapped_argument(attempt: Attempt) -> Argument:
+    node = attempt.step.node
+    return next(each for each in node.arguments if each.parameter == node.map_parameter)

@@ -135,24 +135,24 @@ class Book:
             self._bytes_kept -= live.bytes_kept
             live.bytes_kept = 0
 
-    async def handoffs(self, live: LiveRun, pins: Sequence[Pin]) -> list[StoredHandoff]:
+    def at_hand(self, live: LiveRun, pins: Sequence[Pin]) -> list[StoredHandoff] | None:
+        """Exactly the hand-offs that a claim names, if memory holds them all."""
+        known = live.handoffs
+        found = []
+        for pin in pins:
+            stored = known.get((pin.node, pin.item, pin.version))
+            if stored is None or stored.record.digest != pin.digest:
+                return None
+            found.append(stored)
+        return found
+
+    async def read(self, live: LiveRun, pins: Sequence[Pin]) -> list[StoredHandoff]:
         """
-        Exactly the hand-offs that a claim names, from memory or from the store.
+        Exactly the hand-offs that a claim names, read from the store.
 
         A store that cannot give one of them yet is asked again for some seconds; then `StaleRead` is raised. Bytes that
         do not have the digest of the pin raise `StoreCorrupt`: something older or other is never served.
         """
-        known = live.handoffs
-        missing = []
-        for pin in pins:
-            stored = known.get((pin.node, pin.item, pin.version))
-            if stored is None or stored.record.digest != pin.digest:
-                missing.append(pin)
-        if missing:
-            await self._read(live, missing)
-        return [known[(pin.node, pin.item, pin.version)] for pin in pins]
-
-    async def _read(self, live: LiveRun, pins: list[Pin]) -> None:
         give_up_at = self._clock.boot() + STALE_READ_SECONDS
         pause_seconds = 0.005
         while True:
@@ -181,6 +181,7 @@ class Book:
                     remedy="The store was changed by something else than Segue; restore it from a backup.",
                 )
             self.remember(live, found)
+        return [by_key[(pin.node, pin.item, pin.version)] for pin in pins]
 
     def _shrink(self) -> None:
         while len(self._runs) > 1 and (len(self._runs) > RUNS_KEPT or self._bytes_kept > HANDOFF_BYTES_KEPT):

@@ -70,6 +70,21 @@ class Committer(Service):
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
 
+    async def put_alone(self, finished: Finished) -> None:
+        """
+        Settle this at once, if nothing is being committed: for the only attempt that runs here, which nothing else can
+        join.
+        """
+        if self._committing or self._outbox:
+            self.put(finished)
+        else:
+            self._drained.clear()
+            await self._commit([finished])
+            if not self._outbox:
+                self._drained.set()
+            elif self._more is not None and not self._more.done():
+                self._more.set_result(None)
+
     async def drain(self) -> None:
         """Wait until everything that was put is committed."""
         await self._drained.wait()
@@ -77,19 +92,25 @@ class Committer(Service):
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            if not self._outbox:
-                self._drained.set()
+            while not self._outbox or self._committing:
+                if not self._committing:
+                    self._drained.set()
                 self._more = loop.create_future()
                 await self._more
             batch, self._outbox = self._outbox, []
-            self._committing = len(batch)
-            request = self._wanted()
+            await self._commit(batch)
+
+    async def _commit(self, batch: list[Finished]) -> None:
+        self._committing = len(batch)
+        request = self._wanted()
+        try:
             answers, claims = await self._settle([each.settlement for each in batch], request)
+        finally:
             self._committing = 0
-            for finished, answer in zip(batch, answers, strict=True):
-                self._on_settled(finished, answer)
-            if request is not None:
-                self._on_claims(request, claims)
+        for finished, answer in zip(batch, answers, strict=True):
+            self._on_settled(finished, answer)
+        if request is not None:
+            self._on_claims(request, claims)
 
     async def _settle(
         self, settlements: list[Settlement], request: ClaimRequest | None

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import os
 import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -90,6 +91,7 @@ class Engine:
         self._claim_prefix = secrets.token_hex(12)
         self._claim_count = 0
         self._stopping = False
+        self._context = contextvars.copy_context()
         self._later = LaterDesk(store, clock, self.book, self._slots, self._room_came_free)
         self.binder = Binder(store, self.book, self.registry, self.home, self._later)
         self._runner = Runner(self.binder, artifacts, self.threads, clock, secrets_of(os.environ))
@@ -216,7 +218,9 @@ class Engine:
     def _start(self, claim: Claim, confirmed: asyncio.Future[None] | None = None) -> None:
         attempt = Attempt(claim, self._clock.boot(), confirmed)
         self._live[claim.token.claim] = attempt
-        attempt.task = asyncio.get_running_loop().create_task(self._attempt(attempt))
+        # A fresh copy, so that no attempt inherits the context variables of the one that released it.
+        context = self._context.copy()
+        attempt.task = asyncio.get_running_loop().create_task(self._attempt(attempt), context=context)
 
     async def _attempt(self, attempt: Attempt) -> None:
         current_attempt.set(attempt)
@@ -236,18 +240,26 @@ class Engine:
             self._leave(attempt)
             self._on_failure(error)
             return
-        self._finish(attempt, outcome)
+        finished = self._finished(attempt, outcome)
+        if len(self._live) > 1 or self._stopping:
+            self._committer.put(finished)
+            return
+        try:
+            await self._committer.put_alone(finished)
+        except Exception as error:  # noqa: BLE001 - as in the committer's own loop
+            self._on_failure(error)
 
-    def _finish(self, attempt: Attempt, outcome: Outcome) -> None:
-        """Give the slot back and have the outcome committed."""
+    def _finished(self, attempt: Attempt, outcome: Outcome) -> Finished:
+        """Give the slot back and decide what is to be committed. From here on nobody may cancel the attempt."""
+        attempt.task = None
         self._free_slot(attempt)
         jitter = secrets.randbelow(1_000_000) / 1_000_000 if attempt.claim.attempt > 1 else 0.5
         settlement = settlement_of(
             attempt.claim, attempt.live.plan, outcome, self._claim_for, jitter, attempt.confirmed is not None
         )
-        self._committer.put(Finished(attempt, settlement))
         if attempt.live.plan.speculative:
             self._speculate(attempt, settlement)
+        return Finished(attempt, settlement)
 
     def _speculate(self, attempt: Attempt, settlement: Settlement) -> None:
         """
@@ -297,18 +309,19 @@ class Engine:
         attempt, settlement = finished
         token = settlement.token
         self._live.pop(token.claim, None)
+        releases = settlement.releases
         claims: Sequence[Claim] = settled.claims
         if attempt.live.plan.speculative:
             claims = self._confirm(settlement, claims)
-        reserved = [release.agent for release in settlement.releases if release.claim]
-        if reserved:
+        if len(settled.claims) < len(releases):
+            reserved = [release.agent for release in releases if release.claim]
             self._unreserve(reserved, settled.claims)
+            if len(reserved) < len(releases) and settled.verdict != "stale":
+                self._claimer.poke()
         if settled.verdict == "stale":
             return
         if settlement.handoff is not None:
             self.book.remember(attempt.live, _stored(token, settlement.handoff))
-        if len(reserved) < len(settlement.releases):
-            self._claimer.poke()
         if settlement.ending == "retry":
             self._claimer.poke_after(settlement.not_before)
         for claim in claims:

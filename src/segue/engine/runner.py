@@ -63,14 +63,14 @@ class Runner:
     async def _expand(self, attempt: Attempt) -> Outcome:
         if not await self._binder.condition_holds(attempt):
             return Skipped({"kind": "condition", "message": "its condition was false"})
-        items = await self._binder.map_items(attempt)
+        size = await self._binder.map_size(attempt)
         limit = attempt.step.node.map_limit
-        if len(items) > limit:
+        if size > limit:
             raise PayloadTooLarge(
-                f"{attempt.name} maps over {len(items)} items and its limit is {limit}",
+                f"{attempt.name} maps over {size} items and its limit is {limit}",
                 remedy="Hand over larger groups, or raise the limit: agent.map(..., limit=...).",
             )
-        return Expanded(len(items))
+        return Expanded(size)
 
     async def _call(self, attempt: Attempt) -> Any:
         agent = attempt.agent
