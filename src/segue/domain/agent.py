@@ -49,7 +49,7 @@ class Agent(Declaration, Generic[Out]):
 
     def __init__(self, fn: Callable[..., Any], settings: Settings, namespace: Mapping[str, Any]) -> None:
         super().__init__("agent", fn, settings.get("name"), namespace)
-        self.version = _checked_version(self, settings.get("version", "1"))
+        self.version = self.checked_version(settings.get("version", "1"))
         self.concurrency = _checked_concurrency(self, settings.get("concurrency"))
         self.settings = _checked_settings(self, settings)
 
@@ -174,12 +174,6 @@ def agent(fn: Callable[..., Any] | None = None, /, **settings: Unpack[Settings])
 
 
 _KNOWN = Settings.__annotations__
-
-
-def _checked_version(agent: Agent[Any], version: Any) -> str:
-    if not isinstance(version, str) or not version:
-        raise agent.wrong(f"version={version!r} is no version", 'Use a text: version="2".')
-    return version
 
 
 def _checked_concurrency(agent: Agent[Any], concurrency: Any) -> int | None:

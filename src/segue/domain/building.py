@@ -13,12 +13,14 @@ from dataclasses import dataclass, field
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, get_origin
 
+from pydantic import ValidationError
+
 from segue.domain.fields import Found, follow, is_open, list_of, members, or_none
 from segue.domain.graph import Binding, Collection, Constant, Output, RunInput
-from segue.domain.places import user_place
+from segue.domain.places import raised_at, user_place
 from segue.domain.signature import AFTER, Parameter
-from segue.domain.standin import Inside, StandIn, inside
-from segue.errors import GraphError, UsageError
+from segue.domain.standin import Inside, StandIn, described, inside
+from segue.errors import GraphError, StandInError, UsageError
 
 if TYPE_CHECKING:
     from segue.domain.agent import Agent
@@ -145,6 +147,16 @@ class Building:
         self._open.append(workflow)
         try:
             return workflow.fn(**given)
+        except ValidationError as error:
+            held = next(
+                (each["input"] for each in error.errors() if isinstance(each["input"], StandIn)), None
+            )
+            if held is None:
+                raise
+            raise StandInError(
+                f"{raised_at(error, 'pydantic')}: {described(held)} was put into a {error.title}, which needs values",
+                remedy="Give a dict with the same fields, which is checked in the run; or make it in an agent.",
+            ) from None
         finally:
             self._open.pop()
 

@@ -14,7 +14,7 @@ from segue.domain.compatibility import fits, missing_fields
 from segue.domain.fields import element_of, follow, list_of
 from segue.domain.graph import Binding, Collection, Constant, Output, RunInput
 from segue.domain.schema import type_name
-from segue.domain.signature import Parameter
+from segue.domain.signature import NAME, Parameter
 from segue.domain.standin import binding_text, path_text
 from segue.errors import DefinitionError
 
@@ -62,7 +62,7 @@ def _check_agents(draft: Draft) -> Iterator[str]:
 def _check_names(draft: Draft) -> Iterator[str]:
     """A name that a node of a graph given as data cannot have."""
     for name, call in draft.calls.items():
-        if not name.replace(".", "").replace("-", "").isidentifier() and not name.replace(".", "").isalnum():
+        if not NAME.fullmatch(name):
             yield f'{name!r} is no name of a node: use letters, digits, "_", "-" and "." ({call.place})'
         elif name.startswith("segue."):
             yield f"{name!r} is no name of a node: names that begin with 'segue.' are Segue's own ({call.place})"

@@ -35,6 +35,18 @@ def user_frame() -> FrameType:
     return frame
 
 
+def raised_at(error: BaseException, package: str) -> str:
+    """The line of the user's code at which an error came out of a package of others."""
+    place = user_place()
+    traceback = error.__traceback__
+    while traceback is not None:
+        module = str(traceback.tb_frame.f_globals.get("__name__", ""))
+        if not module.startswith((f"{package}.", "segue.domain.")):
+            place = f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+        traceback = traceback.tb_next
+    return place
+
+
 def user_place() -> str:
     """The line of the user's code that is running."""
     frame = user_frame()

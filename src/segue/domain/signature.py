@@ -20,7 +20,9 @@ from segue.errors import DefinitionError
 AFTER = "after"
 """The keyword of every call that orders tasks without handing anything over."""
 
-_NAME = re.compile(r"\w[\w.-]*")
+NAME = re.compile(r"\w[\w.-]*")
+"""What agents, workflows, conditions and nodes may be called."""
+
 _ENVELOPES: dict[Any, Crossing] = {Handoff: "handoff", Ref: "reference", Later: "later"}
 
 
@@ -84,7 +86,7 @@ class Declaration:
 
     def __init__(self, kind: str, fn: Any, name: str | None, namespace: Mapping[str, Any]) -> None:
         self.kind = kind
-        if isinstance(fn, Declaration) or not callable(fn):
+        if isinstance(fn, Declaration | type) or not callable(fn):
             raise DefinitionError(
                 f"{kind} was given {fn!r}, which is no function",
                 remedy=f"Write @{kind}, or @{kind}(setting=...), above a function.",
@@ -114,6 +116,12 @@ class Declaration:
                 ) from None
         return self._signature
 
+    def checked_version(self, version: Any) -> str:
+        """The version, which must be a text. Raises DefinitionError."""
+        if not isinstance(version, str) or not version:
+            raise self.wrong(f"version={version!r} is no version", 'Use a text: version="2".')
+        return version
+
     def wrong(self, problem: str, remedy: str) -> DefinitionError:
         """The error that says what is wrong with this declaration."""
         return DefinitionError(f"{self.kind} {self.name!r} ({self.place}): {problem}", remedy=remedy)
@@ -133,7 +141,7 @@ def _checked_name(declared: Declaration, fn: Callable[..., Any], name: str | Non
     if name is None and given == "__call__":
         given = type(fn).__name__
     declared.name = given
-    if not _NAME.fullmatch(given) or given.startswith("segue."):
+    if not NAME.fullmatch(given) or given.startswith("segue."):
         reason = (
             "names that begin with 'segue.' are Segue's own"
             if given.startswith("segue.")
@@ -149,10 +157,13 @@ def _read(declared: Declaration, fn: Callable[..., Any], namespace: Mapping[str,
     is_async = inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(function)
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise declared.wrong("it is a generator", "Return one value; a list if there are many.")
-    parameters = tuple(
-        _parameter(declared, each, hints.get(each.name, Any))
-        for each in inspect.signature(fn).parameters.values()
-    )
+    try:
+        found = inspect.signature(fn).parameters.values()
+    except ValueError:
+        raise declared.wrong(
+            "Python does not know its parameters", "Call it in a function of your own."
+        ) from None
+    parameters = tuple(_parameter(declared, each, hints.get(each.name, Any)) for each in found)
     output, returns_handoff = _output(declared, hints.get("return", Any), is_async)
     return Signature(parameters, output, returns_handoff, is_async)
 

@@ -76,7 +76,7 @@ class Workflow(Declaration, Generic[P, R]):
         self, fn: Callable[P, R], name: str | None, version: str, namespace: Mapping[str, Any]
     ) -> None:
         super().__init__("workflow", fn, name, namespace)
-        self.version = version
+        self.version = self.checked_version(version)
         self._built: Built | None = None
         if inspect.iscoroutinefunction(fn):
             raise self.wrong(

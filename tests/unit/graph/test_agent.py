@@ -248,6 +248,7 @@ def promises() -> "Awaitable[int]":  # noqa: F821
         (streams, "it is a generator"),
         (promises, "an annotation names 'Awaitable', which is not defined"),
         (lambda goal: goal, "that is no name"),
+        (max, "Python does not know its parameters"),
     ],
 )
 def test_functions_that_cannot_be_agents(function, part):
@@ -272,7 +273,7 @@ def positional_free(a: int) -> int:
     return a
 
 
-@pytest.mark.parametrize("thing", [3, "research", agent(positional_free)])
+@pytest.mark.parametrize("thing", [3, "research", agent(positional_free), Findings, dict])
 def test_what_is_no_function_is_refused(thing):
     """Only something that can be called, and is no agent already, becomes an agent."""
     with pytest.raises(DefinitionError, match="which is no function"):

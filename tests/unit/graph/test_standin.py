@@ -7,14 +7,14 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from pydantic import RootModel
+from pydantic import RootModel, ValidationError
 
 from segue.domain.agent import agent
 from segue.domain.graph import Output, RunInput
 from segue.domain.standin import StandIn, inside
 from segue.domain.workflow import condition, workflow
 from segue.errors import StandInError
-from tests.unit.graph.helpers import Findings, measure, research
+from tests.unit.graph.helpers import Findings, measure, price, research
 
 
 def in_a_workflow(use: Callable[[Any], Any]) -> Any:
@@ -149,6 +149,31 @@ def test_python_may_look_without_harm():
     assert repr(found) == "<the stand-in for research>"
     assert not hasattr(found, "__array__")
     assert isinstance(found, StandIn)
+
+
+def test_a_model_made_of_stand_ins():
+    """A model checks its values, which are not there yet: the error says so, with the line, and what to do instead."""
+
+    @workflow
+    def drawn(goal: str):
+        found = research(goal)
+        return price(Findings(competitors=found.competitors))
+
+    first = drawn.fn.__code__.co_firstlineno
+    with pytest.raises(StandInError) as caught:
+        drawn.build()
+    assert caught.value.message == (
+        f"{__file__}:{first + 3}: the stand-in for research.competitors was put into a Findings, which needs values"
+    )
+    assert "Give a dict" in caught.value.remedy
+
+    @workflow
+    def wrong(goal: str):
+        research(goal)
+        return price(Findings(competitors=3))
+
+    with pytest.raises(ValidationError):
+        wrong.build()
 
 
 class Pair(NamedTuple):
