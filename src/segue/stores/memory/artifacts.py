@@ -21,7 +21,7 @@ class MemoryArtifacts:
         """Store bytes."""
         whole = content if isinstance(content, bytes) else b"".join([piece async for piece in content])
         digest = f"sha256:{hashlib.sha256(whole).hexdigest()}"
-        self._kept.setdefault(digest, (whole, self._clock.wall()))
+        self._kept[digest] = (whole, self._clock.wall())
         return StoredArtifact(digest, len(whole))
 
     def read(self, digest: str) -> AsyncIterator[bytes]:

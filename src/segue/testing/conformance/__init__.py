@@ -1,0 +1,44 @@
+"""
+The suite that every store must pass, one class for each area.
+
+A store of one's own is held to the contract with a few lines, in an environment with pytest and pytest-asyncio::
+
+    class TestMyStore(StoreConformance):
+        async def make_store(self, clock):
+            store = MyStore(clock=clock)
+            await store.open()
+            return store
+
+Each test is named after what it proves, and its docstring is the promise. A store that several processes can open at
+once also passes `SharedStoreConformance`, and a store of artifacts `ArtifactConformance`.
+"""
+
+from segue.testing.conformance.artifacts import ArtifactConformance
+from segue.testing.conformance.claims import ClaimConformance
+from segue.testing.conformance.decisions import DecisionConformance
+from segue.testing.conformance.events import EventConformance
+from segue.testing.conformance.expansion import ExpansionConformance
+from segue.testing.conformance.handoffs import HandoffConformance
+from segue.testing.conformance.joins import JoinConformance
+from segue.testing.conformance.leases import LeaseConformance
+from segue.testing.conformance.runs import RunConformance
+from segue.testing.conformance.settling import SettlingConformance
+from segue.testing.conformance.sharing import SharedStoreConformance
+from segue.testing.conformance.upkeep import UpkeepConformance
+
+__all__ = ["ArtifactConformance", "SharedStoreConformance", "StoreConformance"]
+
+
+class StoreConformance(
+    RunConformance,
+    ClaimConformance,
+    SettlingConformance,
+    JoinConformance,
+    ExpansionConformance,
+    LeaseConformance,
+    EventConformance,
+    HandoffConformance,
+    DecisionConformance,
+    UpkeepConformance,
+):
+    """All that any store must do."""
