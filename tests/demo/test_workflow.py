@@ -149,6 +149,13 @@ async def test_a_killed_worker_changes_nothing(shop: Repository, tmp_path: Path,
         assert (tmp_path / "whole" / file).read_bytes() == (tmp_path / "out" / file).read_bytes()
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("kill_after", [1 + number * 33 // 20 for number in range(20)])
+async def test_any_moment_will_do(shop: Repository, tmp_path: Path, kill_after: int) -> None:
+    """The same at twenty moments from the first hand-off to the last but a few."""
+    await test_a_killed_worker_changes_nothing(shop, tmp_path, kill_after)
+
+
 async def test_a_task_that_ran_twice_is_seen(shop: Repository, tmp_path: Path) -> None:
     """The comparison names a task whose accepted hand-off was replaced, claimed again, or is gone."""
     _, run = await reviewed(shop.root, tmp_path / "out", tmp_path / "segue.db")

@@ -72,7 +72,7 @@ def _risks(document: Document) -> Iterator[str]:
     yield ""
     for number, risk in enumerate(risks, start=1):
         yield f"{number}. {code(risk.path)}: {points_in_words(risk.points)} points"
-        yield from (f"   - {plain(reason)}" for reason in risk.reasons)
+        yield from (f"    - {plain(reason)}" for reason in risk.reasons)
     yield ""
     if document.ranked > len(risks):
         yield f"{counted(document.ranked, 'file')} have findings; all are in {code('findings.json')}."

@@ -6,10 +6,11 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import IO, NamedTuple
 
 from segue.demo.models import SourceFile, Unread
 from segue.demo.scan import Answer, Question
@@ -99,16 +100,14 @@ def _not_installed(name: str) -> ToolError:
 
 async def _run(name: str, command: Sequence[str], folder: str, question: bytes) -> bytes:
     """One process from start to end; whoever stops waiting for it, stops it."""
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        cwd=folder,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
+    # The question is in a file and not in a pipe: a process that dies early breaks no pipe.
+    with await asyncio.to_thread(_file_with, question) as file:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=folder, stdin=file, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+        )
     try:
         async with asyncio.timeout(TOOL_SECONDS):
-            output, complaints = await process.communicate(question)
+            output, complaints = await process.communicate()
     except TimeoutError:
         raise ToolError(f"{name} took longer than {TOOL_SECONDS:.0f} s") from None
     finally:
@@ -119,3 +118,10 @@ async def _run(name: str, command: Sequence[str], folder: str, question: bytes) 
         last = complaints.decode("utf-8", "replace").strip().splitlines()[-1:] or ["without a word"]
         raise ToolError(f"{name} ended with status {process.returncode}: {last[0]}")
     return output
+
+
+def _file_with(content: bytes) -> IO[bytes]:
+    file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by whoever asked for it)
+    file.write(content)
+    file.seek(0)
+    return file
