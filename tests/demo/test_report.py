@@ -170,3 +170,13 @@ def test_confidence_falls_with_what_could_not_be_read(tmp_path) -> None:
     (tmp_path / "core.py").write_text("x = 1\n")
     _, _, _, moved = document(str(tmp_path), "core.py").review.checks
     assert moved.share == 0.0
+
+
+def test_what_did_not_apply_does_not_count(tmp_path) -> None:
+    """Without Python, findings and history nothing speaks for the review: its confidence is low, not high."""
+    inventory = document(str(tmp_path), "core.py").inventory.model_copy(
+        update={"groups": [], "languages": [Language(name="Go", files=1, tests=0, lines=9)], "unread": []}
+    )
+    review = review_evidence(inventory, 0.0, "", [], [], [])
+    assert [check.weight for check in review.checks] == [0.0, 0.2, 0.2, 0.0]
+    assert confidence(review) == 0.25

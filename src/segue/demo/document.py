@@ -41,7 +41,7 @@ def headline(document: Document) -> str:
         return "There is no file to review."
     risks = document.findings.ranking
     if not risks:
-        return f"Nothing to complain about in {counted(document.inventory.files, 'file')}."
+        return f"None of {counted(document.inventory.files, 'file')} has a finding."
     found = sum(total.findings for total in document.totals)
     return (
         f"{counted(found, 'finding')} in {counted(document.ranked, 'file')} of {document.inventory.files:,}; "

@@ -11,6 +11,7 @@ _SAFE_SETTINGS = (
     "core.quotePath=false",
     "log.showSignature=false",
 )
+_NO_REPOSITORY = "not a git repository"
 
 
 class GitError(Exception):
@@ -49,7 +50,8 @@ def git(folder: str, *arguments: str, timeout_seconds: float = 60.0) -> bytes:
         raise GitError(f"git {arguments[0]} took longer than {timeout_seconds:.0f} s") from None
     if done.returncode != 0:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        raise GitError(lines[0].removeprefix("fatal: ") if lines else f"git {arguments[0]} failed")
+        reason = lines[0].removeprefix("fatal: ") if lines else f"git {arguments[0]} failed"
+        raise GitError(_NO_REPOSITORY if reason.startswith(_NO_REPOSITORY) else reason)
     return done.stdout
 
 

@@ -31,8 +31,9 @@ def review_evidence(
 
 
 def confidence(review: Review) -> float:
-    """The weighted share of the checks, with three decimals."""
-    return round(sum(check.share * check.weight for check in review.checks), 3)
+    """The weighted share of the checks, with three decimals. What did not apply has no weight."""
+    weights = sum(check.weight for check in review.checks)
+    return round(sum(check.share * check.weight for check in review.checks) / weights, 3) if weights else 0.0
 
 
 def _parsed(inventory: Inventory, unread: Sequence[Unread]) -> Check:
@@ -43,7 +44,7 @@ def _parsed(inventory: Inventory, unread: Sequence[Unread]) -> Check:
     return Check(
         question="Python files that could be parsed",
         share=_share(known - broken - outside, known),
-        weight=0.4,
+        weight=0.4 if known else 0.0,
         answer=f"{known - broken - outside:,} of {known:,}" if known else "there is no Python here",
     )
 
@@ -55,7 +56,7 @@ def _known_languages(inventory: Inventory) -> Check:
     return Check(
         question="Lines of code that every analyser understands",
         share=_share(2 * python + (lines - python), 2 * lines),
-        weight=0.2,
+        weight=0.2 if lines else 0.0,
         answer=f"{python:,} of {counted(lines, 'line')} are Python; the others are searched for less",
     )
 
@@ -78,7 +79,7 @@ def _verified(root: str, findings: Sequence[Finding]) -> Check:
     return Check(
         question="Heaviest findings whose line was read again",
         share=_share(there, len(chosen)),
-        weight=0.2,
+        weight=0.2 if chosen else 0.0,
         answer=f"{there} of {len(chosen)} are where they are said to be"
         if chosen
         else "nothing to read again",
@@ -103,5 +104,5 @@ def _caveats(inventory: Inventory, totals: Iterable[KindTotal]) -> list[str]:
 
 
 def _share(part: int, whole: int) -> float:
-    """An empty whole is complete: nothing was missed."""
+    """Of nothing, nothing was missed."""
     return round(part / whole, 3) if whole else 1.0
