@@ -77,13 +77,14 @@ def with_run(page: str, totals: Totals, pictures: Pictures) -> str:
     section = (
         '<section><h2>How the agents worked</h2><div class="figures inside">'
         + _figure(seconds_in_words(totals.wall_seconds), "wall time")
-        + _figure(seconds_in_words(totals.working_seconds), "of it, at least one agent worked")
-        + _figure(coordinating, f"of it, nobody worked: coordination ({share:.1%})")
+        + _figure(seconds_in_words(totals.working_seconds), "at least one agent worked")
+        + _figure(coordinating, f"nobody worked: coordination, {share:.1%}")
         + _figure(f"{totals.handoffs:,}", "hand-offs")
         + _figure(bytes_in_words(totals.handoff_bytes), "crossed in them")
         + f'</div><div class="scroll">{pictures.graph}</div>'
         '<p class="legend"><span>solid: an output or a whole hand-off</span>'
-        "<span>dashed: a Later, for which the receiver does not wait to start</span></p>"
+        "<span>dashed: a Later, for which the receiver does not wait to start</span>"
+        '<span><i class="swatch again"></i>claimed again, after a crash or a failure</span></p>'
         f'<div class="scroll">{pictures.timeline}</div></section>'
     )
     return f"{before}{begin}{section}{end}{after}"
