@@ -139,7 +139,7 @@ def test_the_run_is_put_in_and_replaced(tmp_path) -> None:
     totals = Totals(2.0, 1.5, 0.5, 3.0, 12, 3_400)
     once = with_run(page, totals, Pictures("<svg>1</svg>", "<svg>2</svg>"))
     assert "1.50 s" in once
-    assert "(25.0%)" in once
+    assert "coordination, 25.0%" in once
     assert "3.4 KB" in once
     second = Pictures("<svg>3</svg>", "<svg>4</svg>")
     assert with_run(once, totals, second) == with_run(page, totals, second)
