@@ -63,7 +63,13 @@ async def test_the_wait_is_on_the_record(segue: Segue) -> None:
     assert await handle.result() == "x"
     names = [event.name async for event in segue.events(handle.run, names="task.eager.*")]
     kinds = [name.rpartition(".")[2] for name in names]
-    assert [kind for kind in kinds if kind != "ready"] == ["claimed", "parked", "resumed", "awaited", "complete"]
+    assert [kind for kind in kinds if kind != "ready"] == [
+        "claimed",
+        "parked",
+        "resumed",
+        "awaited",
+        "complete",
+    ]
     (task,) = await segue.host.store.read_tasks(handle.run, [("eager", -1)])
     assert [(pin.node, pin.version) for pin in task.pins] == [("slow", 1)]
 

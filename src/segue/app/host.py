@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import warnings
 from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -12,11 +13,13 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
+from segue.app.durations import recorded_durations
 from segue.app.handle import RunHandle
 from segue.app.submission import Pinned, RunRequest, input_documents, input_text, pin, run_options
 from segue.app.waiting import Waiters
 from segue.domain.agent import Agent
 from segue.domain.event_names import matches_any
+from segue.domain.feasibility import check_deadline
 from segue.domain.graph import nodes_of
 from segue.domain.handoff import Handoff
 from segue.domain.plan import run_resolved, settle_releases
@@ -167,6 +170,8 @@ class Host:
         if pinned is None or pinned.built is not built:
             pinned = self._pin(built)
         documents = input_documents(built, args, kwargs)
+        if request.options.deadline is not None:
+            await self._check_deadline(built, request.options.deadline)
         run = uuid7()
         options = run_options(request.options, documents, run.hex)
         new = NewRun(
@@ -350,6 +355,13 @@ class Host:
         self.know(built)
         self.engine.book.remember_plan(pinned.digest, pinned.plan)
         return pinned
+
+    async def _check_deadline(self, built: Built, deadline: float) -> None:
+        """Refuse a deadline that cannot be met, and warn of one about which nothing is known."""
+        recorded = await recorded_durations(self.store, self.engine.book, built.graph.workflow)
+        warning = check_deadline(built.graph, deadline - self.clock.wall(), recorded)
+        if warning is not None:
+            warnings.warn(warning, stacklevel=4)
 
     def _run_state_changed(self, run: str, state: RunState) -> None:
         if not self._waiters.tell(run, state) and state != "needs_review":

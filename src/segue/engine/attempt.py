@@ -26,6 +26,7 @@ class Attempt:
         "agent",
         "claim",
         "confirmed",
+        "entered",
         "limit",
         "live",
         "released_slot",
@@ -47,6 +48,8 @@ class Attempt:
         self.renewed_at = boot_now
         """When the store last lengthened the lease, by this machine's clock and from before it was asked."""
         self.started_at = 0.0
+        self.entered = False
+        """Whether the run of the attempt is known, so that an outcome can be settled."""
         self.task: asyncio.Task[None] | None = None
         self.limit: asyncio.Timeout | None = None
         """The time-out of the agent, where it has one: it stands still while the task waits for a `Later`."""
@@ -56,6 +59,7 @@ class Attempt:
 
     def enter(self, live: LiveRun, registry: Registry) -> None:
         """The run of the attempt is known now."""
+        self.entered = True
         self.live = live
         self.step = live.plan.steps[self.claim.token.node]
         self.agent = None if self.claim.agent == MAP_AGENT else registry.find(self.step.node.agent)

@@ -77,11 +77,10 @@ class Binder:
                 of = self._unsealed if crossing == "handoff" else self._reference
                 path = argument.binding.path if isinstance(argument.binding, Output) else ()
                 envelopes = [
-                    of(materials, stored, schema, path) for stored in materials.usable(argument.binding)
+                    None if stored is None else of(materials, stored, schema, path)
+                    for stored in materials.handoffs(argument.binding)
                 ]
-                if argument.each:
-                    return envelopes
-                return envelopes[0] if envelopes else None
+                return envelopes if argument.each else envelopes[0]
 
     async def document(self, live: LiveRun, binding: Binding, pins: Sequence[Pin]) -> bytes:
         """The JSON that a binding stands for."""

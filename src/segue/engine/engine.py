@@ -231,11 +231,12 @@ class Engine:
             outcome: Outcome = await self._runner.outcome_of(attempt)
             if attempt.confirmed is not None:
                 await attempt.confirmed
-        except asyncio.CancelledError:
-            if attempt.superseded:
+        except asyncio.CancelledError as error:
+            if attempt.superseded or not attempt.entered:
                 self._leave(attempt)
                 return
-            outcome = HandedBack()
+            # Nobody but the agent itself can have cancelled it while the worker goes on.
+            outcome = HandedBack() if self._stopping else self._runner.failure_of(attempt, error)
         except Exception as error:  # noqa: BLE001 - an attempt must not vanish: whoever waits hears of it
             self._leave(attempt)
             self._on_failure(error)

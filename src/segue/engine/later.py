@@ -2,8 +2,8 @@
 Waiting for a `Later`: the task keeps its claim and gives its slot to others.
 
 The store hears that the task is parked, which hand-offs it then took as inputs (pinned, like those of a claim), and
-that it goes on. Time spent here is not run time. The slot is taken again, before anything new starts, when the source has
-settled.
+that it goes on. Time spent here is not run time. The slot is taken again, before anything new starts, when the source
+has settled.
 """
 
 from __future__ import annotations

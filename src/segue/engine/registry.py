@@ -28,7 +28,7 @@ class Registry:
             known = self._agents.get(agent.name)
             if known is agent:
                 continue
-            if known is not None and known.fn is not agent.fn:
+            if known is not None and known.fn != agent.fn:
                 raise DefinitionError(
                     f"two agents are called {agent.name!r}: at {known.place} and at {agent.place}",
                     remedy='Give one of them another name: @agent(name="...").',

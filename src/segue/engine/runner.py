@@ -57,8 +57,8 @@ class Runner:
             return Complete(await self._seal(attempt, result))
         except StoreError:
             raise
-        except Exception as error:  # noqa: BLE001 - whatever an agent raises ends its attempt and not the worker
-            return self._failed(attempt, error)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an agent raises ends its attempt and not the worker
+            return self.failure_of(attempt, error)
 
     async def _expand(self, attempt: Attempt) -> Outcome:
         if not await self._binder.condition_holds(attempt):
@@ -110,7 +110,7 @@ class Runner:
             await self._artifacts.put(spilled.content)
         return self._record(attempt, sealed, schema.fingerprint)
 
-    def _failed(self, attempt: Attempt, error: Exception) -> Failed:
+    def failure_of(self, attempt: Attempt, error: BaseException) -> Failed:
         """What is kept of an error. Another try cannot help where what was sent or received does not fit."""
         told = format_error(error, self._secrets)
         sealed = seal_failure(told)

@@ -1,0 +1,108 @@
+"""
+What a binding is put together from: the hand-offs that a claim names, and the content that was spilled out of them.
+
+Once everything is at hand, putting it together needs no waiting. On the hot path everything is: the sender ran in this
+process and nothing was spilled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from segue.domain.body import spills_of
+from segue.domain.graph import Binding, Collection, Constant, Output, Path, RunInput, nodes_of
+from segue.domain.records import SINGLE, HandoffRecord, StoredHandoff
+from segue.domain.sealing import output_at, select, whole_output
+from segue.engine.book import LiveRun
+
+
+class Materials:
+    """The hand-offs of a claim by node, in the order of their items, and spilled content by its digest."""
+
+    __slots__ = ("by_node", "contents", "has_artifacts", "live", "skipped")
+
+    def __init__(self, live: LiveRun, handoffs: Sequence[StoredHandoff]) -> None:
+        self.live = live
+        self.by_node: dict[str, list[StoredHandoff]] = {}
+        self.has_artifacts = False
+        for stored in handoffs:
+            self.by_node.setdefault(stored.node, []).append(stored)
+            if stored.record.artifacts:
+                self.has_artifacts = True
+        self.contents: Mapping[str, bytes] = {}
+        self.skipped: frozenset[str] = frozenset()
+        """Mapped nodes that were skipped; one that left nothing and is not here went over an empty list."""
+
+    def spilled(self, bindings: Iterable[Binding]) -> list[str]:
+        """Digests of the content that these bindings need and the hand-offs do not hold themselves."""
+        return [
+            spill.digest
+            for binding in bindings
+            for record, path in self._sources(binding)
+            for spill in spills_of(record, path)
+        ]
+
+    def empty_maps(self, bindings: Iterable[Binding]) -> list[str]:
+        """Mapped nodes behind these bindings that left nothing."""
+        steps = self.live.plan.steps
+        nodes = dict.fromkeys(node for binding in bindings for node in nodes_of(binding))
+        return [
+            node for node in nodes if node not in self.by_node and steps[node].node.map_parameter is not None
+        ]
+
+    def document(self, binding: Binding) -> bytes:
+        """The JSON that a binding stands for. What was skipped or failed stands as null."""
+        match binding:
+            case Output(node=node, path=path):
+                return self._output(node, path)
+            case RunInput(name=name, path=path):
+                document = self.live.input_json[name]
+                return select(document, path, where=f"input {name!r}") if path else document
+            case Constant(value=value):
+                return json.dumps(value, ensure_ascii=False).encode()
+            case Collection(items=items, keys=keys):
+                parts = [self.document(each) for each in items]
+                if keys is None:
+                    return b"[" + b",".join(parts) + b"]"
+                pairs = zip(keys, parts, strict=True)
+                return b"{" + b",".join(json.dumps(key).encode() + b":" + part for key, part in pairs) + b"}"
+
+    def handoffs(self, binding: Binding) -> list[StoredHandoff | None]:
+        """The hand-offs behind a binding, None for those that hold no output."""
+        found: list[StoredHandoff | None] = []
+        for node in nodes_of(binding):
+            stored = self.by_node.get(node)
+            if stored is None and self.live.plan.steps[node].node.map_parameter is None:
+                found.append(None)
+            found += [each if each.record.status == "complete" else None for each in stored or ()]
+        return found
+
+    def _output(self, node: str, path: Path) -> bytes:
+        handoffs = self.by_node.get(node, ())
+        if self.live.plan.steps[node].node.map_parameter is None:
+            if not handoffs or handoffs[0].record.status != "complete":
+                return b"null"
+            return self._output_of(handoffs[0].record, path)
+        if node in self.skipped or (handoffs and handoffs[0].item == SINGLE):
+            return b"null"
+        # An item that failed has left a hand-off too, so the last one is there.
+        parts = [
+            self._output_of(stored.record, ()) if stored.record.status == "complete" else b"null"
+            for stored in handoffs
+        ]
+        document = b"[" + b",".join(parts) + b"]"
+        return select(document, path, where=f"the results of {node}") if path else document
+
+    def _output_of(self, record: HandoffRecord, path: Path) -> bytes:
+        return output_at(record, path, self.contents) if path else whole_output(record, self.contents)
+
+    def _sources(self, binding: Binding) -> Iterator[tuple[HandoffRecord, Path]]:
+        match binding:
+            case Output(node=node, path=path):
+                mapped = self.live.plan.steps[node].node.map_parameter is not None
+                for stored in self.by_node.get(node, ()):
+                    yield stored.record, () if mapped else path
+            case Collection(items=items):
+                for item in items:
+                    yield from self._sources(item)

@@ -1,0 +1,294 @@
+"""What a person or a program does to a run: cancel it, decide on it, set it a deadline, watch it, clear it away."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from segue import GraphError, Handoff, ReviewNeeded, RunCancelled, RunFailed, Segue, agent, workflow
+from segue.errors import TaskFailed, UnknownRun, UsageError
+
+
+async def test_cancelling_stops_agents_and_revokes_their_claims(segue: Segue) -> None:
+    """A running agent is cancelled, its result is refused, and who waits is told."""
+    started, stopped = asyncio.Event(), asyncio.Event()
+
+    @agent
+    async def endless(text: str) -> str:
+        started.set()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            stopped.set()
+        return text
+
+    @workflow
+    def waits(text: str) -> str:
+        return endless(text)
+
+    handle = await segue.submit(waits, "x")
+    await started.wait()
+    assert await handle.cancel("enough")
+    with pytest.raises(RunCancelled):
+        await handle.result()
+    await asyncio.wait_for(stopped.wait(), 5)
+    assert await handle.state() == "cancelled"
+    assert not await handle.cancel("again")
+
+
+async def test_an_agent_that_cancels_itself_has_failed(segue: Segue) -> None:
+    """A stray CancelledError or SystemExit from an agent is its failure: it neither loops for ever nor stops the worker."""
+
+    @agent
+    async def cancels(text: str) -> str:
+        raise asyncio.CancelledError
+
+    @agent
+    def leaves(text: str) -> str:
+        raise SystemExit(3)
+
+    @workflow
+    def both(text: str) -> Any:
+        return [cancels(text), leaves(text)]
+
+    with pytest.raises(RunFailed) as failed:
+        await segue.run(both, "x")
+    assert set(failed.value.failures) == {"cancels", "leaves"}
+
+
+async def test_cancelling_the_wait_does_not_cancel_the_run(segue: Segue) -> None:
+    """Who stops waiting takes nothing back: the run goes on and can be waited for again."""
+    go = asyncio.Event()
+
+    @agent
+    async def slow(text: str) -> str:
+        await go.wait()
+        return text
+
+    @workflow
+    def waits(text: str) -> str:
+        return slow(text)
+
+    handle = await segue.submit(waits, "x")
+    wait = asyncio.create_task(handle.result())
+    await asyncio.wait([wait], timeout=0.01)
+    wait.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await wait
+    go.set()
+    assert await handle.result() == "x"
+
+
+async def test_a_review_by_a_person(segue: Segue) -> None:
+    """A hand-off that needs review holds its dependents back; approved, it is handed over as version 2."""
+
+    @agent
+    async def draft(text: str) -> Handoff[str]:
+        return Handoff(text.upper(), status="needs_review", confidence=0.4)
+
+    @agent
+    async def publish(text: Handoff[str]) -> list[Any]:
+        return [text.output, text.sent.version]
+
+    @workflow
+    def reviewed(text: str) -> list[Any]:
+        return publish(draft(text))
+
+    handle = await segue.submit(reviewed, "x")
+    with pytest.raises(ReviewNeeded, match="decision on draft"):
+        await handle.result()
+    assert await handle.state() == "needs_review"
+    with pytest.raises(UsageError, match="nothing waits for a decision on publish"):
+        await handle.decide("publish", approve=True, by="ann")
+    await handle.decide("draft", approve=True, by="ann")
+    assert await handle.result() == ["X", 2]
+    with pytest.raises(UsageError, match="nothing waits"):
+        await handle.decide("draft", approve=False, by="bob")
+
+
+async def test_a_review_that_refuses(segue: Segue) -> None:
+    """Refused, the task has failed and its dependents are skipped."""
+
+    @agent
+    async def draft(text: str) -> Handoff[str]:
+        return Handoff(text, status="needs_review")
+
+    @agent
+    async def publish(text: str) -> str:
+        return text
+
+    @workflow
+    def reviewed(text: str) -> str:
+        return publish(draft(text))
+
+    handle = await segue.submit(reviewed, "x")
+    with pytest.raises(ReviewNeeded):
+        await handle.result()
+    await handle.decide("draft", approve=False, by="ann", note="not like this")
+    with pytest.raises(RunFailed, match="draft"):
+        await handle.result()
+
+
+async def test_a_deadline_that_cannot_be_met_is_refused(segue: Segue) -> None:
+    """Declared durations are added up along the critical path, and the path is named; what is recorded counts too."""
+
+    @agent(takes="40s")
+    async def first(text: str) -> str:
+        return text
+
+    @agent(takes="30s")
+    async def second(text: str) -> str:
+        return text
+
+    @agent
+    async def unknown(text: str) -> str:
+        return text
+
+    @workflow
+    def chain(text: str) -> str:
+        return second(first(text))
+
+    @workflow
+    def open_end(text: str) -> str:
+        return unknown(text)
+
+    with pytest.raises(GraphError, match="first.*second"):
+        await segue.with_(deadline="1m").submit(chain, "x")
+    assert (await segue.host.store.facts()).runs == 0
+    assert await segue.with_(deadline="2m").run(chain, "x") == "x"
+    with pytest.warns(UserWarning, match="unknown"):
+        assert await segue.with_(deadline="2m").run(open_end, "x") == "x"
+    assert await segue.with_(deadline="2m").run(open_end, "x") == "x"
+
+
+async def test_any_number_of_observers_see_one_hand_off(segue: Segue) -> None:
+    """Observers that were there, came late, or look from a cursor all see the same events, in order and without gaps."""
+
+    @agent
+    async def one(text: str) -> str:
+        return text
+
+    @agent
+    async def two(text: str) -> str:
+        return text
+
+    @workflow
+    def chain(text: str) -> str:
+        return two(one(text))
+
+    handle = await segue.submit(chain, "x")
+
+    async def watch() -> list[str]:
+        return [event.name async for event in segue.events(handle.run)]
+
+    early = asyncio.create_task(watch())
+    await handle.result()
+    seen = await early
+    assert seen == await watch()
+    assert seen[0] == "run.started"
+    assert seen[-1] == "run.complete"
+    events = [event async for event in segue.events(handle.run)]
+    assert [event.sequence for event in events] == list(range(1, len(events) + 1))
+    rest = [event.name async for event in segue.events(handle.run, after=events[2].cursor)]
+    assert rest == seen[3:]
+    named = [event.name async for event in segue.events(handle.run, names="task.complete")]
+    assert named == ["task.one.complete", "task.two.complete"]
+
+
+async def test_waiting_for_one_task(segue: Segue) -> None:
+    """`wait` returns a hand-off that was made before or comes later, and says so if it never will."""
+
+    @agent
+    async def one(text: str) -> str:
+        return text
+
+    @agent
+    async def bad(text: str) -> str:
+        raise ValueError("no")
+
+    @agent
+    async def never(text: str) -> str:
+        return text
+
+    @workflow
+    def chain(text: str) -> Any:
+        return [one(text), never(bad(text))]
+
+    handle = await segue.submit(chain, "x")
+    handed = await segue.wait(handle.run, "one")
+    assert handed is not None
+    assert handed.output == "x"
+    with pytest.raises(TaskFailed, match="never handed nothing over"):
+        await segue.wait(handle.run, "never")
+    with pytest.raises(UnknownRun, match="no task 'other'"):
+        await segue.wait(handle.run, "other")
+    with pytest.raises(UnknownRun, match="no run 'nope'"):
+        await segue.wait("nope")
+
+
+async def test_upstream_decisions_stay_reachable(segue: Segue) -> None:
+    """A receiver reaches the decisions of everybody before it, with the goal and constraints of the run."""
+
+    @agent
+    async def one(goal: str) -> Handoff[str]:
+        return Handoff(goal, decisions=["first"], constraints=["keep it short"])
+
+    @agent
+    async def two(text: str) -> Handoff[str]:
+        return Handoff(text, decisions=["second"])
+
+    @agent
+    async def three(text: Handoff[str]) -> list[Any]:
+        told = await text.upstream()
+        return [
+            told.goal,
+            list(told.constraints),
+            list(told.decisions),
+            list(text.decisions),
+            list(text.sent.hops),
+        ]
+
+    @workflow
+    def chain(goal: str) -> list[Any]:
+        return three(two(one(goal)))
+
+    constrained = segue.with_(constraints=["no clouds"])
+    goal, constraints, decisions, own, hops = await constrained.run(chain, "the goal")
+    assert goal == "the goal"
+    assert constraints == ["no clouds", "keep it short"]
+    assert decisions == ["first", "second"]
+    assert own == ["second"]
+    assert hops == ["one", "two"]
+
+
+async def test_pruning_takes_what_ended_and_nothing_else(segue: Segue) -> None:
+    """A run that ended is gone with all that belongs to it; one that has not ended stays."""
+    go = asyncio.Event()
+
+    @agent
+    async def quick(text: str) -> str:
+        return text
+
+    @agent
+    async def slow(text: str) -> str:
+        await go.wait()
+        return text
+
+    @workflow
+    def ends(text: str) -> str:
+        return quick(text)
+
+    @workflow
+    def runs_on(text: str) -> str:
+        return slow(text)
+
+    ended = await segue.submit(ends, "x")
+    await ended.result()
+    running = await segue.submit(runs_on, "x")
+    assert await segue.prune(-1.0) == 1
+    with pytest.raises(UnknownRun):
+        await ended.state()
+    go.set()
+    assert await running.result() == "x"

@@ -1,0 +1,158 @@
+"""Who waits for whom, and what the settling of a task means for the others."""
+
+from __future__ import annotations
+
+from segue.domain.graph import (
+    Argument,
+    Collection,
+    Condition,
+    Constant,
+    Graph,
+    GraphInput,
+    Node,
+    NodeSettings,
+    Output,
+    RunInput,
+    graph_from_json,
+    graph_to_json,
+)
+from segue.domain.plan import (
+    MAP_AGENT,
+    compile_plan,
+    expansion_releases,
+    plan_from_json,
+    root_releases,
+    run_resolved,
+    settle_releases,
+)
+from segue.domain.records import SINGLE, Pin
+
+
+def node(name: str, *sources: str, **settings: object) -> Node:
+    """A node that takes the outputs of others."""
+    arguments = tuple(Argument(f"p{place}", Output(source)) for place, source in enumerate(sources))
+    return Node(name, name, "1", arguments, "sha256:0", **settings)  # type: ignore[arg-type]
+
+
+def graph(*nodes: Node) -> Graph:
+    """A graph of nodes that returns the last one's output."""
+    return Graph("w", "1", (), nodes, Output(nodes[-1].name))
+
+
+def nobody(agent: str) -> None:
+    """A worker that has no room."""
+    return
+
+
+def pin(name: str, item: int = SINGLE, status: str = "complete") -> Pin:
+    """A first hand-off."""
+    return Pin(name, item, 1, "sha256:1", status)
+
+
+DIAMOND = compile_plan(graph(node("a"), node("b", "a"), node("c", "a"), node("d", "b", "c")))
+
+
+def test_a_graph_survives_its_own_json() -> None:
+    """Every kind of binding, condition, mapping and setting comes back as it was, and the same text again."""
+    whole = Graph(
+        "w",
+        "2",
+        (
+            GraphInput("goal", "sha256:g", required=True),
+            GraphInput("n", "sha256:n", required=False, default=[1]),
+        ),
+        (
+            node("a"),
+            Node(
+                "b",
+                "agent-b",
+                "3",
+                (
+                    Argument("one", Constant({"x": [1, None]}), schema="sha256:s"),
+                    Argument("two", RunInput("goal", ("field", 0)), "handoff", optional=True),
+                    Argument("three", Collection((Output("a"), Constant(1)), ("k", "l")), "later"),
+                    Argument("four", Collection((Output("a", ("x", 2)),)), "reference", each=True),
+                ),
+                "sha256:o",
+                after=("a",),
+                map_parameter="one",
+                map_limit=7,
+                condition=Condition(Output("a", ("ok",)), "is_ok"),
+                settings=NodeSettings(2.0, 3, 0.5, 1.0, speculative=True, decisions_required=True),
+            ),
+        ),
+        Collection((Output("a"), Output("b")), None),
+    )
+    text = graph_to_json(whole)
+    assert graph_from_json(text) == whole
+    assert graph_to_json(graph_from_json(text)) == text
+    assert plan_from_json(text) == compile_plan(whole)
+
+
+def test_only_what_waits_for_nothing_starts() -> None:
+    """The roots of a diamond are the one task at its top, and its bottom ends the run."""
+    assert [release.node for release in root_releases(DIAMOND, nobody)] == ["a"]
+    assert [step.node.name for step in DIAMOND.steps.values() if step.ends_run] == ["d"]
+    assert DIAMOND.waits_for == 1
+
+
+def test_a_single_parent_pins_and_a_join_leaves_it_to_the_store() -> None:
+    """A dependent with one parent gets its pin from the sender; one with two waits for both, and the store pins."""
+    to_b, to_c = settle_releases(DIAMOND, "a", pin("a"), lambda agent: f"claim-{agent}")
+    assert (to_b.node, to_b.need, to_b.resolved, to_b.pins, to_b.claim) == ("b", 1, 1, (pin("a"),), "claim-b")
+    assert to_c.claim == "claim-c"
+    (to_d,) = settle_releases(DIAMOND, "b", pin("b"), nobody)
+    assert (to_d.need, to_d.resolved, to_d.parents, to_d.pins) == (2, 1, ("b", "c"), None)
+
+
+def test_what_has_nothing_to_hand_over_breaks_those_who_need_it() -> None:
+    """A failed or skipped task breaks its dependents, except where the parameter accepts None."""
+    tolerant = Node("t", "t", "1", (Argument("p", Output("a"), optional=True),), "sha256:0")
+    plan = compile_plan(graph(node("a"), node("b", "a"), tolerant))
+    for settled in (pin("a", status="failed"), None):
+        broken = {release.node: release.broken for release in settle_releases(plan, "a", settled, nobody)}
+        assert broken == {"b": True, "t": False}
+    assert not any(release.broken for release in settle_releases(plan, "a", pin("a"), nobody))
+
+
+def test_a_later_is_no_need_and_still_ends_the_run() -> None:
+    """A task awaited as `Later` does not hold its receiver back; the run waits for it by itself."""
+    eager = Node("e", "e", "1", (Argument("p", Output("a"), "later"),), "sha256:0")
+    plan = compile_plan(graph(node("a"), eager))
+    assert {release.node for release in root_releases(plan, nobody)} == {"a", "e"}
+    assert plan.waits_for == 2
+    assert settle_releases(plan, "a", pin("a"), nobody) == ()
+
+
+def test_an_expansion_makes_items_and_more_to_wait_for() -> None:
+    """Three elements are three tasks of the agent; the dependent waits for three hand-offs instead of one."""
+    mapped = node("m", "a", map_parameter="p0", map_limit=10)
+    plan = compile_plan(graph(node("a"), mapped, node("z", "m")))
+    assert settle_releases(plan, "a", pin("a"), nobody)[0].agent == MAP_AGENT
+    releases = expansion_releases(plan, "m", 3, (pin("a"),), nobody)
+    assert [(release.node, release.item, release.agent) for release in releases[:3]] == [
+        ("m", 0, "m"),
+        ("m", 1, "m"),
+        ("m", 2, "m"),
+    ]
+    assert all(release.pins == (pin("a"),) for release in releases[:3])
+    assert [(release.node, release.resolved) for release in releases[3:]] == [("z", -2)]
+    # One by one the items make up for it: -2 + 3 = the one hand-off that z needs.
+    assert settle_releases(plan, "m", pin("m", 0), nobody)[0].pins is None
+
+
+def test_an_empty_list_is_settled_at_once() -> None:
+    """No elements: the dependent has what it waits for, and may be claimed with the expansion."""
+    mapped = node("m", map_parameter="p0")
+    plan = compile_plan(graph(mapped, node("z", "m")))
+    (to_z,) = expansion_releases(plan, "m", 0, (), lambda agent: "claim")
+    assert (to_z.resolved, to_z.claim, to_z.broken) == (1, "claim", False)
+
+
+def test_the_end_of_a_run_is_counted_in_the_same_way() -> None:
+    """A mapped node at the end is waited for once, then for each of its items."""
+    plan = compile_plan(graph(node("a"), node("m", "a", map_parameter="p0")))
+    assert run_resolved(plan, "a") == 0
+    assert run_resolved(plan, "m") == 1
+    assert run_resolved(plan, "m", 5) == -4
+    assert run_resolved(plan, "m", 0) == 1
