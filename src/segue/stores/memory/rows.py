@@ -7,7 +7,6 @@ from uuid import uuid4
 
 from segue.domain.records import (
     Claim,
-    Ending,
     Event,
     HandoffRecord,
     NewRun,
@@ -85,7 +84,7 @@ class Task:
 
 @dataclass(slots=True)
 class Run:
-    """A run with all that belongs to it. `accepted` remembers what each token has written."""
+    """A run with all that belongs to it. `accepted` remembers what each token wrote: a digest, or else its ending."""
 
     new: NewRun
     submitted_at: float
@@ -95,7 +94,7 @@ class Run:
     sequence: int = 0
     tasks: dict[TaskKey, Task] = field(default_factory=dict)
     handoffs: dict[TaskKey, list[StoredHandoff]] = field(default_factory=dict)
-    accepted: dict[Token, tuple[Ending, str | None]] = field(default_factory=dict)
+    accepted: dict[Token, str] = field(default_factory=dict)
 
     def record(self) -> RunRecord:
         """The run as it is read back."""

@@ -116,7 +116,7 @@ class MemoryStore(Reading):
         run, task = self._state.runs.get(token.run), self._state.find(token)
         if run is None or task is None:
             return Settled("stale", (), None)
-        written = (ending, handoff.digest if handoff is not None else None)
+        written = handoff.digest if handoff is not None else ending
         if token in run.accepted:
             if run.accepted[token] != written:
                 return Settled("stale", (), None)

@@ -16,11 +16,14 @@ from segue.stores.wording import expiry_data, task_event
 Candidate = tuple[float, str, str, int]
 
 
-def claim_ready(tx: Transaction, request: ClaimRequest) -> Sequence[Claim]:
-    """Claim ready tasks, oldest first."""
+def claim_ready(tx: Transaction, request: ClaimRequest, looked_at: dict[str, float]) -> Sequence[Claim]:
+    """Claim ready tasks, oldest first, and note when each agent's were looked at."""
     own = _own_claims(tx, request)
-    if own or not tx.row(SQL.any_ready, ())[0]:
+    if own:
         return own
+    looked_at.update(dict.fromkeys(request.agents, tx.boot))
+    if not tx.row(SQL.any_ready, ())[0]:
+        return ()
     claims: list[Claim] = []
     for _, run, node, item in _candidates(tx, request):
         claim = f"{request.claim}.{len(claims)}"

@@ -38,6 +38,7 @@ NETWORK_FILE_SYSTEMS = frozenset(
 """Where locks or shared memory cannot be trusted, so that two writers could damage the file."""
 
 _FIRST_DAMAGED, _FIRST_SOUND = (3, 7, 0), (3, 51, 3)
+_SQLITE_MAGIC = b"SQLite format 3\0"
 
 
 def check_library(version: str = apsw.sqlite_lib_version()) -> None:
@@ -68,12 +69,20 @@ def check_place(path: Path, mounts: str | None = None) -> None:
             f"{path} cannot be written",
             remedy="Make the file and its folder writable, or name another place.",
         )
+    if path.exists() and not _may_be_database(path):
+        raise StoreUnavailable(f"{path} is not a SQLite database", remedy="Name another file, or a new one.")
     kind = file_system(folder, mounts)
     if kind in NETWORK_FILE_SYSTEMS:
         raise StoreUnavailable(
             f"{path} is on a network file system ({kind}), where SQLite's locks cannot be trusted",
             remedy="Put the store on a local disk.",
         )
+
+
+def _may_be_database(path: Path) -> bool:
+    """Whether a file is empty or begins as SQLite's do: seen before anything is made beside it."""
+    with path.open("rb") as file:
+        return file.read(len(_SQLITE_MAGIC)) in {b"", _SQLITE_MAGIC}
 
 
 def file_system(folder: Path, mounts: str | None = None) -> str | None:

@@ -47,6 +47,7 @@ def settle(
     worker: str,
     lease_seconds: float,
     request: ClaimRequest | None,
+    looked_at: dict[str, float],
 ) -> tuple[Sequence[Settled], Sequence[Claim]]:
     """End attempts, release their dependents, end runs, and claim."""
     if tx.careful:
@@ -54,7 +55,7 @@ def settle(
     else:
         answers = _settle_together(tx, settlements, worker, lease_seconds)
     _move_runs(tx, settlements, answers)
-    return answers, claim_ready(tx, request) if request is not None else ()
+    return answers, claim_ready(tx, request, looked_at) if request is not None else ()
 
 
 # --- the quick way ----------------------------------------------------------------------------------

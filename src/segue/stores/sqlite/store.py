@@ -87,22 +87,17 @@ class SqliteStore(ReadingVerbs):
         claim: ClaimRequest | None = None,
     ) -> tuple[Sequence[Settled], Sequence[Claim]]:
         """End attempts, release their dependents, and claim."""
-        if claim is not None:
-            self._look(claim)
         answer: tuple[Sequence[Settled], Sequence[Claim]] = await self._write(
-            lambda tx: settling.settle(tx, settlements, worker, lease_seconds, claim)
+            lambda tx: settling.settle(tx, settlements, worker, lease_seconds, claim, self._looked_at)
         )
         return answer
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """Claim ready tasks, oldest first."""
-        self._look(request)
-        answer: Sequence[Claim] = await self._write(lambda tx: claiming.claim_ready(tx, request))
+        answer: Sequence[Claim] = await self._write(
+            lambda tx: claiming.claim_ready(tx, request, self._looked_at)
+        )
         return answer
-
-    def _look(self, request: ClaimRequest) -> None:
-        """Note when each agent's tasks were looked at, so that `next_due` does not speak of them again."""
-        self._looked_at.update(dict.fromkeys(request.agents, self._clock.boot()))
 
     async def renew(self, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:
         """Lengthen leases."""

@@ -1,0 +1,218 @@
+"""SQLite does what the model in memory does, whatever happens in whatever order."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random  # noqa: TID251 (with a seed)
+from typing import Any
+
+import pytest
+
+from segue.domain.records import SINGLE, Claim, Ending, Pin, Release, Settlement
+from segue.errors import KeyConflict
+from segue.ports.store import Note, Review, Store
+from segue.stores.memory import MemoryStore
+from segue.stores.sqlite import SqliteStore
+from segue.testing import ManualClock
+from segue.testing.conformance.desk import Desk, digest_of, handoff, join, release, request, root, settlement
+
+AGENTS = tuple(f"{node}_agent" for node in "abcdefgm")
+ENDINGS: tuple[Ending, ...] = (
+    "complete",
+    "complete",
+    "complete",
+    "failed",
+    "needs_review",
+    "skipped",
+    "retry",
+    "handed_back",
+)
+
+
+class Play:
+    """A random course of calls, made of a seed; every choice depends on what the stores have answered."""
+
+    def __init__(self, seed: int, stores: Sequence[Store], clock: ManualClock) -> None:
+        self.random = Random(seed)
+        self.stores = stores
+        self.clock = clock
+        self.desk = Desk(stores[0], clock)
+        self.runs: list[str] = []
+        self.claims: list[Claim] = []
+        self.past: list[Settlement] = []
+
+    async def all(self, verb: str, *args: Any) -> Any:
+        """Call a verb of every store; their answers must be equal."""
+        answers = []
+        for store in self.stores:
+            try:
+                answers.append(await getattr(store, verb)(*args))
+            except KeyConflict as error:
+                answers.append(str(error))
+        first, *others = [_plain(answer) for answer in answers]
+        for other in others:
+            assert other == first, f"{verb}{args}"
+        return answers[0]
+
+    async def step(self) -> None:
+        """Do something."""
+        moves = (self.submit, self.settle, self.settle, self.settle, self.claim, self.expire, self.renew)
+        await self.random.choice((*moves, self.note, self.review, self.cancel, self.wait, self.prune))()
+
+    async def submit(self) -> None:
+        roots = [root(node, self._id()) for node in self.random.sample("abcd", self.random.randint(0, 3))]
+        key = self.random.choice([None, None, "k1", "k2"])
+        new = self.desk.new_run(
+            *roots, key=key, waits_for=self.random.randint(1, 4), text=self.random.choice("12")
+        )
+        batch = [new] * self.random.randint(1, 2)
+        answer = await self.all("submit", batch, "w1", 30.0)
+        if not isinstance(answer, str):
+            self.runs.append(new.run)
+            self.claims += [claim for submitted in answer for claim in submitted.claims]
+
+    async def settle(self) -> None:
+        chosen = self.random.sample(self.claims, min(len(self.claims), self.random.randint(0, 4)))
+        batch = [self._settlement(claim) for claim in chosen]
+        if self.past and self.random.random() < 0.3:
+            batch.insert(self.random.randint(0, len(batch)), self.random.choice(self.past))
+        asked = self._request() if self.random.random() < 0.3 else None
+        answers, claims = await self.all("settle", batch, "w1", 30.0, asked)
+        self.claims += [*claims, *(claim for answer in answers for claim in answer.claims)]
+        self.past += batch
+
+    def _settlement(self, claim: Claim) -> Settlement:
+        ending = self.random.choice(ENDINGS)
+        status = ending if ending in {"failed", "needs_review"} else "complete"
+        leaves = ending in {"complete", "needs_review"} or (ending == "failed" and self.random.random() < 0.5)
+        artifacts = (digest_of(self._id().encode()),) if self.random.random() < 0.2 else ()
+        version = claim.version + (self.random.random() < 0.05)
+        record = handoff(f'"{self.random.randint(0, 3)}"', version, status, artifacts) if leaves else None
+        ends_task = ending not in {"retry", "handed_back", "needs_review"}
+        pins = (Pin(claim.token.node, claim.token.item, version, record.digest, status),) if record else ()
+        releases = self._releases(claim, pins) if ends_task else ()
+        if self.random.random() < 0.1:
+            claim = claim._replace(
+                token=claim.token._replace(epoch=claim.token.epoch + self.random.choice([-1, 1]))
+            )
+        return settlement(
+            claim,
+            record,
+            *releases,
+            ending=ending,
+            run_resolved=self.random.choice([0, 0, 1]) if ends_task else 0,
+            not_before=self.random.choice([0.0, 10.0]),
+            data=self.random.choice([None, '{"kind":"Error"}']),
+            speculative=self.random.random() < 0.1,
+        )
+
+    def _releases(self, claim: Claim, pins: tuple[Pin, ...]) -> tuple[Release, ...]:
+        chosen: list[Release] = []
+        for node in self.random.sample("abcdefg", self.random.randint(0, 3)):
+            broken = self.random.random() < 0.1
+            claim_id = self._id() if self.random.random() < 0.6 else None
+            if node in "efg":
+                chosen.append(join(node, 2, parents=("a", "b", "m"), claim=claim_id)._replace(broken=broken))
+            else:
+                chosen.append(release(node, pins=pins, broken=broken, claim=claim_id))
+        if self.random.random() < 0.1:
+            count = self.random.randint(0, 3)
+            items = [release("m", item=item, need=0, resolved=0, claim=self._id()) for item in range(count)]
+            chosen += [*items, join("h", 1, parents=("m",), resolved=1 - count)]
+        return tuple(chosen)
+
+    async def claim(self) -> None:
+        self.claims += await self.all("claim", self._request())
+
+    def _request(self) -> Any:
+        agents = self.random.sample(AGENTS, self.random.randint(1, len(AGENTS)))
+        limits = tuple((agent, self.random.randint(0, 2)) for agent in agents if self.random.random() < 0.3)
+        claim = self._id() if self.random.random() < 0.9 else "again"
+        worker = self.random.choice(["w1", "w2"])
+        return request(*agents, claim=claim, limit=self.random.randint(1, 6), worker=worker, per_agent=limits)
+
+    async def expire(self) -> None:
+        await self.all("expire", self.random.choice([(), ("w1",), ("w2", "w3")]))
+
+    async def renew(self) -> None:
+        tokens = [claim.token for claim in self.random.sample(self.claims, min(3, len(self.claims)))]
+        await self.all("renew", tokens, 30.0)
+
+    async def note(self) -> None:
+        if self.claims:
+            claim = self.random.choice(self.claims)
+            pin = self.random.choice(
+                [None, Pin("z", SINGLE, self.random.randint(1, 2), "sha256:z", "complete")]
+            )
+            await self.all(
+                "note", [Note(claim.token, claim.agent, "awaited" if pin else "progress", pin, None)]
+            )
+
+    async def review(self) -> None:
+        if self.claims:
+            token = self.random.choice(self.claims).token
+            record = handoff(
+                self.random.choice(['"x"', '"y"']),
+                self.random.randint(1, 3),
+                self.random.choice(["complete", "failed", "needs_review"]),
+            )
+            releases = (release("d"), join("e", 2, parents=("a",)))[: self.random.randint(0, 2)]
+            agent = f"{token.node}_agent"
+            await self.all(
+                "review", Review(token.run, token.node, token.item, agent, record, releases, 1, None)
+            )
+
+    async def cancel(self) -> None:
+        if self.runs and self.random.random() < 0.3:
+            await self.all("cancel", self.random.choice(self.runs), "because")
+
+    async def wait(self) -> None:
+        self.clock.advance(self.random.choice([0.5, 5.0, 20.0]))
+
+    async def prune(self) -> None:
+        if self.random.random() < 0.3:
+            await self.all("prune", self.clock.wall() - self.random.choice([0.0, 30.0]))
+
+    async def compare(self) -> None:
+        """Everything that can be read is equal."""
+        await self.all("list_runs", 100)
+        await self.all("list_runs", 3, None, ["failed", "complete", "needs_review"])
+        await self.all("tail", None, 10_000)
+        await self.all("artifact_references")
+        await self.all("next_due", AGENTS)
+        for run in self.runs:
+            await self.all("read_run", run)
+            await self.all("read_tasks", run)
+            await self.all("latest_handoffs", run)
+            await self.all("tail", None, 1_000, run)
+            tasks = await self.stores[0].read_tasks(run)
+            pins = [(task.node, task.item, version) for task in tasks for version in (1, 2, 3)]
+            await self.all("read_handoffs", run, pins)
+
+    def _id(self) -> str:
+        return self.desk.id("claim")
+
+
+def _plain(answer: Any) -> Any:
+    """An answer without what is a store's own: its cursors."""
+    if isinstance(answer, tuple) and hasattr(answer, "cursor"):
+        return tuple(answer[1:])
+    if isinstance(answer, tuple) and len(answer) == 2 and isinstance(answer[1], str) and ":" in answer[1]:
+        return _plain(answer[0])
+    if isinstance(answer, list | tuple):
+        return [_plain(each) for each in answer]
+    return answer
+
+
+@pytest.mark.parametrize("first_seed", range(0, 60, 5))
+async def test_both_answer_alike(tmp_path: Path, first_seed: int) -> None:
+    """After every call of a random course both stores have answered the same, and hold the same in the end."""
+    for seed in range(first_seed, first_seed + 5):
+        clock = ManualClock()
+        sqlite = SqliteStore(tmp_path / f"{seed}.db", "fast", clock)
+        await sqlite.open()
+        play = Play(seed, [MemoryStore(clock), sqlite], clock)
+        for number in range(120):
+            await play.step()
+            if number % 20 == 19:
+                await play.compare()
+        await sqlite.close()
