@@ -55,6 +55,7 @@ class Committer(Service):
         self._outbox: list[Finished] = []
         self._more: asyncio.Future[None] | None = None
         self._committing = 0
+        self._failed = False
         self._drained = asyncio.Event()
         self._drained.set()
 
@@ -64,7 +65,9 @@ class Committer(Service):
         return len(self._outbox) + self._committing
 
     def put(self, finished: Finished) -> None:
-        """Settle this with the next batch."""
+        """Settle this with the next batch. After a failure nothing is settled any more: the store would only refuse."""
+        if self._failed:
+            return
         self._outbox.append(finished)
         self._drained.clear()
         if self._more is not None and not self._more.done():
@@ -75,7 +78,7 @@ class Committer(Service):
         Settle this at once, if nothing is being committed: for the only attempt that runs here, which nothing else can
         join.
         """
-        if self._committing or self._outbox:
+        if self._committing or self._outbox or self._failed:
             self.put(finished)
         else:
             self._drained.clear()
@@ -86,7 +89,7 @@ class Committer(Service):
                 self._more.set_result(None)
 
     async def drain(self) -> None:
-        """Wait until everything that was put is committed."""
+        """Wait until everything that was put is committed, or cannot be."""
         await self._drained.wait()
 
     async def run(self) -> None:
@@ -105,6 +108,10 @@ class Committer(Service):
         request = self._wanted()
         try:
             answers, claims = await self._settle([each.settlement for each in batch], request)
+        except BaseException:
+            self._failed = True
+            self._drained.set()
+            raise
         finally:
             self._committing = 0
         for finished, answer in zip(batch, answers, strict=True):
