@@ -1,0 +1,133 @@
+"""Time in runs, on a clock that the test turns: critical paths, time-outs, leases and retries. Nothing here sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+import pytest
+
+from segue import Later, RunFailed, Segue, agent, ctx, workflow
+from segue.testing import ManualClock
+
+T = TypeVar("T")
+
+
+async def turning(clock: ManualClock, waiting: Awaitable[T]) -> T:
+    """Await something while time jumps to the next sleeper whenever nothing else can go on."""
+    task = asyncio.ensure_future(waiting)
+    while not task.done():
+        for _ in range(50):
+            await asyncio.sleep(0)  # noqa: TID251 - lets every ready task have its turn
+        wake = clock.next_wake
+        if not task.done() and wake is not None:
+            clock.advance(wake)
+    return await task
+
+
+async def test_a_run_ends_at_its_critical_path() -> None:
+    """No barrier between layers: B takes 500 ms, C 200 ms and then D 200 ms, and the run ends after 500 ms, not 700."""
+    clock = ManualClock()
+
+    @agent
+    async def b(text: str) -> str:
+        await clock.sleep(0.5)
+        return text
+
+    @agent
+    async def c(text: str) -> str:
+        await clock.sleep(0.2)
+        return text
+
+    @agent
+    async def d(text: str) -> str:
+        await clock.sleep(0.2)
+        return text
+
+    @workflow
+    def layered(text: str) -> list[str]:
+        return [b(text), d(c(text))]
+
+    async with Segue("memory:", clock=clock) as segue:
+        began = clock.boot()
+        assert await turning(clock, segue.run(layered, "x")) == ["x", "x"]
+        assert clock.boot() - began == pytest.approx(0.5, abs=0.01)
+
+
+async def test_a_retry_waits_its_backoff() -> None:
+    """The second attempt starts when the backoff is over, and not before."""
+    clock = ManualClock()
+    started: list[float] = []
+
+    @agent(retries=1, backoff="8s")
+    async def flaky(text: str) -> str:
+        started.append(clock.boot())
+        if ctx.attempt == 1:
+            raise ConnectionError("again")
+        return text
+
+    @workflow
+    def once(text: str) -> str:
+        return flaky(text)
+
+    async with Segue("memory:", clock=clock) as segue:
+        assert await turning(clock, segue.run(once, "x")) == "x"
+    assert 4.0 <= started[1] - started[0] <= 8.6
+
+
+async def test_a_long_agent_keeps_its_lease() -> None:
+    """An attempt that runs for many leases is renewed, and nobody else takes it."""
+    clock = ManualClock()
+    ran: list[int] = []
+
+    @agent
+    async def long(text: str) -> str:
+        ran.append(ctx.epoch)
+        await clock.sleep(100.0)
+        return text
+
+    @workflow
+    def once(text: str) -> str:
+        return long(text)
+
+    async with Segue("memory:", clock=clock, lease_seconds=3.0) as segue:
+        assert await turning(clock, segue.run(once, "x")) == "x"
+    assert ran == [1]
+
+
+async def test_a_timeout_ends_an_attempt() -> None:
+    """An agent that runs past its `timeout` is cancelled and the error says which one, how long and what to do."""
+
+    @agent(timeout="20ms")
+    async def endless(text: str) -> str:
+        await asyncio.Event().wait()
+        return text
+
+    @workflow
+    def once(text: str) -> str:
+        return endless(text)
+
+    async with Segue("memory:") as segue:
+        with pytest.raises(RunFailed, match=r"endless: AttemptTimeout: endless ran for longer than .* 0.02 s"):
+            await segue.run(once, "x")
+
+
+async def test_waiting_for_a_later_is_not_run_time() -> None:
+    """A task that waits longer than its timeout for a `Later` is not timed out by that."""
+
+    @agent
+    async def slow(text: str) -> str:
+        await asyncio.wait([asyncio.ensure_future(asyncio.Event().wait())], timeout=0.15)
+        return text
+
+    @agent(timeout="100ms")
+    async def eager(later: Later[str]) -> str:
+        return await later
+
+    @workflow
+    def waits(text: str) -> Any:
+        return eager(slow(text))
+
+    async with Segue("memory:") as segue:
+        assert await segue.run(waits, "x") == "x"
