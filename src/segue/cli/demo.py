@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from segue.app.views import RunView
     from segue.demo.crash import CrashReport, Killed
 
-SHOWN_TASKS = 8
+SHOWN_TASKS = 4
 
 
 @guarded
@@ -90,6 +90,8 @@ async def _review(
             if not as_json:
                 err().print(killed_line(killed), soft_wrap=True, markup=False)
 
+        if not as_json:
+            err().print("Reviewing in a process of its own, which will be killed in the middle.")
         story = await crash_and_resume(
             segue,
             values["repository"],
@@ -104,8 +106,8 @@ async def _review(
 def killed_line(killed: Killed) -> str:
     """What happened to the first process."""
     return (
-        f"Process {killed.process} was killed with SIGKILL after {seconds_in_words(killed.after_seconds)}: "
-        f"{counted(len(killed.handed_over), 'task')} had handed over, {len(killed.running)} were running."
+        f"Process {killed.process} killed (SIGKILL) after {seconds_in_words(killed.after_seconds)}: "
+        f"{counted(len(killed.handed_over), 'task')} had handed over, {len(killed.running)} ran."
     )
 
 
@@ -114,7 +116,7 @@ def story_lines(story: CrashReport) -> list[str]:
     fates = story.comparison
     lines = [
         f"Process {story.resumed_by} went on.",
-        f"  kept:       {counted(len(fates.kept), 'hand-off')}, byte for byte; none of these tasks ran again",
+        f"  kept:       {counted(len(fates.kept), 'hand-off')}, byte for byte; none of those tasks ran again",
         f"  ran again:  {_names(fates.again) or 'nothing'}",
         f"  ran later:  {counted(len(fates.later), 'task')}",
     ]

@@ -25,6 +25,9 @@ FRAME_SECONDS = 0.1
 STILL_SECONDS = 1.0
 """How often the clocks in the picture move while nothing happens."""
 
+CURSOR_CELLS = 5
+"""Room at the right for an echoed ^C, which would otherwise wrap the last line and leave a line behind."""
+
 _SIGNS = {
     "waiting": "·",
     "ready": "○",
@@ -61,19 +64,23 @@ async def picture_of(host: Host, run: str, wanted: bool) -> AsyncIterator[None]:
             with contextlib.suppress(asyncio.CancelledError):
                 await watcher
             await progress.look()
-            live.update(picture(progress, host.clock.wall(), None), refresh=True)
+            live.update(
+                picture(progress, host.clock.wall(), console.width - CURSOR_CELLS, None), refresh=True
+            )
 
 
 async def _watch(host: Host, progress: Progress, live: Live) -> None:
     seen = host.store.notifier.count
     while True:
         await progress.look()
-        live.update(picture(progress, host.clock.wall(), live.console.height - 3), refresh=True)
+        console = live.console
+        drawn = picture(progress, host.clock.wall(), console.width - CURSOR_CELLS, console.height - 3)
+        live.update(drawn, refresh=True)
         await host.clock.sleep(FRAME_SECONDS)
         seen = await host.store.notifier.wait(seen, STILL_SECONDS)
 
 
-def picture(progress: Progress, now: float, most_lines: int | None) -> RenderableType:
+def picture(progress: Progress, now: float, width: int, most_lines: int | None) -> RenderableType:
     """A run as it stands; at most so many lines, in which what happens now has precedence."""
     record = progress.record
     ended = record.ended_at if record.ended_at is not None else now
@@ -84,7 +91,7 @@ def picture(progress: Progress, now: float, most_lines: int | None) -> Renderabl
         (state, STATE_STYLES[record.state]),
         (f"  {seconds_in_words(max(ended - record.submitted_at, 0.0))}", "dim"),
     )
-    grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0), expand=True)
+    grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0), width=width)
     grid.add_column(no_wrap=True, max_width=30, overflow="ellipsis")
     grid.add_column(no_wrap=True)
     grid.add_column(no_wrap=True, ratio=1, overflow="ellipsis")
@@ -99,13 +106,13 @@ def picture(progress: Progress, now: float, most_lines: int | None) -> Renderabl
 
 
 def totals_line(totals: Totals) -> Text:
-    """What a run took, in one line."""
-    share = totals.coordinating_seconds / totals.wall_seconds if totals.wall_seconds else 0.0
+    """What a run took, in one line of a narrow terminal."""
     return Text.assemble(
+        "wall ",
         (seconds_in_words(totals.wall_seconds), "bold"),
-        f" wall: {seconds_in_words(totals.working_seconds)} working, ",
-        f"{seconds_in_words(totals.coordinating_seconds)} coordinating ({share:.1%}); ",
-        f"{counted(totals.handoffs, 'hand-off')}, {bytes_in_words(totals.handoff_bytes)}",
+        f" · working {seconds_in_words(totals.working_seconds)}",
+        f" · coordinating {seconds_in_words(totals.coordinating_seconds)}",
+        f" · {counted(totals.handoffs, 'hand-off')} · {bytes_in_words(totals.handoff_bytes)}",
     )
 
 
@@ -138,7 +145,7 @@ def _bar(node: NodeProgress) -> Text:
     total = len(node.own)
     filled = _BAR_CELLS * node.at_rest // total if total else _BAR_CELLS
     return Text.assemble(
-        ("━" * filled, "green"), ("━" * (_BAR_CELLS - filled), "dim"), f" {node.at_rest}/{total}"
+        ("━" * filled, "green"), ("─" * (_BAR_CELLS - filled), "dim"), f" {node.at_rest}/{total}"
     )
 
 

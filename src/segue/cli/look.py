@@ -65,7 +65,8 @@ def runs(
     if as_json:
         print_json(found)
     elif found:
-        out().print(runs_table(found, now))
+        console = out()
+        console.print(runs_table(found, now, console.width))
     else:
         err().print("No runs." if not states else f"No runs that are {', '.join(states)}.")
 
@@ -94,7 +95,8 @@ def show(
 
     if task is None:
         view = _read(store, whole)
-        print_json(view) if as_json else out().print(run_picture(view))
+        console = out()
+        print_json(view) if as_json else console.print(run_picture(view, console.width))
     else:
         name = task
         detail = _read(store, lambda host: one(host, name))

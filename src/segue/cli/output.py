@@ -13,11 +13,12 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, ParamSpec
+from typing import Annotated, Any, Literal, ParamSpec
 
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -42,12 +43,14 @@ EXIT_CODES = (
     (INTERRUPTED, "interrupted with Ctrl-C; runs are durable and can be resumed"),
 )
 
+STORE_VARIABLE = "SEGUE_STORE"
+
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON, errors included.")]
 DebugOption = Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")]
 StoreOption = Annotated[
     str,
     typer.Option(
-        "--store", envvar="SEGUE_STORE", metavar="URL", help="Where runs are kept: a path or a URL."
+        "--store", envvar=STORE_VARIABLE, metavar="URL", help="Where runs are kept: a path or a URL."
     ),
 ]
 DEFAULT_STORE = "segue.db"
@@ -111,20 +114,24 @@ def print_json(value: Any, *, indented: bool = True) -> None:
     sys.stdout.flush()
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str | Text]], flexible: str | None = None) -> Table:
-    """A table without lines; only the column `flexible` is cut when the screen is narrow. Cells are already safe."""
+def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], flexible: str, width: int) -> Table:
+    """
+    A table without lines, `width` wide at most. `>` before a column's name sets it to the right.
+
+    Only the column `flexible` is cut where there is no room. Cells are shown as they are: make them safe before.
+    """
+    names = [column.removeprefix(">") for column in columns]
+    widths = [
+        max([cell_len(name), *(cell_len(str(row[index])) for row in rows)])
+        for index, name in enumerate(names)
+    ]
+    place = names.index(flexible)
+    rest = sum(widths) - widths[place] + 2 * (len(widths) - 1)
+    widths[place] = max(min(widths[place], width - rest), len(flexible))
     drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        right = column.startswith(">")
-        name = column.removeprefix(">")
-        drawn.add_column(
-            name,
-            justify="right" if right else "left",
-            no_wrap=True,
-            overflow="ellipsis",
-            ratio=1 if name == flexible else None,
-            min_width=None if name == flexible else len(name),
-        )
+    for column, name, wide in zip(columns, names, widths, strict=True):
+        side: Literal["left", "right"] = "right" if column.startswith(">") else "left"
+        drawn.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", width=wide)
     for row in rows:
         drawn.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
     return drawn

@@ -30,7 +30,7 @@ MOST_TRACEBACKS = 3
 MOST_OUTPUT_LINES = 200
 
 
-def runs_table(runs: Sequence[RunSummary], now: float) -> RenderableType:
+def runs_table(runs: Sequence[RunSummary], now: float, width: int) -> RenderableType:
     """A line for each run."""
     length = _short_length([run.run for run in runs])
     rows = [
@@ -41,14 +41,11 @@ def runs_table(runs: Sequence[RunSummary], now: float) -> RenderableType:
             _ago(now - run.submitted_at),
             seconds_in_words((run.ended_at or now) - run.submitted_at),
             _tasks_in_words(run.tasks),
-            str(run.handoffs),
             bytes_in_words(run.handoff_bytes),
         )
         for run in runs
     ]
-    return table(
-        ("run", "workflow", "state", "started", ">took", "tasks", ">hand-offs", ">bytes"), rows, "tasks"
-    )
+    return table(("run", "workflow", "state", "started", ">took", "tasks", ">bytes"), rows, "tasks", width)
 
 
 def _short_length(ids: Sequence[str]) -> int:
@@ -82,7 +79,7 @@ def drawer(form: str) -> Callable[..., str]:
     return forms[form]
 
 
-def run_picture(view: RunView) -> RenderableType:
+def run_picture(view: RunView, width: int) -> RenderableType:
     """A run with its tasks, and why those that failed did."""
     head = Text.assemble(
         (plain(view.workflow), "bold"),
@@ -97,7 +94,7 @@ def run_picture(view: RunView) -> RenderableType:
     parts += [
         Text.assemble((f"{name}: ", "dim"), value, overflow="ellipsis", no_wrap=True) for name, value in facts
     ]
-    parts += [Text(), _tasks_table(view.tasks), Text(), totals_line(view.totals)]
+    parts += [Text(), _tasks_table(view.tasks, width), Text(), totals_line(view.totals)]
     broken = [
         task for task in view.tasks if task.error is not None and task.state in ("failed", "ready", "claimed")
     ]
@@ -119,17 +116,17 @@ def _moment(at: float) -> str:
     return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _tasks_table(tasks: Sequence[TaskView]) -> RenderableType:
+def _tasks_table(tasks: Sequence[TaskView], width: int) -> RenderableType:
     items = Counter(task.node for task in tasks if task.item is not None)
-    rows: list[tuple[str | Text, ...]] = []
-    folded: dict[str, list[TaskView]] = {}
+    groups: dict[str, list[TaskView]] = {}
     for task in tasks:
-        if task.item is not None and items[task.node] > MOST_ITEMS and task.state in ("complete", "waiting"):
-            folded.setdefault(f"{task.node} {task.state}", []).append(task)
+        many = items[task.node] > MOST_ITEMS
+        if many and task.state == "expanded":
             continue
-        rows.append(_task_row(task))
-    rows += [_folded_row(group) for group in folded.values()]
-    return table(("task", "state", ">try", ">time", ">bytes", "summary"), rows, "summary")
+        fold = many and task.item is not None and task.state in {"complete", "ready", "skipped"}
+        groups.setdefault(f"{task.node} {task.state}" if fold else task.task, []).append(task)
+    rows = [_task_row(group[0]) if len(group) == 1 else _folded_row(group) for group in groups.values()]
+    return table(("task", "state", ">try", ">time", ">bytes", "summary"), rows, "summary", width)
 
 
 def _task_row(task: TaskView) -> tuple[str | Text, ...]:
@@ -166,6 +163,8 @@ def _task_seconds(task: TaskView) -> float | None:
 
 
 def _summary(task: TaskView) -> Text:
+    if task.state == "expanded":
+        return Text("mapped over the items below", style="dim")
     if task.error is not None and task.state != "complete":
         return Text(
             plain(f"{task.error.kind}: {task.error.message}"),
@@ -196,10 +195,12 @@ def task_picture(detail: TaskDetail) -> RenderableType:
     facts += [("worker", task.worker or "")]
     facts += [("claimed", "" if task.claimed_at is None else _moment(task.claimed_at))]
     parts += [_fact_line(name, plain(value)) for name, value in facts if value]
-    for pin in task.inputs:
+    for pin in task.inputs[:MOST_ITEMS]:
         parts.append(
             _fact_line("input", f"{plain(pin.task)}@{pin.version}  {pin.status}  {pin.digest[:19]}…")
         )
+    if len(task.inputs) > MOST_ITEMS:
+        parts.append(_fact_line("input", f"and {len(task.inputs) - MOST_ITEMS} more; --json has all"))
     for version in detail.versions:
         parts += [Text(), _handoff_picture(version)]
     if detail.output is not None:

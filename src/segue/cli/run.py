@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 import sys
 from enum import StrEnum
@@ -12,6 +13,8 @@ import typer
 
 from segue.cli.output import (
     DEFAULT_STORE,
+    SHORT_ID_CHARACTERS,
+    STORE_VARIABLE,
     DebugOption,
     JsonOption,
     StoreOption,
@@ -173,7 +176,7 @@ def _unknown_agents(record: RunRecord, missing: list[str], agents: str | None) -
     if agents is None:
         return UsageError(
             f"run {record.run} of {record.workflow!r} needs the agents {names}",
-            remedy=f"Say which module has them: segue resume {record.run} --agents MODULE",
+            remedy=f"Say which module has them: segue resume {record.run[:SHORT_ID_CHARACTERS]} --agents MODULE",
         )
     return UsageError(
         f"run {record.run} of {record.workflow!r} needs the agents {names}, which {agents!r} does not have",
@@ -240,7 +243,9 @@ async def _wait_for_all(host: Host, records: Sequence[RunRecord], as_json: bool)
 
 
 def _tell_interrupted(host: Host, run: str, agents: str) -> None:
-    command = shlex.join(["segue", "resume", run, "--agents", agents, "--store", host.url])
+    command = ["segue", "resume", run[:SHORT_ID_CHARACTERS], "--agents", agents]
+    if host.url != os.environ.get(STORE_VARIABLE, DEFAULT_STORE):
+        command += ["--store", host.url]
     console = err()
     console.print("Interrupted. The run is durable; it goes on where it stopped with:", soft_wrap=True)
-    console.print(f"  {command}", soft_wrap=True, markup=False)
+    console.print(f"  {shlex.join(command)}", soft_wrap=True, markup=False)

@@ -1,0 +1,138 @@
+"""`segue runs`, `show`, `events`, `graph` and `prune` on a store that is there."""
+
+import json
+import re
+
+import pytest
+
+from tests.cli.conftest import Project
+
+
+def test_runs(ran: Project) -> None:
+    """A line for each run, newest first; --state chooses."""
+    ran.run("run", "flows:failing", "-i", '"x"')
+    lines = ran.run("runs").stdout.splitlines()
+    assert [line.split()[1] for line in lines] == ["workflow", "failing", "compare"]
+    assert [run["workflow"] for run in ran.json("runs", "--state", "failed")] == ["failing"]
+    assert [run["workflow"] for run in ran.json("runs", "-n", "1")] == ["failing"]
+
+
+def test_the_fields_of_a_run_are_stable(ran: Project) -> None:
+    """Scripts rely on these names; a change here is a change of the interface."""
+    view = ran.json("show", "latest")
+    assert list(view) == [
+        "run", "workflow", "state", "key", "submitted_at", "ended_at", "input", "options", "graph_digest",
+        "totals", "tasks", "edges", "spans",
+    ]  # fmt: skip
+    assert list(view["totals"]) == [
+        "wall_seconds", "working_seconds", "coordinating_seconds", "agent_seconds", "handoffs", "handoff_bytes",
+    ]  # fmt: skip
+    assert list(view["tasks"][0]) == [
+        "task", "node", "item", "agent", "state", "attempt", "epoch", "worker", "ready_at", "claimed_at",
+        "settled_at", "inputs", "handoff", "error",
+    ]  # fmt: skip
+    assert list(view["edges"][0]) == ["source", "target", "crossing", "state", "seconds", "size_bytes"]
+
+
+def test_a_run_by_any_name(ran: Project) -> None:
+    """An id, its unique beginning, a key and `latest` all name a run."""
+    run = ran.json("run", "flows:compare", "-i", '"x"', "--key", "monday")["run"]
+    for name in (run, run[:18], "monday", "latest"):
+        assert ran.json("show", name)["run"] == run
+
+
+def test_an_ambiguous_beginning(ran: Project) -> None:
+    """A beginning that fits two runs is refused and asks for more."""
+    first, second = ran.json("runs")[0]["run"], ran.json("run", "flows:compare", "-i", '"x"')["run"]
+    common = first[: next(place for place, sign in enumerate(first) if sign != second[place])]
+    assert "several runs begin with" in ran.refused("show", common).stderr
+
+
+def test_a_task(ran: Project) -> None:
+    """A task shows its hand-off with summary, confidence and decisions, its inputs and its output."""
+    shown = ran.run("show", "latest", "research").stdout
+    for part in (
+        "summary: three names for cheap",
+        "confidence: 0.87",
+        "decision: left out the small ones",
+        '"bb"',
+    ):
+        assert part in shown
+    detail = ran.json("show", "latest", "price[1]")
+    assert detail["output"] == 2
+    assert [pin["task"] for pin in detail["task"]["inputs"]] == ["research"]
+    assert [version["status"] for version in detail["versions"]] == ["complete"]
+
+
+def test_a_traceback(project: Project) -> None:
+    """A failed run shows the traceback of its task."""
+    project.run("run", "flows:failing", "-i", '"x"')
+    for command in (("show", "latest"), ("show", "latest", "broken")):
+        shown = project.run(*command).stdout
+        assert "Traceback (most recent call last):" in shown
+        assert "ValueError: no luck with x" in shown
+
+
+def test_events(ran: Project) -> None:
+    """Events are numbered without a gap; --names and --after choose; as JSON each line has its cursor."""
+    lines = [json.loads(line) for line in ran.run("events", "latest", "--json").stdout.splitlines()]
+    assert [line["sequence"] for line in lines] == list(range(1, len(lines) + 1))
+    assert (lines[0]["name"], lines[-1]["name"]) == ("run.started", "run.complete")
+    only = ran.run("events", "--names", "task.complete", "--json").stdout.splitlines()
+    assert [json.loads(line)["name"].split(".")[1] for line in only].count("price") == 3
+    rest = ran.run("events", "--after", lines[-2]["cursor"], "--json").stdout.splitlines()
+    assert [json.loads(line)["name"] for line in rest] == ["run.complete"]
+
+
+def test_following_ends_with_the_run(ran: Project) -> None:
+    """--follow of a run that has ended prints all of it and returns."""
+    followed = ran.run("events", "latest", "--follow").stdout
+    assert followed == ran.run("events", "latest").stdout
+    assert followed.splitlines()[-1].endswith("run.complete")
+
+
+@pytest.mark.parametrize(
+    ("form", "begins"), [("text", "compare\n"), ("mermaid", "flowchart"), ("dot", "digraph"), ("json", "{")]
+)
+def test_the_graph_of_a_workflow(project: Project, form: str, begins: str) -> None:
+    """A graph is drawn without a store, and makes none."""
+    done = project.run("graph", "flows:compare", "--format", form)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout.startswith(begins)
+    assert not project.store.exists()
+
+
+def test_the_graph_of_a_run(ran: Project) -> None:
+    """The graph of a run says of each edge how its hand-off stands."""
+    drawn = ran.json("graph", "--run", "latest")
+    edges = {(edge["from"], edge["to"]): edge for node in [drawn] for edge in node["edges"] if edge["from"]}
+    assert {names: edge["state"] for names, edge in edges.items()} == {
+        ("research", "price"): "consumed",
+        ("price", "total"): "consumed",
+    }
+    assert edges["research", "price"]["bytes"] > 0
+
+
+def test_prune(ran: Project) -> None:
+    """Only runs that ended long enough ago are deleted."""
+    assert ran.json("prune", "--older-than", "1h") == {"pruned": 0}
+    assert ran.json("prune", "--older-than", "1ms") == {"pruned": 1}
+    assert ran.run("runs").stderr == "No runs.\n"
+
+
+def test_the_store_of_the_environment(ran: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SEGUE_STORE is the default of --store."""
+    (ran.folder / "elsewhere").mkdir()
+    monkeypatch.setenv("SEGUE_STORE", "elsewhere/other.db")
+    assert ran.run("run", "flows:compare", "-i", '"x"').exit_code == 0
+    assert len(ran.json("runs")) == 1
+    monkeypatch.setenv("SEGUE_STORE", "segue.db")
+    assert len(ran.json("runs")) == 1
+
+
+def test_nothing_is_cut_in_a_pipe(project: Project) -> None:
+    """Where nobody sees a screen a long summary is whole, and there are no colours."""
+    project.run("run", "flows:compare", "-i", json.dumps("long " * 60))
+    shown = project.run("show", "latest").stdout
+    assert "three names for " + ("long " * 60).strip() in re.sub(" +", " ", shown)
+    assert "\x1b" not in shown

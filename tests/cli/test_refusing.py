@@ -1,0 +1,116 @@
+"""Bad input: one clear line with the thing and the remedy, the right exit code, nothing half written."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Project
+
+RUN = ("run", "flows:compare")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "said"),
+    [
+        ((*RUN, "-i", "cheap flats"), 2, ["--input", "not JSON", "'\"cheap flats\"'"]),
+        ((*RUN, "-i", '{"goal": '), 2, ["--input", "not JSON", "line 1"]),
+        ((*RUN, "-i", '{"goal": NaN}'), 2, ["NaN"]),
+        ((*RUN, "-i", "@nowhere.json"), 2, ["'nowhere.json' cannot be read", "No such file"]),
+        ((*RUN, "-i", "[1, 2]"), 2, ["input 'goal'", "str"]),
+        ((*RUN, "-i", '{"gaol": "x"}'), 2, ["input 'goal'"]),
+        (RUN, 2, ["'compare' needs 'goal'"]),
+        (("run", "nothing:flow"), 2, ["no module 'nothing'"]),
+        (("run", "flows"), 2, ["several workflows", "flows:compare"]),
+        (("run", "flows:research"), 2, ["is not a workflow, it is an Agent"]),
+        (("run", "flows.py:compare"), 2, ["no module 'flows.py'"]),
+        (("run", "mistyped", "-i", '"x"'), 2, ["research", "list[int]", "Found"]),
+        ((*RUN, "-i", '"x"', "--deadline", "soon"), 2, ["'soon' is not a duration"]),
+        ((*RUN, "-i", '"x"', "--durability", "slow"), 2, ["durable", "fast"]),
+        ((*RUN, "-i", '"x"', "--concurrency", "0"), 2, ["concurrency"]),
+        ((*RUN, "-i", '"x"', "--store", "mysql://x/y"), 4, ["mysql"]),
+        (("runs",), 4, ["there is no store at 'segue.db'", "--store"]),
+        (("show", "latest"), 4, ["there is no store at 'segue.db'"]),
+        (("events", "--store", "gone/away.db"), 4, ["'gone/away.db'"]),
+        (("resume",), 4, ["there is no store"]),
+        (("prune", "--older-than", "7d"), 4, ["there is no store"]),
+        (("prune", "--older-than", "long"), 2, ["'long' is not a duration"]),
+        (("graph",), 2, ["--run RUN"]),
+        (("graph", "flows:compare", "--format", "svg"), 2, ["no format 'svg'", "mermaid"]),
+        (("runs", "--store", "memory:"), 2, ["in memory"]),
+        (("demo", "nowhere"), 2, ["'nowhere' is not a folder"]),
+        (("fly",), 2, ["fly"]),
+    ],
+)
+def test_refused(project: Project, arguments: tuple[str, ...], code: int, said: list[str]) -> None:
+    """Each mistake is named with its remedy, and no store comes into being."""
+    refused = project.refused(*arguments)
+    assert refused.exit_code == code
+    assert [part for part in said if part not in refused.stderr] == []
+
+
+def test_a_cycle_in_a_graph(project: Project) -> None:
+    """Data can have cycles and unknown agents; both are told, with the path."""
+    nodes = {
+        "a": {"agent": "after", "arguments": {"text": "$b"}},
+        "b": {"agent": "after", "arguments": {"text": "$a"}},
+        "c": {"agent": "nobody", "arguments": {}},
+    }
+    (project.folder / "graph.json").write_text(json.dumps({"workflow": "w", "inputs": {}, "nodes": nodes}))
+    refused = project.refused("run", "graph.json", "--agents", "flows")
+    assert refused.exit_code == 2
+    assert "cycle" in refused.stderr
+    assert "nobody" in refused.stderr
+
+
+def test_an_unknown_run_and_task(ran: Project) -> None:
+    """A run or task that is not there is named, with what there is."""
+    for command in (
+        ("show", "nothing-like-it"),
+        ("events", "nothing-like-it"),
+        ("graph", "--run", "nothing-like-it"),
+    ):
+        refused = ran.refused(*command)
+        assert refused.exit_code == 2
+        assert "no run 'nothing-like-it'" in refused.stderr
+    refused = ran.refused("show", "latest", "reserch")
+    assert refused.exit_code == 2
+    assert "no task 'reserch'" in refused.stderr
+    assert "research" in refused.stderr
+
+
+def test_an_unknown_cursor(ran: Project) -> None:
+    """A cursor that is none is refused."""
+    refused = ran.refused("events", "--after", "yesterday")
+    assert refused.exit_code == 4
+    assert "'yesterday' is not a cursor" in refused.stderr
+
+
+@pytest.mark.parametrize("command", [("runs",), (*RUN, "-i", '"x"')])
+def test_a_store_that_is_none(project: Project, command: tuple[str, ...]) -> None:
+    """A folder and a file that is no database are refused and left as they were."""
+    (project.folder / "folder").mkdir()
+    (project.folder / "text.db").write_text("not a database, and longer than a header of one. " * 4)
+    for name in ("folder", "text.db"):
+        refused = project.refused(*command, "--store", name)
+        assert refused.exit_code == 4
+        assert name in refused.stderr
+    assert os.listdir(project.folder / "folder") == []
+
+
+def test_errors_as_json(project: Project) -> None:
+    """With --json an error is one object on standard error, with its remedy and code."""
+    told = json.loads(project.refused("runs", "--json").stderr)
+    assert told["error"] == "StoreUnavailable"
+    assert told["exit_code"] == 4
+    assert told["remedy"]
+
+
+def test_debug_shows_the_traceback(project: Project) -> None:
+    """The traceback is there for whoever asks."""
+    (project.folder / "bad.py").write_text("1 / 0\n")
+    assert "ZeroDivisionError" in project.refused("run", "bad").stderr
+    shown = project.run("run", "bad", "--debug")
+    assert "Traceback (most recent call last)" in shown.stderr
+    assert str(Path("bad.py")) in shown.stderr

@@ -1,0 +1,161 @@
+"""`segue run` and `segue resume`: what they print, what they leave, and with which code they end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Project
+
+SLOW = """
+import threading
+from pathlib import Path
+from segue import agent, workflow
+
+@agent
+def first() -> str:
+    return "one"
+
+@agent
+async def second(text: str) -> str:
+    import asyncio
+    if not Path("go").exists():
+        Path("running").touch()
+        await asyncio.Event().wait()
+    return text + " two"
+
+@workflow
+def slow() -> str:
+    return second(first())
+"""
+
+
+def test_the_result_is_printed(project: Project) -> None:
+    """Without a terminal nothing but the result is printed, and the run is in the store."""
+    done = project.run("run", "flows:compare", "--input", '{"goal": "cheap"}')
+    assert (done.exit_code, done.stdout, done.stderr) == (0, "6\n", "")
+    assert [run["state"] for run in project.json("runs")] == ["complete"]
+
+
+@pytest.mark.parametrize("text", ['"cheap"', '{"goal": "cheap"}', "@input.json", "-"])
+def test_input_may_come_from_anywhere(project: Project, text: str) -> None:
+    """One value for the only parameter, an object, a file, standard input: all are the same input."""
+    (project.folder / "input.json").write_text('"cheap"')
+    done = project.run("run", "flows:compare", "--input", text, "--json", stdin='{"goal": "cheap"}')
+    assert done.exit_code == 0, done.stderr
+    answer = json.loads(done.stdout)
+    assert (answer["workflow"], answer["state"], answer["result"]) == ("compare", "complete", 6)
+    assert answer["totals"]["handoffs"] == 5
+    assert project.json("show", answer["run"])["input"] == {"goal": "cheap"}
+
+
+def test_a_key_runs_once(project: Project) -> None:
+    """A second run under the same key answers with the first."""
+    runs = [project.json("run", "flows:compare", "-i", '"x"', "--key", "monday")["run"] for _ in range(2)]
+    assert runs[0] == runs[1]
+    refused = project.refused("run", "flows:compare", "-i", '"y"', "--key", "monday")
+    assert refused.exit_code == 2
+    assert "'monday'" in refused.stderr
+
+
+def test_a_failed_run(project: Project) -> None:
+    """The failure is told, the rest of the run went on, dependents were skipped with the cause; code 5."""
+    done = project.run("run", "flows:failing", "-i", '"x"')
+    assert done.exit_code == 5
+    assert "broken: ValueError: no luck with x" in done.stderr
+    assert "Traceback" not in done.stderr
+    tasks = {task["task"]: task for task in project.json("show", "latest")["tasks"]}
+    assert {name: task["state"] for name, task in tasks.items()} == {
+        "broken": "failed",
+        "after": "skipped",
+        "other": "complete",
+    }
+    assert "ValueError: no luck with x" in tasks["broken"]["error"]["traceback"]
+    assert "broken" in tasks["after"]["error"]["message"]
+
+
+def test_a_failed_run_as_json(project: Project) -> None:
+    """With --json the error is an object on standard error that names the run."""
+    done = project.run("run", "flows:failing", "-i", '"x"', "--json")
+    told = json.loads(done.stderr)
+    assert (done.exit_code, told["error"], told["exit_code"]) == (5, "RunFailed", 5)
+    assert told["run"] == project.json("runs")[0]["run"]
+
+
+def test_a_run_that_needs_a_person(project: Project) -> None:
+    """A hand-off that asks for a review stops the run with a code of its own."""
+    done = project.run("run", "flows:doubted", "-i", '"x"')
+    assert done.exit_code == 7
+    assert "doubtful" in done.stderr
+
+
+def test_what_agents_say_cannot_move_the_cursor(project: Project) -> None:
+    """No control character of a payload reaches the terminal: not as a result, not in any view."""
+    done = project.run("run", "flows:shouting", "-i", '"x"')
+    assert done.stdout == "\\x1b[2Jgone\n"
+    for command in (("show", "latest"), ("show", "latest", "rude"), ("events", "latest"), ("runs",)):
+        shown = project.run(*command)
+        assert shown.exit_code == 0
+        assert [sign for sign in shown.stdout if not sign.isprintable() and sign != "\n"] == []
+
+
+def test_interrupted_and_resumed(project: Project) -> None:
+    """Ctrl-C ends with 130 and says how to go on; that does, and what had handed over does not run again."""
+    (project.folder / "slow.py").write_text(SLOW)
+    command = [sys.executable, "-m", "segue", "run", "slow:slow"]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        wait_until_there(project.folder / "running", process)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    again = said.splitlines()[-1].split()
+    assert again[:2] == ["segue", "resume"]
+    (project.folder / "go").touch()
+    done = project.run(*again[1:])
+    assert (done.exit_code, done.stdout) == (0, "one two\n")
+    tasks = {task["task"]: task for task in project.json("show", "latest")["tasks"]}
+    assert (tasks["first"]["epoch"], tasks["second"]["epoch"]) == (1, 2)
+
+
+def wait_until_there(path: Path, process: "subprocess.Popen[str]") -> None:
+    """Wait for a file that the process makes."""
+    while not path.exists():
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.05)
+
+
+def test_killed_and_resumed_all(project: Project) -> None:
+    """`segue resume` without a run goes on with all whose agents it has, and says how each ended."""
+    (project.folder / "slow.py").write_text(SLOW)
+    with subprocess.Popen([sys.executable, "-m", "segue", "run", "slow:slow"], text=True) as process:
+        wait_until_there(project.folder / "running", process)
+        process.kill()
+    refused = project.refused("resume")
+    assert "needs the agents first, second" in refused.stderr
+    assert "--agents MODULE" in refused.stderr
+    assert "which 'flows' does not have" in project.refused("resume", "--agents", "flows").stderr
+    (project.folder / "go").touch()
+    assert project.run("resume", "--agents", "slow").stdout == "one two\n"
+    assert "Nothing to resume" in project.run("resume", "--agents", "slow").stderr
+
+
+def test_a_graph_as_data(project: Project) -> None:
+    """A graph in a JSON file runs with the agents of a module; without one, that is asked for."""
+    (project.folder / "graph.json").write_text(
+        json.dumps(
+            {
+                "workflow": "sized",
+                "inputs": {"name": "str"},
+                "nodes": {"size": {"agent": "price", "arguments": {"name": "$name"}}},
+                "output": "$size",
+            }
+        )
+    )
+    assert "--agents MODULE" in project.refused("run", "graph.json", "-i", '"four"').stderr
+    assert project.run("run", "graph.json", "--agents", "flows", "-i", '"four"').stdout == "4\n"

@@ -1,0 +1,49 @@
+"""What the command line costs and says before it does anything."""
+
+import subprocess
+import sys
+
+from segue.cli.output import EXIT_CODES, plain
+from segue.errors import SegueError
+from tests.cli.conftest import Project
+
+
+def test_help_loads_nothing() -> None:
+    """`segue --help` imports typer and rich, and nothing of Segue but its command line and errors."""
+    code = (
+        "import sys; from segue.cli import main; from segue.cli.main import app\n"
+        "try: app(['--help'])\nexcept SystemExit: pass\n"
+        "print([name for name in sys.modules if name.split('.')[0] in ('pydantic', 'apsw', 'asyncio_')\n"
+        "       or name.startswith(('segue.app', 'segue.engine', 'segue.stores', 'segue.domain'))])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_help_lists_every_command_and_code(project: Project) -> None:
+    """The overview fits 80 columns, names all commands uncut, and all exit codes."""
+    shown = project.run("--help").stdout
+    for command in ("run", "resume", "runs", "show", "graph", "events", "prune", "demo"):
+        assert f"\n  {command} " in shown
+    assert "..." not in shown[shown.index("Commands:") :]
+    for code, meaning in EXIT_CODES:
+        assert f"{code:>3}  {meaning}" in shown
+
+
+def test_every_error_has_a_documented_code() -> None:
+    """No error ends with a code that the help does not explain."""
+    kinds = [SegueError]
+    for kind in kinds:
+        kinds += kind.__subclasses__()
+    assert {kind.exit_code for kind in kinds} <= {code for code, _ in EXIT_CODES}
+
+
+def test_version(project: Project) -> None:
+    """The version is that of the package."""
+    assert project.run("--version").stdout.startswith("segue 0.")
+
+
+def test_plain_escapes_what_a_terminal_obeys() -> None:
+    """Escape sequences, line ends, deletes and changes of direction are shown and not sent."""
+    assert plain("a\x1b[31mb\r\nc\x9b2J\u202ed\x7f") == "a\\x1b[31mb\\r\\nc\\x9b2J\\u202ed\\x7f"
+    assert plain("ü 漢 – ok") == "ü 漢 – ok"
