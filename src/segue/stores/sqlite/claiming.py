@@ -65,7 +65,7 @@ def expire(tx: Transaction, dead_workers: Collection[str]) -> Sequence[Expired]:
     expired: list[Expired] = []
     events: list[EventRow] = []
     dead = json.dumps(sorted(dead_workers))
-    for run, node, item, epoch, agent, worker in tx.rows(SQL.find_expired, (tx.boot, dead)):
+    for run, node, item, epoch, agent, worker in sorted(tx.rows(SQL.find_expired, (tx.boot, dead))):
         if tx.changed(SQL.expire_task, (run, node, item, epoch, worker, tx.boot, tx.wall)):
             expired.append(Expired(run, node, item, epoch, worker))
             token = Token(run, node, item, epoch, "")

@@ -157,6 +157,8 @@ class Writer:
                 if not self._log_is_grown:
                     self._grow()
                 answers = self._committer.commit([operation for operation, _ in group], wait=True)
+            except Exception as error:  # noqa: BLE001 (everybody who waits must hear of it)
+                answers = [error] * len(group)
             finally:
                 self._lock.release()
             wrote = self._committer.wrote

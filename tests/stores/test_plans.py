@@ -1,0 +1,92 @@
+"""No statement reads more than it must."""
+
+import re
+from pathlib import Path
+
+import apsw
+import pytest
+
+from segue.stores.sqlite.connection import connect
+from segue.stores.sqlite.migrating import whole_schema
+from segue.stores.sqlite.statements import SQL, Statements
+
+SMALL_OR_RARE = {
+    "any_ready": "stops at the first entry of an index that has only ready tasks",
+    "artifact_references": "reads all references, for pruning",
+    "count_rows": "counts everything, for a person",
+    "find_expired": "looks at the claimed tasks, which an index has by themselves",
+    "find_prunable": "looks at all runs, for pruning",
+    "forget_worker": "looks at the claimed tasks",
+    "list_workers": "reads all workers",
+    "next_lease": "looks at the claimed tasks",
+    "prune_graphs": "looks at all graphs, for pruning",
+    "void_delays": "once after a restart of the machine",
+    "void_leases": "once after a restart of the machine",
+}
+
+
+@pytest.fixture
+def connection(tmp_path: Path) -> apsw.Connection:
+    """An empty store's file."""
+    connection = connect(tmp_path / "segue.db", "fast")
+    connection.execute(whole_schema())
+    return connection
+
+
+def plan(connection: apsw.Connection, statement: str) -> list[str]:
+    """How SQLite would run a statement."""
+    numbers = {int(number) for number in re.findall(r"\?(\d+)", statement)}
+    count = max(numbers, default=statement.count("?"))
+    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement}", (None,) * count).fetchall()
+    return [str(row[3]) for row in rows]
+
+
+@pytest.mark.parametrize("name", sorted(set(Statements._fields) - set(SMALL_OR_RARE)))
+def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection, name: str) -> None:
+    """Neither a scan nor a sort: the cost of a statement does not grow with what the store holds."""
+    steps = plan(connection, getattr(SQL, name))
+    connection.close()
+    assert [step for step in steps if step.startswith("SCAN") and step != "SCAN CONSTANT ROW"] == []
+    assert [step for step in steps if "TEMP B-TREE" in step] == []
+
+
+@pytest.mark.parametrize("name", ["any_ready", "find_expired", "forget_worker", "next_lease"])
+def test_what_is_scanned_is_small(connection: apsw.Connection, name: str) -> None:
+    """Statements that go through all claimed or ready tasks go through an index that has only these."""
+    steps = plan(connection, getattr(SQL, name))
+    connection.close()
+    looks = [step for step in steps if re.match("(SCAN|SEARCH) task", step)]
+    assert looks
+    assert all(re.search(r"INDEX task_(claimed|ready)", step) for step in looks)
+
+
+@pytest.mark.parametrize(
+    ("name", "index"),
+    [
+        ("find_ready", "task_ready (agent=? AND due<?)"),
+        ("find_broken", "task_broken (due<?)"),
+        ("find_own_claims", "task_claimed (claim>? AND claim<?)"),
+        ("next_retry", "task_ready (agent=? AND due>?)"),
+        ("block_run", "task_in_trouble (run=? AND state=?)"),
+        ("count_down_run", "task_in_trouble (run=? AND state=?)"),
+        ("insert_event", "event_in_run (run=?)"),
+        ("tail", "INTEGER PRIMARY KEY (rowid>?)"),
+        ("list_runs_in_state", "run_by_state (state=? AND run<?)"),
+        ("settle_task", "PRIMARY KEY (run=? AND node=? AND item=?)"),
+    ],
+)
+def test_a_statement_uses_the_index_that_is_there_for_it(
+    connection: apsw.Connection, name: str, index: str
+) -> None:
+    """Each index is used as it was meant, with all its columns."""
+    steps = plan(connection, getattr(SQL, name))
+    connection.close()
+    assert any(index in step for step in steps), steps
+
+
+def test_a_scan_would_be_seen(connection: apsw.Connection) -> None:
+    """The plan of a statement without an index is a scan, with a sort where one is asked for."""
+    steps = plan(connection, "SELECT run FROM task WHERE worker = ? ORDER BY epoch")
+    connection.close()
+    assert any(step.startswith("SCAN task") for step in steps)
+    assert any("TEMP B-TREE" in step for step in steps)
