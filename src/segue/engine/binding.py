@@ -52,8 +52,7 @@ class Binder:
                 remedy="Start the worker with the module that defines it.",
             )
         given = attempt.step.node.arguments
-        bindings = [each.binding for each in given if each.crossing in ("value", "handoff")]
-        materials = await self._materials(attempt.live, attempt.claim.pins, bindings)
+        materials = await self._materials(attempt.live, attempt.claim.pins, given)
         schemas = agent.input_schemas
         return {
             each.parameter: self._argument(attempt, each, schemas[each.parameter], materials)
@@ -70,7 +69,10 @@ class Binder:
                     document = self._items(attempt, materials)[item]
                 else:
                     document = materials.document(argument.binding)
-                return schema.load(document, self._home, where=attempt.name_of(argument.parameter))
+                try:
+                    return schema.load(document, self._home)
+                except InvalidPayload:  # once more, for an error that names the place
+                    return schema.load(document, self._home, where=attempt.name_of(argument.parameter))
             case "later":
                 return self._later_of(attempt, argument, schema)
             case crossing:
@@ -84,15 +86,16 @@ class Binder:
 
     async def document(self, live: LiveRun, binding: Binding, pins: Sequence[Pin]) -> bytes:
         """The JSON that a binding stands for."""
-        return (await self._materials(live, pins, [binding])).document(binding)
+        return (await self._materials(live, pins, [Argument("", binding)])).document(binding)
 
-    async def _materials(self, live: LiveRun, pins: Sequence[Pin], bindings: Sequence[Binding]) -> Materials:
-        """Everything that these bindings need: from memory where it is there, else read."""
+    async def _materials(self, live: LiveRun, pins: Sequence[Pin], arguments: Sequence[Argument]) -> Materials:
+        """Everything that these arguments need at once: from memory where it is there, else read."""
         handoffs = self._book.at_hand(live, pins)
         materials = Materials(live, await self._book.read(live, pins) if handoffs is None else handoffs)
         if materials.has_artifacts:
-            materials.contents = await self._home.contents(materials.spilled(bindings))
-        empty = materials.empty_maps(bindings) if live.plan.mapped else ()
+            whole = [each.binding for each in arguments if each.crossing in ("value", "handoff")]
+            materials.contents = await self._home.contents(materials.spilled(whole))
+        empty = materials.empty_maps([each.binding for each in arguments]) if live.plan.mapped else ()
         if empty:
             tasks = await self._store.read_tasks(live.run, [(node, SINGLE) for node in empty])
             materials.skipped = frozenset(task.node for task in tasks if task.state != "expanded")
@@ -100,8 +103,8 @@ class Binder:
 
     async def map_size(self, attempt: Attempt) -> int:
         """How many elements the list of a mapped node has."""
-        binding = _mapped_argument(attempt).binding
-        return len(self._items(attempt, await self._materials(attempt.live, attempt.claim.pins, [binding])))
+        argument = _mapped_argument(attempt)
+        return len(self._items(attempt, await self._materials(attempt.live, attempt.claim.pins, [argument])))
 
     def _items(self, attempt: Attempt, materials: Materials) -> list[bytes]:
         """The elements of the list that a mapped node goes over, each as JSON; taken apart once per run."""
