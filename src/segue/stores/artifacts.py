@@ -123,6 +123,7 @@ class FolderArtifacts:
 
     @contextlib.contextmanager
     def _while_nobody_prunes(self, kind: int) -> Iterator[None]:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         file = os.open(self._folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(file, kind)
