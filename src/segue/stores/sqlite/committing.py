@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,7 @@ class Committer:
         self.pages_in_log = 0
         self.wrote = False
         """Whether the last group changed anything."""
+        self._lost = False
         self._connect()
 
     def close(self) -> None:
@@ -54,6 +56,8 @@ class Committer:
         """
         self.wrote = False
         try:
+            if self._lost:
+                self._connect()
             try:
                 return self._attempt(operations, wait, careful=False)
             except apsw.Error:
@@ -109,18 +113,22 @@ class Committer:
             return error
 
     def _recover(self, error: apsw.Error) -> None:
-        if self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")
-        if is_io_error(error):
-            # After a failed sync nobody knows which pages the kernel has dropped: read everything anew.
-            self._connection.close()
-            self._connect()
+        """Undo what was begun. After a failed disk nobody knows which pages the kernel has dropped: read all anew."""
+        with contextlib.suppress(apsw.Error):
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._lost = is_io_error(error)
+            return
+        self._lost = True
 
     def _connect(self) -> None:
+        if self._lost:
+            self._connection.close(force=True)
         self._connection = connect(self._path, self._durability)
         self._connection.set_busy_timeout(0)
         self._connection.set_wal_hook(self._committed)
         self._cursor = self._connection.cursor()
+        self._lost = False
 
     def _committed(self, _connection: apsw.Connection, _name: str, pages: int) -> int:
         self.wrote = True
