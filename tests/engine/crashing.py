@@ -61,7 +61,7 @@ def diamond(text: str) -> str:
 async def main(store: str, durability: str) -> None:
     """Run the diamond once, or go on with it."""
     async with Segue(store, durability=durability, agents=[diamond], concurrency=1) as segue:  # type: ignore[arg-type]
-        print(await segue.with_(key="the one").run(diamond, "x"))
+        sys.stdout.write(await segue.with_(key="the one").run(diamond, "x") + "\n")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ async def test_cancelling_stops_agents_and_revokes_their_claims(segue: Segue) ->
 
 
 async def test_an_agent_that_cancels_itself_has_failed(segue: Segue) -> None:
-    """A stray CancelledError or SystemExit from an agent is its failure: it neither loops for ever nor stops the worker."""
+    """A stray CancelledError or SystemExit of an agent is its failure: it does not loop for ever or stop the worker."""
 
     @agent
     async def cancels(text: str) -> str:
@@ -154,7 +154,7 @@ async def test_a_deadline_that_cannot_be_met_is_refused(segue: Segue) -> None:
     def open_end(text: str) -> str:
         return unknown(text)
 
-    with pytest.raises(GraphError, match="first.*second"):
+    with pytest.raises(GraphError, match=r"first.*second"):
         await segue.with_(deadline="1m").submit(chain, "x")
     assert (await segue.host.store.facts()).runs == 0
     assert await segue.with_(deadline="2m").run(chain, "x") == "x"
@@ -164,7 +164,7 @@ async def test_a_deadline_that_cannot_be_met_is_refused(segue: Segue) -> None:
 
 
 async def test_any_number_of_observers_see_one_hand_off(segue: Segue) -> None:
-    """Observers that were there, came late, or look from a cursor all see the same events, in order and without gaps."""
+    """Observers that were there, came late or look from a cursor all see the same events, in order, without gaps."""
 
     @agent
     async def one(text: str) -> str:

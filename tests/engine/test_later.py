@@ -42,7 +42,6 @@ async def test_one_slot_is_enough(open_segue: Any) -> None:
 
 async def test_the_wait_is_on_the_record(segue: Segue) -> None:
     """The store says that the task parked, which version it then took as an input, and that it went on."""
-
     started = asyncio.Event()
 
     @agent

@@ -80,14 +80,14 @@ async def test_changed_bytes_are_never_served(tmp_path: Path, monkeypatch: pytes
     connection.execute("UPDATE handoff SET body = CAST('{\"output\":[7,7]}' AS BLOB) WHERE node = 'numbers'")
     connection.close()
     async with Segue(path, agents=[everything]) as segue:
+        live = await segue.host.engine.book.load(handle.run)
+        (task,) = await segue.host.store.read_tasks(handle.run, [("total", -1)])
         with pytest.raises(StoreError, match="digest differs"):
-            live = await segue.host.engine.book.load(handle.run)
-            (task,) = await segue.host.store.read_tasks(handle.run, [("total", -1)])
             await segue.host.engine.book.read(live, task.pins)
 
 
 async def test_large_outputs_cross_as_artifacts(segue: Segue) -> None:
-    """Above 8 KB a value becomes an artifact by itself: the envelope stays small, and the receiver has the whole value."""
+    """Above 8 KB a value becomes an artifact by itself: the envelope stays small, the receiver has the whole value."""
 
     @agent
     async def write(size: int) -> dict[str, Any]:
@@ -123,5 +123,5 @@ async def test_an_output_that_does_not_fit_fails_its_task(segue: Segue) -> None:
     def once(text: str) -> int:
         return wrong(text)
 
-    with pytest.raises(RunFailed, match="wrong: .*int"):
+    with pytest.raises(RunFailed, match=r"wrong: .*int"):
         await segue.run(once, "not a number")

@@ -1,4 +1,4 @@
-"""A speculative agent starts on a hand-off that is still on its way to disk, and writes nothing if it does not arrive."""
+"""A speculative agent starts on a hand-off that is on its way to disk, and writes nothing if it does not arrive."""
 
 from __future__ import annotations
 

@@ -109,7 +109,9 @@ async def test_a_timeout_ends_an_attempt() -> None:
         return endless(text)
 
     async with Segue("memory:") as segue:
-        with pytest.raises(RunFailed, match=r"endless: AttemptTimeout: endless ran for longer than .* 0.02 s"):
+        with pytest.raises(
+            RunFailed, match=r"endless: AttemptTimeout: endless ran for longer than .* 0.02 s"
+        ):
             await segue.run(once, "x")
 
 

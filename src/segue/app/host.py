@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import warnings
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -14,52 +14,35 @@ from typing import Any
 from uuid_utils.compat import uuid7
 
 from segue.app.durations import recorded_durations
+from segue.app.following import Following
 from segue.app.handle import RunHandle
 from segue.app.submission import Pinned, RunRequest, input_documents, input_text, pin, run_options
 from segue.app.waiting import Waiters
 from segue.domain.agent import Agent
-from segue.domain.event_names import matches_any
 from segue.domain.feasibility import check_deadline
-from segue.domain.graph import nodes_of
-from segue.domain.handoff import Handoff
 from segue.domain.plan import run_resolved, settle_releases
 from segue.domain.records import (
-    Event,
     NewRun,
     Pin,
-    RunRecord,
     RunState,
-    TaskRecord,
     parse_task_name,
-    task_name,
 )
-from segue.domain.schema import schema_of
 from segue.domain.workflow import Built, Workflow
 from segue.engine.engine import Engine
 from segue.errors import (
-    ReviewNeeded,
-    RunCancelled,
-    RunFailed,
     SegueError,
     StoreUnavailable,
-    TaskFailed,
-    UnknownRun,
     UsageError,
 )
 from segue.ports.clock import Clock
 from segue.ports.store import Review, Store
 from segue.stores.urls import StoreParts, open_store
 
-TERMINAL_RUN_EVENTS = frozenset({"run.complete", "run.failed", "run.cancelled"})
-EVENTS_PER_READ = 500
-NET_SECONDS = 5.0
-"""How often an observer looks although nothing was announced."""
-
 PINNED_KEPT = 256
 """Workflows whose pinned form is remembered."""
 
 
-class Host:
+class Host(Following):
     """The composition root. Open it once; everything below works only while it is open."""
 
     def __init__(
@@ -93,6 +76,14 @@ class Host:
         """Open the store and start the worker. Raises StoreError."""
         opened = self._given or open_store(self.url, durability=self._durability, clock=self.clock)
         await opened.store.open()
+        try:
+            await self._start(opened)
+        except BaseException:
+            await opened.store.close()
+            self._store = None
+            raise
+
+    async def _start(self, opened: StoreParts) -> None:
         self._store = opened.store
         self.artifacts = opened.artifacts
         self.artifacts_folder: Path | None = opened.artifacts_folder
@@ -129,17 +120,12 @@ class Host:
     @property
     def store(self) -> Store:
         """The open store. Raises UsageError before `open` and after `close`."""
-        if self._store is None:
-            raise UsageError(
-                "this Segue is not open", remedy="Use it inside `async with Segue(...) as segue:`."
-            )
-        return self._store
+        return super().store if self._store is None else self._store
 
     @property
     def engine(self) -> Engine:
-        """The engine."""
-        assert self._engine is not None
-        return self._engine
+        """The engine. Raises UsageError before `open`."""
+        return super().engine if self._engine is None else self._engine
 
     def know(self, each: Agent[Any] | Workflow[..., Any] | Built | ModuleType) -> None:
         """Take tasks of an agent, of a workflow's agents, or of every agent and workflow in a module."""
@@ -199,108 +185,6 @@ class Host:
             self._waiters.unexpect(new.run)
             self.engine.book.forget(new.run)
         return RunHandle(self, submitted.run, built)
-
-    async def read_run(self, run: str) -> RunRecord:
-        """A run. Raises UnknownRun."""
-        record = await self.store.read_run(run)
-        if record is None:
-            raise UnknownRun(
-                f"there is no run {run!r} in {self.url}", run=run, remedy="`segue runs` lists them."
-            )
-        return record
-
-    async def ended(self, run: str) -> RunState:
-        """Wait until a run has ended or needs a review."""
-        return await self._waiters.wait(run, lambda: self.read_run(run))
-
-    async def result(self, run: str, built: Built | None) -> Any:
-        """Wait for a run and return what its workflow returned; plain JSON data if the workflow is not known here."""
-        state = await self.ended(run)
-        if state == "complete":
-            value = await self._output(run, built)
-            self.engine.book.forget(run)
-            return value
-        tasks = await self.store.read_tasks(run)
-        if state == "cancelled":
-            raise RunCancelled(
-                f"run {run} was cancelled", run=run, remedy=f"`segue show {run}` says by whom."
-            )
-        if state == "needs_review":
-            waiting = [task_name(task.node, task.item) for task in tasks if task.state == "needs_review"]
-            raise ReviewNeeded(
-                f"run {run} waits for a decision on {', '.join(waiting)}",
-                run=run,
-                remedy="Decide with `handle.decide(task, approve=..., by=...)`.",
-            )
-        failed = {task_name(task.node, task.item): _reason(task) for task in tasks if task.state == "failed"}
-        raise RunFailed(run, failed)
-
-    async def _output(self, run: str, built: Built | None) -> Any:
-        live = await self.engine.book.load(run)
-        binding = live.plan.graph.output
-        if binding is None:
-            return None
-        nodes = tuple(dict.fromkeys(nodes_of(binding)))
-        pins = live.latest_pins(nodes)
-        if pins is None:
-            stored = await self.store.latest_handoffs(run, nodes)
-            pins = [
-                Pin(one.node, one.item, one.record.version, one.record.digest, one.record.status)
-                for one in stored
-            ]
-        document = await self.engine.binder.document(live, binding, pins)
-        schema = schema_of(Any if built is None else built.output_annotation)
-        return schema.load(document, where=f"the result of run {run}", home=self.engine.home)
-
-    async def wait_for_handoff(self, run: str, task: str) -> Handoff[Any]:
-        """Wait until a task has handed over."""
-        try:
-            node, item = parse_task_name(task)
-        except ValueError as error:
-            raise UsageError(str(error), remedy="Tasks are called `name` or `name[3]`.") from None
-        record = await self.read_run(run)
-        plan = await self.engine.book.plan_of(record)
-        if node not in plan.steps:
-            raise UnknownRun(
-                f"run {run} has no task {task!r}", run=run, remedy=f"It has: {', '.join(plan.steps)}."
-            )
-        while True:
-            seen = self.store.notifier.count
-            stored = [each for each in await self.store.latest_handoffs(run, [node]) if each.item == item]
-            if stored:
-                return await self.engine.binder.handoff(
-                    await self.engine.book.load(run), stored[0], schema_of(Any)
-                )
-            ended = (await self.read_run(run)).state in ("complete", "failed", "cancelled")
-            if ended and not await self.store.latest_handoffs(run, [node]):
-                raise TaskFailed(
-                    f"run {run} ended and {task} handed nothing over", remedy=f"`segue show {run}` says why."
-                )
-            await self.store.notifier.wait(seen, NET_SECONDS)
-
-    async def events(
-        self, run: str | None, names: Collection[str], after: str | None
-    ) -> AsyncIterator[Event]:
-        """Events from a cursor on."""
-        if run is not None:
-            await self.read_run(run)
-        cursor = after
-        while True:
-            seen = self.store.notifier.count
-            events, cursor = await self.store.tail(cursor, EVENTS_PER_READ, run)
-            for event in events:
-                if matches_any(event.name, names):
-                    yield event
-            if run is not None and any(event.name in TERMINAL_RUN_EVENTS for event in events):
-                return
-            if len(events) == EVENTS_PER_READ:
-                continue
-            if run is not None and not events and (await self.read_run(run)).ended_at is not None:
-                rest, _ = await self.store.tail(cursor, 1, run)
-                if not rest:
-                    return
-                continue
-            await self.store.notifier.wait(seen, NET_SECONDS)
 
     async def cancel(self, run: str, reason: str) -> bool:
         """Cancel a run."""
@@ -373,10 +257,3 @@ class Host:
             cause, error = error, StoreUnavailable(f"the engine stopped: {type(error).__name__}: {error}")
             error.__cause__ = cause
         self._waiters.fail(error)
-
-
-def _reason(task: TaskRecord) -> str:
-    if task.error is None:
-        return "no reason was recorded"
-    error = json.loads(task.error)
-    return f"{error.get('kind', 'error')}: {error.get('message', '')}"

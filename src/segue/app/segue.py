@@ -36,11 +36,10 @@ class Segue:
     A store with a worker in this process.
 
     `url` is a path (`"segue.db"`), `sqlite:///path`, `memory:` for tests, or the parts of a store of your own.
-    `durability` is `"durable"` (an accepted
-    hand-off survives power loss; the default) or `"fast"` (it survives `kill -9`). `concurrency` is how many agents may
-    run here at once. `agents` are those whose tasks this process takes from the start: agents, workflows, or modules;
-    the agents of a workflow that is run are added by themselves. With `worker=False` nothing is run here, only read.
-    `lease_seconds` is how long a worker that hangs keeps its tasks.
+    `durability` is `"durable"` (an accepted hand-off survives power loss; the default) or `"fast"` (it survives
+    `kill -9`). `concurrency` is how many agents may run here at once. `agents` are those whose tasks this process takes
+    from the start: agents, workflows, or modules; the agents of a workflow that is run are added by themselves. With
+    `worker=False` nothing is run here, only read. `lease_seconds` is how long a worker that hangs keeps its tasks.
 
         async with Segue("segue.db") as segue:
             report = await segue.run(compare, "Compare SaaS pricing")

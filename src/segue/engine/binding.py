@@ -88,7 +88,9 @@ class Binder:
         """The JSON that a binding stands for."""
         return (await self._materials(live, pins, [Argument("", binding)])).document(binding)
 
-    async def _materials(self, live: LiveRun, pins: Sequence[Pin], arguments: Sequence[Argument]) -> Materials:
+    async def _materials(
+        self, live: LiveRun, pins: Sequence[Pin], arguments: Sequence[Argument]
+    ) -> Materials:
         """Everything that these arguments need at once: from memory where it is there, else read."""
         handoffs = self._book.at_hand(live, pins)
         materials = Materials(live, await self._book.read(live, pins) if handoffs is None else handoffs)

@@ -11,8 +11,9 @@ What every store promises, and `segue.testing` checks:
 - A task is ready when all the hand-offs it needs are there; the transaction that settles the last one makes it so.
 - Only `claim` (also on behalf of a settlement) raises an epoch, always by one, and never lowers it.
 - A fenced write is accepted only while its epoch and claim are those of the task, the task is `claimed` or `ready`
-  again (its lease ran out but nobody has claimed it since), and its run is not cancelled. Repeating an accepted
-  write with the same token and the same hand-off digest answers `repeated`, whatever happened since; with another digest, `stale`.
+  again (its lease ran out but nobody has claimed it since), and its run is not cancelled. Repeating an accepted write
+  with the same token and the same hand-off digest answers `repeated`, whatever happened since; with another digest,
+  `stale`.
 - A state and its events commit together. Events of a run are numbered 1, 2, 3 ... without a gap.
 - A hand-off is never overwritten. A claim pins version and digest of each input in the transaction that grants it.
 - Time is the store's own: leases by a clock that runs on while the machine sleeps, records by the wall clock.

@@ -1,0 +1,148 @@
+"""Following runs: their results, hand-offs and events, read from the store as they come."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Collection
+from typing import Any
+
+from segue.app.waiting import Waiters
+from segue.domain.event_names import matches_any
+from segue.domain.graph import nodes_of
+from segue.domain.handoff import Handoff
+from segue.domain.records import Event, Pin, RunRecord, RunState, TaskRecord, parse_task_name, task_name
+from segue.domain.schema import schema_of
+from segue.domain.workflow import Built
+from segue.engine.engine import Engine
+from segue.errors import ReviewNeeded, RunCancelled, RunFailed, TaskFailed, UnknownRun, UsageError
+from segue.ports.store import Store
+
+TERMINAL_RUN_EVENTS = frozenset({"run.complete", "run.failed", "run.cancelled"})
+EVENTS_PER_READ = 500
+NET_SECONDS = 5.0
+"""How often an observer looks although nothing was announced."""
+
+
+class Following:
+    """What can be asked about runs, whoever runs them. Needs an open store and an engine to read with."""
+
+    url: str
+    _waiters: Waiters
+
+    @property
+    def store(self) -> Store:
+        """The open store."""
+        raise UsageError("this Segue is not open", remedy="Use it inside `async with Segue(...) as segue:`.")
+
+    @property
+    def engine(self) -> Engine:
+        """The engine, with what it remembers of runs."""
+        raise UsageError("this Segue is not open", remedy="Use it inside `async with Segue(...) as segue:`.")
+
+    async def read_run(self, run: str) -> RunRecord:
+        """A run. Raises UnknownRun."""
+        record = await self.store.read_run(run)
+        if record is None:
+            raise UnknownRun(
+                f"there is no run {run!r} in {self.url}", run=run, remedy="`segue runs` lists them."
+            )
+        return record
+
+    async def ended(self, run: str) -> RunState:
+        """Wait until a run has ended or needs a review."""
+        return await self._waiters.wait(run, lambda: self.read_run(run))
+
+    async def result(self, run: str, built: Built | None) -> Any:
+        """Wait for a run and return what its workflow returned; plain JSON data if the workflow is not known here."""
+        state = await self.ended(run)
+        if state == "complete":
+            value = await self._output(run, built)
+            self.engine.book.forget(run)
+            return value
+        tasks = await self.store.read_tasks(run)
+        if state == "cancelled":
+            raise RunCancelled(
+                f"run {run} was cancelled", run=run, remedy=f"`segue show {run}` says by whom."
+            )
+        if state == "needs_review":
+            waiting = [task_name(task.node, task.item) for task in tasks if task.state == "needs_review"]
+            raise ReviewNeeded(
+                f"run {run} waits for a decision on {', '.join(waiting)}",
+                run=run,
+                remedy="Decide with `handle.decide(task, approve=..., by=...)`.",
+            )
+        failed = {task_name(task.node, task.item): _reason(task) for task in tasks if task.state == "failed"}
+        raise RunFailed(run, failed)
+
+    async def _output(self, run: str, built: Built | None) -> Any:
+        live = await self.engine.book.load(run)
+        binding = live.plan.graph.output
+        if binding is None:
+            return None
+        nodes = tuple(dict.fromkeys(nodes_of(binding)))
+        pins = live.latest_pins(nodes)
+        if pins is None:
+            stored = await self.store.latest_handoffs(run, nodes)
+            pins = [
+                Pin(one.node, one.item, one.record.version, one.record.digest, one.record.status)
+                for one in stored
+            ]
+        document = await self.engine.binder.document(live, binding, pins)
+        schema = schema_of(Any if built is None else built.output_annotation)
+        return schema.load(document, where=f"the result of run {run}", home=self.engine.home)
+
+    async def wait_for_handoff(self, run: str, task: str) -> Handoff[Any]:
+        """Wait until a task has handed over."""
+        try:
+            node, item = parse_task_name(task)
+        except ValueError as error:
+            raise UsageError(str(error), remedy="Tasks are called `name` or `name[3]`.") from None
+        record = await self.read_run(run)
+        plan = await self.engine.book.plan_of(record)
+        if node not in plan.steps:
+            raise UnknownRun(
+                f"run {run} has no task {task!r}", run=run, remedy=f"It has: {', '.join(plan.steps)}."
+            )
+        while True:
+            seen = self.store.notifier.count
+            stored = [each for each in await self.store.latest_handoffs(run, [node]) if each.item == item]
+            if stored:
+                return await self.engine.binder.handoff(
+                    await self.engine.book.load(run), stored[0], schema_of(Any)
+                )
+            if (await self.read_run(run)).ended_at is not None and seen == self.store.notifier.count:
+                raise TaskFailed(
+                    f"run {run} ended and {task} handed nothing over", remedy=f"`segue show {run}` says why."
+                )
+            await self.store.notifier.wait(seen, NET_SECONDS)
+
+    async def events(
+        self, run: str | None, names: Collection[str], after: str | None
+    ) -> AsyncIterator[Event]:
+        """Events from a cursor on."""
+        if run is not None:
+            await self.read_run(run)
+        cursor = after
+        while True:
+            seen = self.store.notifier.count
+            events, cursor = await self.store.tail(cursor, EVENTS_PER_READ, run)
+            for event in events:
+                if matches_any(event.name, names):
+                    yield event
+            if run is not None and any(event.name in TERMINAL_RUN_EVENTS for event in events):
+                return
+            if len(events) == EVENTS_PER_READ:
+                continue
+            if run is not None and not events and (await self.read_run(run)).ended_at is not None:
+                rest, _ = await self.store.tail(cursor, 1, run)
+                if not rest:
+                    return
+                continue
+            await self.store.notifier.wait(seen, NET_SECONDS)
+
+
+def _reason(task: TaskRecord) -> str:
+    if task.error is None:
+        return "no reason was recorded"
+    error = json.loads(task.error)
+    return f"{error.get('kind', 'error')}: {error.get('message', '')}"
