@@ -136,3 +136,4 @@ def test_nothing_is_cut_in_a_pipe(project: Project) -> None:
     shown = project.run("show", "latest").stdout
     assert "three names for " + ("long " * 60).strip() in re.sub(" +", " ", shown)
     assert "\x1b" not in shown
+    assert [line for line in shown.splitlines() if line.endswith(" ")] == []

@@ -15,6 +15,7 @@ from segue.cli.output import (
     JsonOption,
     StoreOption,
     block,
+    draw,
     err,
     guarded,
     out,
@@ -65,8 +66,7 @@ def runs(
     if as_json:
         print_json(found)
     elif found:
-        console = out()
-        console.print(runs_table(found, now, console.width))
+        draw(runs_table(found, now, out().width))
     else:
         err().print("No runs." if not states else f"No runs that are {', '.join(states)}.")
 
@@ -95,12 +95,11 @@ def show(
 
     if task is None:
         view = _read(store, whole)
-        console = out()
-        print_json(view) if as_json else console.print(run_picture(view, console.width))
+        print_json(view) if as_json else draw(run_picture(view, out().width))
     else:
         name = task
         detail = _read(store, lambda host: one(host, name))
-        print_json(detail) if as_json else out().print(task_picture(detail))
+        print_json(detail) if as_json else draw(task_picture(detail))
 
 
 @guarded

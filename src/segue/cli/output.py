@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, ParamSpec
 
 import typer
 from rich.cells import cell_len
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
@@ -87,6 +87,17 @@ def err() -> Console:
 
 def _width(terminal: bool) -> int | None:
     return None if terminal else PIPE_WIDTH
+
+
+def draw(picture: RenderableType) -> None:
+    """Print a picture; in a pipe without the spaces that a table puts at the ends of its lines."""
+    console = out()
+    if console.is_terminal:
+        console.print(picture)
+        return
+    with console.capture() as captured:
+        console.print(picture)
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def plain(text: str) -> str:
