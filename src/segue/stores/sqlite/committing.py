@@ -34,6 +34,9 @@ class Committer:
     get the error, and may be repeated as they were.
     """
 
+    _connection: apsw.Connection
+    _cursor: apsw.Cursor
+
     def __init__(self, path: Path, durability: Durability, clock: Clock) -> None:
         self._path = path
         self._durability: Durability = durability
