@@ -123,6 +123,28 @@ def test_interrupted_and_resumed(project: Project) -> None:
     assert (tasks["first"]["epoch"], tasks["second"]["epoch"]) == (1, 2)
 
 
+def test_interrupted_as_json(project: Project) -> None:
+    """A script that interrupts a run gets the run and the command that goes on with it as an object."""
+    (project.folder / "slow.py").write_text(SLOW)
+    command = [sys.executable, "-m", "segue", "run", "slow:slow", "--json", "--store", "other.db"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        wait_until_there(project.folder / "running", process)
+        process.send_signal(signal.SIGINT)
+        _, said = process.communicate(timeout=30)
+    told = json.loads(said)
+    assert (process.returncode, told["exit_code"], told["error"]) == (130, 130, "Interrupted")
+    assert told["remedy"] == f"segue resume {told['run'][:13]} --agents slow --store other.db"
+
+
+def test_a_killed_reader_is_no_error(project: Project) -> None:
+    """`segue events | head -1` ends quietly when the reader has seen enough."""
+    assert project.run("run", "flows:compare", "-i", '"x"').exit_code == 0
+    command = f"for i in 1 2 3; do {sys.executable} -m segue events --json; done | head -1"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, timeout=30, check=True)
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
+
+
 def wait_until_there(path: Path, process: "subprocess.Popen[str]") -> None:
     """Wait for a file that the process makes."""
     while not path.exists():

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from segue.app.views import RunView
     from segue.demo.crash import CrashReport, Killed
 
-SHOWN_TASKS = 4
+SHOWN_TASKS = 3
 
 
 @guarded
@@ -60,7 +60,15 @@ def demo(
     view, report, story = asyncio.run(_review(store, path.resolve(), output.resolve(), crash, as_json))
     add_run(output, view)
     if as_json:
-        crashed = None if story is None else {"killed": story.killed._asdict(), **story.comparison._asdict()}
+        crashed = (
+            None
+            if story is None
+            else {
+                "killed": story.killed._asdict(),
+                "resumed_by": story.resumed_by,
+                **story.comparison._asdict(),
+            }
+        )
         head = {"run": view.run, "workflow": view.workflow, "state": view.state}
         print_json({**head, "result": report, "totals": view.totals, "crash": crashed})
     else:

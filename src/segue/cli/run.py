@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import shlex
 import sys
@@ -13,6 +14,7 @@ import typer
 
 from segue.cli.output import (
     DEFAULT_STORE,
+    INTERRUPTED,
     SHORT_ID_CHARACTERS,
     STORE_VARIABLE,
     DebugOption,
@@ -137,7 +139,7 @@ def resume(
             if len(records) == 1:
                 await _finish(segue.host, records[0].run, agents or "MODULE", as_json)
                 return 0
-            return await _wait_for_all(segue.host, records, as_json)
+            return await _wait_for_all(segue.host, records, agents or "MODULE", as_json)
 
     code = asyncio.run(wait())
     if code:
@@ -197,7 +199,7 @@ async def wait_for(host: Host, run: str, agents: str, as_json: bool) -> tuple[Ru
         async with picture_of(host, run, wants_picture(as_json)):
             result = await host.result(run, None)
     except asyncio.CancelledError:
-        _tell_interrupted(host, run, agents)
+        _tell_interrupted(host, run, agents, as_json)
         raise
     return await read_view(host.store, await host.read_run(run), host.clock.wall()), result
 
@@ -223,7 +225,7 @@ def _print_result(result: Any) -> None:
         print_json(result)
 
 
-async def _wait_for_all(host: Host, records: Sequence[RunRecord], as_json: bool) -> int:
+async def _wait_for_all(host: Host, records: Sequence[RunRecord], agents: str, as_json: bool) -> int:
     """Wait for several runs, telling of each as it ends; the exit code is that of the worst."""
     if not records and not as_json:
         err().print("Nothing to resume: every run has ended, or waits for a decision.")
@@ -232,7 +234,7 @@ async def _wait_for_all(host: Host, records: Sequence[RunRecord], as_json: bool)
         try:
             state = await host.ended(record.run)
         except asyncio.CancelledError:
-            _tell_interrupted(host, record.run, "MODULE")
+            _tell_interrupted(host, record.run, agents, as_json)
             raise
         code = max(code, _EXIT_CODES[state]) if code != _EXIT_CODES["failed"] else code
         if as_json:
@@ -242,10 +244,15 @@ async def _wait_for_all(host: Host, records: Sequence[RunRecord], as_json: bool)
     return code
 
 
-def _tell_interrupted(host: Host, run: str, agents: str) -> None:
+def _tell_interrupted(host: Host, run: str, agents: str, as_json: bool) -> None:
     command = ["segue", "resume", run[:SHORT_ID_CHARACTERS], "--agents", agents]
     if host.url != os.environ.get(STORE_VARIABLE, DEFAULT_STORE):
         command += ["--store", host.url]
+    if as_json:
+        told = {"error": "Interrupted", "message": f"run {run} is durable and can be resumed"}
+        remedy = {"remedy": shlex.join(command), "exit_code": INTERRUPTED, "run": run}
+        sys.stderr.write(json.dumps({**told, **remedy}) + "\n")
+        return
     console = err()
     console.print("Interrupted. The run is durable; it goes on where it stopped with:", soft_wrap=True)
     console.print(f"  {shlex.join(command)}", soft_wrap=True, markup=False)
