@@ -93,6 +93,37 @@ def test_a_run_that_needs_a_person(project: Project) -> None:
     assert "doubtful" in done.stderr
 
 
+def test_a_person_decides_and_the_run_goes_on(project: Project) -> None:
+    """What was approved is handed over, by whom is on the record, and a second decision is refused."""
+    project.run("run", "flows:doubted", "-i", '"x"')
+    decided = project.json("decide", "latest", "doubtful", "--approve", "--by", "ann", "--note", "fine")
+    assert (decided["decision"], decided["by"]) == ("approved", "ann")
+    resumed = project.run("resume", "latest", "--agents", "flows")
+    assert (resumed.exit_code, resumed.stdout) == (0, "x\n")
+    again = project.run("decide", "latest", "doubtful", "--refuse")
+    assert again.exit_code == 2
+    assert "nothing waits for a decision" in again.stderr
+
+
+def test_the_module_of_a_run_is_remembered_and_not_imported(project: Project) -> None:
+    """Without `--agents` the error names the module that the run was started from, as a command to copy."""
+    project.run("run", "flows:doubted", "-i", '"x"')
+    project.run("decide", "latest", "doubtful", "--approve")
+    refused = project.run("resume", "latest")
+    assert refused.exit_code == 2
+    assert "--agents flows" in refused.stderr
+
+
+def test_a_task_as_json_holds_its_document(project: Project) -> None:
+    """`show RUN TASK --json` has the hand-off in its public form, with where it comes from."""
+    project.run("run", "flows:compare", "-i", '"x"')
+    document = project.json("show", "latest", "research")["document"]
+    assert document["source"] == {"agent": "research", "version": "1"}
+    assert document["targets"] == [{"agent": "price", "version": "1"}]
+    assert document["trace"]["traceparent"].startswith("00-")
+    assert document["context"]["goal"] == "x"
+
+
 def test_what_agents_say_cannot_move_the_cursor(project: Project) -> None:
     """No control character of a payload reaches the terminal: not as a result, not in any view."""
     done = project.run("run", "flows:shouting", "-i", '"x"')
@@ -160,7 +191,7 @@ def test_killed_and_resumed_all(project: Project) -> None:
         process.kill()
     refused = project.refused("resume")
     assert "needs the agents first, second" in refused.stderr
-    assert "--agents MODULE" in refused.stderr
+    assert "--agents slow" in refused.stderr
     assert "which 'flows' does not have" in project.refused("resume", "--agents", "flows").stderr
     (project.folder / "go").touch()
     assert project.run("resume", "--agents", "slow").stdout == "one two\n"

@@ -19,10 +19,14 @@ from segue.app.views import (
 )
 from segue.app.working import spans_of, totals_of
 from segue.domain.body import spills_of
+from segue.domain.document import to_document
 from segue.domain.drawing.picture import EdgeState
 from segue.domain.drawing.states import edge_states
 from segue.domain.event_names import matches_any
 from segue.domain.graph import Graph, graph_from_json
+from segue.domain.lineage import origin_of
+from segue.domain.options import RunOptions
+from segue.domain.plan import compile_plan
 from segue.domain.records import SINGLE, Event, RunRecord, RunState, parse_task_name
 from segue.domain.sealing import whole_output
 from segue.errors import StoreCorrupt, UnknownRun
@@ -195,7 +199,10 @@ async def read_task(store: Store, artifacts: ArtifactStore, record: RunRecord, n
         )
     versions = [(node, item, version) for row in rows for version in range(1, row.version + 1)]
     stored = await store.read_handoffs(record.run, versions) if versions else ()
-    output = None
+    output, document = None, None
+    if stored:
+        origin = origin_of(compile_plan(graph), RunOptions.from_json(record.options), node, item)
+        document = to_document(stored[-1], origin)
     if stored and stored[-1].record.status != "failed":
         latest = stored[-1].record
         contents = {spill.digest: await artifacts.get(spill.digest) for spill in spills_of(latest)}
@@ -205,4 +212,4 @@ async def read_task(store: Store, artifacts: ArtifactStore, record: RunRecord, n
         if rows
         else unborn_task(graph.node(node))
     )
-    return TaskDetail(record.run, record.workflow, task, tuple(map(handoff_view, stored)), output)
+    return TaskDetail(record.run, record.workflow, task, tuple(map(handoff_view, stored)), output, document)

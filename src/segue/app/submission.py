@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -15,6 +16,9 @@ from segue.domain.plan import Plan, compile_plan
 from segue.domain.schema import schema_of
 from segue.domain.workflow import Built
 from segue.errors import InputError, PayloadError, UsageError
+
+
+_TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
 class RunRequest(NamedTuple):
@@ -46,6 +50,7 @@ def request_of(
     deadline: datetime | float | str | None,
     trace: str | None,
     wall_now: float,
+    module: str | None = None,
 ) -> RunRequest:
     """Check the options of a submission. Raises UsageError."""
     if key is not None and not key:
@@ -53,7 +58,12 @@ def request_of(
             "the key of a run is empty",
             remedy="Give it a text that names this piece of work, or leave it out.",
         )
-    return RunRequest(key, RunOptions(goal, tuple(constraints), _deadline(deadline, wall_now), trace))
+    if trace is not None and not _TRACEPARENT.fullmatch(trace):
+        raise UsageError(
+            f"the trace {trace!r} is no W3C traceparent",
+            remedy='It looks like "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".',
+        )
+    return RunRequest(key, RunOptions(goal, tuple(constraints), _deadline(deadline, wall_now), trace, module))
 
 
 def _deadline(deadline: datetime | float | str | None, wall_now: float) -> float | None:

@@ -133,13 +133,18 @@ class RunView:
 
 @dataclass(frozen=True, slots=True)
 class TaskDetail:
-    """One task with all versions of its hand-off, oldest first, and the latest output as plain JSON data."""
+    """
+    One task with all versions of its hand-off, oldest first, and the latest output as plain JSON data.
+
+    `document` is the latest hand-off in its public JSON form.
+    """
 
     run: str
     workflow: str
     task: TaskView
     versions: tuple[HandoffView, ...]
     output: Any
+    document: dict[str, Any] | None
 
 
 def task_views(

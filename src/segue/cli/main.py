@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from segue.cli.decide import decide
 from segue.cli.demo import demo
 from segue.cli.look import events, graph, prune, runs, show
 from segue.cli.output import EXIT_CODES
@@ -23,7 +24,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (run, resume, runs, show, graph, events, prune, demo):
+for command in (run, resume, decide, runs, show, graph, events, prune, demo):
     app.command()(command)
 
 

@@ -94,12 +94,13 @@ def run(
     # All that can be wrong with what was typed is found before there is a store.
     input_documents(built, (), values)
     segue = Segue(store, durability=durability.value, concurrency=concurrency)
-    request = request_of(key, None, (), deadline, None, segue.host.clock.wall())
+    module = agents or target.partition(":")[0]
+    request = request_of(key, None, (), deadline, None, segue.host.clock.wall(), module)
 
     async def submit_and_wait() -> None:
         async with segue:
             handle = await segue.host.submit(built, (), values, request)
-            await _finish(segue.host, handle.run, agents or target.partition(":")[0], as_json)
+            await _finish(segue.host, handle.run, module, as_json)
 
     asyncio.run(submit_and_wait())
 
@@ -172,13 +173,16 @@ async def _missing_agents(host: Host, record: RunRecord) -> list[str]:
 
 
 def _unknown_agents(record: RunRecord, missing: list[str], agents: str | None) -> Exception:
+    from segue.domain.options import RunOptions
     from segue.errors import UsageError
 
     names = ", ".join(missing)
     if agents is None:
+        module = RunOptions.from_json(record.options).module or "MODULE"
+        command = shlex.join(["segue", "resume", record.run[:SHORT_ID_CHARACTERS], "--agents", module])
         return UsageError(
             f"run {record.run} of {record.workflow!r} needs the agents {names}",
-            remedy=f"Say which module has them: segue resume {record.run[:SHORT_ID_CHARACTERS]} --agents MODULE",
+            remedy=f"Say which module has them: {command}",
         )
     return UsageError(
         f"run {record.run} of {record.workflow!r} needs the agents {names}, which {agents!r} does not have",

@@ -179,7 +179,7 @@ def to_document(stored: StoredHandoff, origin: Origin) -> dict[str, Any]:
         "started_at": _time_text(record.started_at),
         "completed_at": _time_text(record.completed_at),
         "schema": {"id": record.schema, "version": origin.schema_version},
-        "trace": parts.get("trace"),
+        "trace": parts.get("trace", origin.trace and {"traceparent": origin.trace}),
         "hops": list(origin.hops),
         "deadline": None if origin.deadline is None else _time_text(origin.deadline),
     }

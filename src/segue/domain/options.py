@@ -10,13 +10,15 @@ class RunOptions(NamedTuple):
     """
     Options of a run, as they are stored with it.
 
-    `deadline` is wall-clock seconds; `trace` a W3C `traceparent` that the run's hand-offs continue.
+    `deadline` is wall-clock seconds; `trace` a W3C `traceparent` that the run's hand-offs continue; `module` is where
+    the agents were found: told to whoever resumes the run, and never imported because a store says so.
     """
 
     goal: str | None = None
     constraints: tuple[str, ...] = ()
     deadline: float | None = None
     trace: str | None = None
+    module: str | None = None
 
     def to_json(self) -> str:
         """The stored form: what is not set is left out."""

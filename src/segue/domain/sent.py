@@ -59,6 +59,7 @@ class Origin(NamedTuple):
     goal: str | None = None
     hops: tuple[str, ...] = ()
     deadline: float | None = None
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def sent_of(stored: StoredHandoff, origin: Origin, trace: Trace | None) -> Sent:
         schema=SchemaRef(record.schema, origin.schema_version),
         started_at=datetime.fromtimestamp(record.started_at, UTC),
         completed_at=datetime.fromtimestamp(record.completed_at, UTC),
-        trace=trace,
+        trace=trace if trace is not None or origin.trace is None else Trace(origin.trace),
         hops=origin.hops,
         deadline=None if origin.deadline is None else datetime.fromtimestamp(origin.deadline, UTC),
         digest=record.digest,

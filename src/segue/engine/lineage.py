@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from segue.domain.graph import later_parents_of
-from segue.domain.records import StoredHandoff, TaskRecord, task_name
+from segue.domain.lineage import origin_of
+from segue.domain.records import StoredHandoff, TaskRecord
 from segue.domain.sealing import context_of
-from segue.domain.sent import AgentRef, Context, Origin
+from segue.domain.sent import Context, Origin
 from segue.domain.waiting import Waitable
 from segue.engine.book import LiveRun
 from segue.engine.home import Home
@@ -21,21 +21,7 @@ class Lineage:
 
     def origin(self, live: LiveRun, node: str, item: int) -> Origin:
         """What follows from the run and its graph."""
-        steps = live.plan.steps
-        step = steps[node]
-        receivers = [
-            each.node
-            for each in steps.values()
-            if node in each.parents or node in later_parents_of(each.node)
-        ]
-        return Origin(
-            source=AgentRef(step.node.agent, step.node.agent_version),
-            targets=tuple(dict.fromkeys(AgentRef(each.agent, each.agent_version) for each in receivers)),
-            schema_version=step.node.agent_version,
-            goal=live.options.goal,
-            hops=hops_of(live, node, item),
-            deadline=live.options.deadline,
-        )
+        return origin_of(live.plan, live.options, node, item)
 
     def upstream(self, live: LiveRun, stored: StoredHandoff) -> Waitable[Context]:
         """The constraints and decisions of everything on the way to a hand-off and of the hand-off itself."""
@@ -49,16 +35,6 @@ class Lineage:
             return told._replace(constraints=tuple(constraints))
 
         return self._home.waitable(start)
-
-
-def hops_of(live: LiveRun, node: str, item: int) -> tuple[str, ...]:
-    """The way of a hand-off by the first parent of each task, from the root of the run to the task itself."""
-    hops = [task_name(node, item)]
-    parents = live.plan.steps[node].parents
-    while parents:
-        hops.append(parents[0])
-        parents = live.plan.steps[parents[0]].parents
-    return tuple(reversed(hops))
 
 
 def _ancestors(

@@ -1,0 +1,57 @@
+"""A person's word: `segue decide`."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from typing import Annotated
+
+import typer
+
+from segue.cli.output import (
+    DEFAULT_STORE,
+    DebugOption,
+    JsonOption,
+    StoreOption,
+    guarded,
+    out,
+    plain,
+    print_json,
+)
+
+
+@guarded
+def decide(
+    run: Annotated[str, typer.Argument(help="A run's id, the beginning of one, its key, or `latest`.")],
+    task: Annotated[
+        str, typer.Argument(help="The task whose hand-off needs a review, such as `draft` or `draft[3]`.")
+    ],
+    approve: Annotated[
+        bool, typer.Option("--approve/--refuse", help="Hand it over as it is, or let the task fail.")
+    ],
+    by: Annotated[str | None, typer.Option(help="Who decides; your user name if you say nothing.")] = None,
+    note: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Decide on a hand-off that needs a review. The run goes on where its agents are: `segue resume`."""
+    from segue.app.reading import find_run
+    from segue.app.segue import Segue
+    from segue.cli.opening import must_exist
+
+    must_exist(store)
+    person = by or getpass.getuser()
+
+    async def tell() -> str:
+        async with Segue(store, worker=False) as segue:
+            record = await find_run(segue.host.store, run)
+            await segue.host.decide(record.run, task, approve=approve, by=person, note=note)
+            return record.run
+
+    decided = asyncio.run(tell())
+    verdict = "approved" if approve else "refused"
+    if as_json:
+        print_json({"run": decided, "task": task, "decision": verdict, "by": person})
+    else:
+        out().print(f"{plain(task)} {verdict} by {plain(person)}")

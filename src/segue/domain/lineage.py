@@ -1,0 +1,33 @@
+"""Where a hand-off comes from, as far as the pinned graph and the options of its run say."""
+
+from __future__ import annotations
+
+from segue.domain.options import RunOptions
+from segue.domain.plan import Plan
+from segue.domain.records import task_name
+from segue.domain.sent import AgentRef, Origin
+
+
+def origin_of(plan: Plan, options: RunOptions, node: str, item: int) -> Origin:
+    """What no hand-off of the task repeats, because it follows from the run."""
+    sender = plan.steps[node].node
+    receivers = [step.node for step in plan.steps.values() if node in step.parents or node in step.later]
+    return Origin(
+        source=AgentRef(sender.agent, sender.agent_version),
+        targets=tuple(dict.fromkeys(AgentRef(each.agent, each.agent_version) for each in receivers)),
+        schema_version=sender.agent_version,
+        goal=options.goal,
+        hops=hops_of(plan, node, item),
+        deadline=options.deadline,
+        trace=options.trace,
+    )
+
+
+def hops_of(plan: Plan, node: str, item: int) -> tuple[str, ...]:
+    """The way of a hand-off by the first parent of each task, from a root of the run to the task itself."""
+    hops = [task_name(node, item)]
+    parents = plan.steps[node].parents
+    while parents:
+        hops.append(parents[0])
+        parents = plan.steps[parents[0]].parents
+    return tuple(reversed(hops))
