@@ -271,17 +271,20 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
     ),
     "version overwritten": (
         {
-            "insert_handoff": ("VALUES (?, ?, ?, ?,", "VALUES (?, ?, ?, min(?, 1),"),
-            "find_version": ("= ?", "= -?"),
+            "insert_handoff": ("INTO handoff", "OR REPLACE INTO handoff"),
+            "last_handoff": ("max(id)", "max(id) - 1"),
         },
         ["test_an_approval_is_the_next_version_and_releases"],
     ),
     "an older version served": (
-        {"latest_versions": ("max(version)", "min(version)")},
+        {
+            "settle_task": ("coalesce(?8, handoff)", "coalesce(handoff, ?8)"),
+            "decide_task": ("handoff = ?6", "error = error"),
+        },
         ["test_an_approval_is_the_next_version_and_releases"],
     ),
     "an older version pinned": (
-        {"latest_pins": ("max(version)", "0")},
+        {"latest_pins": ("handoff.version", "handoff.version - 1")},
         ["test_a_join_pins_the_latest_handoff_of_each_parent"],
     ),
     "sequence with a gap": ({"insert_event": ("1 + ifnull", "2 + ifnull")}, ["test_sequences_have_no_gap"]),

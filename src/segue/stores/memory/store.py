@@ -112,7 +112,8 @@ class MemoryStore(Reading):
         return answers, claims
 
     def _settle(self, settlement: Settlement, worker: str, lease_seconds: float) -> Settled:
-        token, ending, handoff = settlement.token, settlement.ending, settlement.handoff
+        token, ending = settlement.token, settlement.ending
+        handoff = settlement.handoff if ending not in {"retry", "handed_back"} else None
         run, task = self._state.runs.get(token.run), self._state.find(token)
         if run is None or task is None:
             return Settled("stale", (), None)

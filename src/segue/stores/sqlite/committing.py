@@ -63,6 +63,8 @@ class Committer:
                 self._connect()
             try:
                 return self._attempt(operations, wait, careful=False)
+            except apsw.ConstraintError:
+                return self._attempt(operations, wait, careful=True)
             except apsw.Error:
                 raise
             except Exception:  # noqa: BLE001 (the careful way finds out whose it is, and gives it to him)
@@ -86,10 +88,9 @@ class Committer:
                 answers = [self._alone(tx, operation) for operation in operations]
             else:
                 answers = [operation(tx) for operation in operations]
-        except apsw.Error:
-            raise
-        except Exception:
-            cursor.execute("ROLLBACK")
+        except Exception as error:
+            if not isinstance(error, apsw.Error) or isinstance(error, apsw.ConstraintError):
+                cursor.execute("ROLLBACK")
             raise
         cursor.execute("COMMIT")
         return answers

@@ -77,17 +77,21 @@ def handoffs(
 
 
 def _handoff(connection: apsw.Connection, row: Sequence[Any]) -> StoredHandoff:
-    run, node, item, epoch, version, status, body, output_size, digest, schema, started_at, completed_at = row
-    found = _rows(connection, SQL.read_handoff_artifacts, (run, node, item, version))
-    artifacts = tuple(digest for (digest,) in found)
-    head = (version, status, body, output_size, digest, schema)
-    return StoredHandoff(run, node, item, epoch, HandoffRecord(*head, started_at, completed_at, artifacts))
+    run, node, item, number, epoch, *head, started_at, completed_at = row
+    artifacts = tuple(digest for (digest,) in _rows(connection, SQL.read_handoff_artifacts, (number,)))
+    record = HandoffRecord._make((*head, started_at, completed_at, artifacts))
+    return StoredHandoff(run, node, item, epoch, record)
 
 
 def latest_handoffs(connection: apsw.Connection, run: str, nodes: Collection[str]) -> Sequence[StoredHandoff]:
     """The latest version of each hand-off."""
-    pins = _rows(connection, SQL.latest_versions, (run,))
-    return handoffs(connection, run, [pin for pin in pins if not nodes or pin[0] in nodes])
+    if not nodes:
+        return [_handoff(connection, row) for row in _rows(connection, SQL.latest_handoffs, (run,))]
+    return [
+        _handoff(connection, row)
+        for node in sorted(set(nodes))
+        for row in _rows(connection, SQL.latest_handoffs_of_node, (run, node))
+    ]
 
 
 def cursor(connection: apsw.Connection, incarnation: str) -> str:

@@ -8,7 +8,7 @@ from segue.domain.records import NewRun, Submitted, Verdict
 from segue.ports.store import Review
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.releasing import new_claim, new_task, release_new, start_event
-from segue.stores.sqlite.settling import artifact_rows, handoff_row, move_run
+from segue.stores.sqlite.settling import artifact_rows, handoff_row, last_handoff, move_run
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
 from segue.stores.wording import (
@@ -74,14 +74,18 @@ def review(tx: Transaction, review: Review) -> Verdict:
     written = tx.row(SQL.find_version, (run, node, item, handoff.version))
     if written is not None:
         return "repeated" if written[0] == handoff.digest else "stale"
+    task = tx.row(SQL.find_task, (run, node, item))
+    if task is None:
+        return "stale"
+    _, task_state, epoch, _, version, *_ = task
+    if task_state != "needs_review" or version != handoff.version - 1:
+        return "stale"
+    number = last_handoff(tx) + 1
+    tx.cursor.execute(SQL.insert_handoff, handoff_row(number, (run, node, item), epoch, None, handoff))
+    tx.cursor.executemany(SQL.insert_handoff_artifact, artifact_rows(number, handoff))
     state = decided_state(handoff.status)
     error = data if state == "failed" else None
-    decided = tx.row(SQL.decide_task, (run, node, item, handoff.version, state, tx.wall, error))
-    if decided is None:
-        return "stale"
-    (epoch,) = decided
-    tx.cursor.execute(SQL.insert_handoff, handoff_row((run, node, item), epoch, None, handoff))
-    tx.cursor.executemany(SQL.insert_handoff_artifact, artifact_rows((run, node, item), handoff))
+    tx.cursor.execute(SQL.decide_task, (run, node, item, handoff.version, state, number, tx.wall, error))
     tx.tell_task(run, node, item, agent, handoff.status, epoch, data)
     unclaimed = [release._replace(claim=None) for release in releases]
     tx.tell(release_new(tx, run, unclaimed, "", 0.0)[1])

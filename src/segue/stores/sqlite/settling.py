@@ -40,6 +40,9 @@ from segue.stores.wording import RUN_NEEDS_REVIEW, run_event, settlement_data
 
 Row = tuple[object, ...]
 
+ENDS_ATTEMPT_ONLY = frozenset({"retry", "handed_back"})
+"""After these the task goes on; they leave no hand-off."""
+
 
 def settle(
     tx: Transaction,
@@ -96,20 +99,26 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
     returned: list[Row] = []
     handoffs: list[Row] = []
     artifacts: list[Row] = []
+    number = last_handoff(tx)
     for settlement in settlements:
         token, ending, handoff = settlement.token, settlement.ending, settlement.handoff
-        if ending in {"retry", "handed_back"}:
+        if ending in ENDS_ATTEMPT_ONLY:
             returned.append(_returned_row(tx, settlement))
-        else:
-            error = settlement.data if ending in {"failed", "skipped"} else None
-            version = handoff.version if handoff is not None else None
-            ended.append((*token, ending, version, tx.wall, error))
-        if handoff is not None:
-            key = token[:3]
-            handoffs.append(handoff_row(key, token.epoch, token.claim, handoff))
-            if handoff.artifacts:
-                artifacts.extend(artifact_rows(key, handoff))
+            continue
+        error = settlement.data if ending in {"failed", "skipped"} else None
+        if handoff is None:
+            ended.append((*token, ending, None, None, tx.wall, error))
+            continue
+        number += 1
+        ended.append((*token, ending, handoff.version, number, tx.wall, error))
+        handoffs.append(handoff_row(number, token[:3], token.epoch, token.claim, handoff))
+        if handoff.artifacts:
+            artifacts.extend(artifact_rows(number, handoff))
     cursor = tx.cursor
+    if handoffs:
+        cursor.executemany(SQL.insert_handoff, handoffs)
+    if artifacts:
+        cursor.executemany(SQL.insert_handoff_artifact, artifacts)
     before = tx.connection.total_changes()
     if ended:
         cursor.executemany(SQL.settle_task, ended)
@@ -117,10 +126,6 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
         cursor.executemany(SQL.return_task, returned)
     if tx.connection.total_changes() - before != len(settlements):
         raise Unforeseen
-    if handoffs:
-        cursor.executemany(SQL.insert_handoff, handoffs)
-    if artifacts:
-        cursor.executemany(SQL.insert_handoff_artifact, artifacts)
 
 
 def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
@@ -130,16 +135,22 @@ def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
     return (*settlement.token, tx.boot + delay_seconds, tx.wall + delay_seconds, not retried, error)
 
 
-def handoff_row(key: TaskKey, epoch: int, claim: str | None, handoff: HandoffRecord) -> Row:
+def last_handoff(tx: Transaction) -> int:
+    """The number of the newest hand-off; the next ones follow it."""
+    number: int = tx.row(SQL.last_handoff, ())[0]
+    return number
+
+
+def handoff_row(number: int, key: TaskKey, epoch: int, claim: str | None, handoff: HandoffRecord) -> Row:
     """A hand-off as a row; the claim is None where a person decided."""
     version, status, body, output_size, digest, schema, started_at, completed_at, _ = handoff
-    head = (*key, version, epoch, claim, status, digest, schema)
+    head = (number, *key, version, epoch, claim, status, digest, schema)
     return (*head, started_at, completed_at, output_size, body)
 
 
-def artifact_rows(key: TaskKey, handoff: HandoffRecord) -> list[Row]:
+def artifact_rows(number: int, handoff: HandoffRecord) -> list[Row]:
     """The artifacts of a hand-off as rows."""
-    return [(*key, handoff.version, place, digest) for place, digest in enumerate(handoff.artifacts)]
+    return [(number, place, digest) for place, digest in enumerate(handoff.artifacts)]
 
 
 def _told(
@@ -170,7 +181,8 @@ def _told(
 def _ending_event(tx: Transaction, settlement: Settlement) -> EventRow:
     run, node, item, epoch, claim = settlement.token
     name = f"task.{settlement.agent}.{settlement.ending}"
-    ended_without = claim if settlement.handoff is None else None
+    leaves_nothing = settlement.handoff is None or settlement.ending in ENDS_ATTEMPT_ONLY
+    ended_without = claim if leaves_nothing else None
     return (run, name, task_name(node, item), epoch, tx.wall, settlement_data(settlement), ended_without)
 
 
@@ -195,7 +207,7 @@ def _settle_one(tx: Transaction, settlement: Settlement, worker: str, lease_seco
 def _why_refused(tx: Transaction, settlement: Settlement) -> Settled:
     """Whether a refused settlement had been written before by the same token."""
     token, handoff = settlement.token, settlement.handoff
-    if handoff is not None:
+    if handoff is not None and settlement.ending not in ENDS_ATTEMPT_ONLY:
         digests = tx.rows(SQL.find_handoff, token)
         written = (handoff.digest,) in digests
     else:

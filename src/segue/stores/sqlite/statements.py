@@ -44,9 +44,11 @@ class Statements(NamedTuple):
     insert_run: str
     insert_schema: str
     insert_task: str
+    last_handoff: str
     last_position: str
+    latest_handoffs: str
+    latest_handoffs_of_node: str
     latest_pins: str
-    latest_versions: str
     list_runs: str
     list_runs_in_state: str
     list_workers: str

@@ -1,2 +1,7 @@
 -- The digest of one version of a hand-off.
-SELECT digest FROM handoff WHERE run = ? AND node = ? AND item = ? AND version = ?
+WITH RECURSIVE chain (id) AS (
+    SELECT handoff FROM task WHERE run = ?1 AND node = ?2 AND item = ?3
+    UNION ALL
+    SELECT handoff.previous FROM chain CROSS JOIN handoff ON handoff.id = chain.id WHERE handoff.previous IS NOT NULL
+)
+SELECT handoff.digest FROM chain CROSS JOIN handoff ON handoff.id = chain.id WHERE handoff.version = ?4

@@ -1,2 +1,2 @@
 -- Register an artifact that a hand-off points to.
-INSERT INTO handoff_artifact (run, node, item, version, place, digest) VALUES (?, ?, ?, ?, ?, ?)
+INSERT INTO handoff_artifact (handoff, place, digest) VALUES (?, ?, ?)

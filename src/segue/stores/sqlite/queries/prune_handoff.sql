@@ -1,2 +1,7 @@
--- Delete what a pruned run has in the table handoff.
-DELETE FROM handoff WHERE run = ?
+-- Delete all hand-offs of a pruned run.
+WITH RECURSIVE chain (id) AS (
+    SELECT handoff FROM task WHERE run = ? AND handoff IS NOT NULL
+    UNION ALL
+    SELECT handoff.previous FROM chain CROSS JOIN handoff ON handoff.id = chain.id WHERE handoff.previous IS NOT NULL
+)
+DELETE FROM handoff WHERE id IN (SELECT id FROM chain)

@@ -1,5 +1,6 @@
 -- End a task, if the attempt that says so may still write and its hand-off is the next version.
 UPDATE task
-SET state = ?6, version = coalesce(?7, version), lease = NULL, due = NULL, settled_at = ?8, error = coalesce(?9, error)
+SET state = ?6, version = coalesce(?7, version), handoff = coalesce(?8, handoff), lease = NULL, due = NULL,
+    settled_at = ?9, error = coalesce(?10, error)
 WHERE run = ?1 AND node = ?2 AND item = ?3 AND epoch = ?4 AND claim = ?5
   AND state IN ('claimed', 'ready') AND version = coalesce(?7 - 1, version)
