@@ -77,7 +77,7 @@ async def test_changed_bytes_are_never_served(tmp_path: Path, monkeypatch: pytes
         handle = await segue.submit(everything, 2)
         await handle.result()
     connection = apsw.Connection(str(path))
-    connection.execute("UPDATE handoff SET body = CAST('{\"output\":[7,7]}' AS BLOB) WHERE node = 'numbers'")
+    connection.execute("UPDATE handoff SET body = CAST('{\"output\":[7,7]}' AS BLOB)")
     connection.close()
     async with Segue(path, agents=[everything]) as segue:
         live = await segue.host.engine.book.load(handle.run)

@@ -339,3 +339,26 @@ async def test_wrong_input_writes_nothing(segue: Segue) -> None:
     with pytest.raises(InputError, match="number"):
         await segue.run(once, "not a number")  # type: ignore[arg-type]
     assert (await segue.host.store.facts()).runs == 0
+
+
+async def test_an_output_that_does_not_fit_may_be_tried_again(segue: Segue) -> None:
+    """A model that answers in the wrong shape gets its retries; an input that does not fit would never get better."""
+
+    @agent(retries=1, backoff=0.001)
+    async def moody(text: str) -> int:
+        return "seven" if ctx.attempt == 1 else 7  # type: ignore[return-value]
+
+    @agent(retries=5)
+    async def strict(number: int) -> int:
+        return number
+
+    @workflow
+    def once(text: Any) -> Any:
+        return [moody(text), strict(text)]
+
+    handle = await segue.submit(once, "x")
+    with pytest.raises(RunFailed, match="strict: InvalidPayload"):
+        await handle.result()
+    assert (await handle.handoff("moody")).output == 7
+    (task,) = await segue.host.store.read_tasks(handle.run, [("strict", -1)])
+    assert task.attempt == 1

@@ -17,7 +17,6 @@ from segue.domain.schema import schema_of
 from segue.domain.workflow import Built
 from segue.errors import InputError, PayloadError, UsageError
 
-
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 

@@ -34,7 +34,7 @@ class Received(NamedTuple):
     stored: StoredHandoff
     origin: Callable[[], Origin]
     trace: Trace | None
-    upstream: Waitable[Context] | None
+    upstream: Callable[[], Waitable[Context]] | None
 
 
 class Handoff(Generic[T]):
@@ -150,7 +150,7 @@ class Handoff(Generic[T]):
             raise NoAttemptError(
                 "what is upstream of this hand-off cannot be read: it was not read from a store"
             )
-        return upstream
+        return upstream()
 
     def _arrival(self) -> Received:
         if self._received is None:
@@ -182,7 +182,7 @@ def receive(
     parts: dict[str, Any],
     stored: StoredHandoff,
     origin: Callable[[], Origin],
-    upstream: Waitable[Context] | None,
+    upstream: Callable[[], Waitable[Context]] | None,
     home: ArtifactHome | None,
 ) -> Handoff[T]:
     """The hand-off that a stored one holds: its output, already checked, and its other parts."""

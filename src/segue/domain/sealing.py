@@ -132,13 +132,13 @@ def unseal(
     contents: Mapping[str, bytes] = _NOTHING,
     home: ArtifactHome | None = None,
     *,
-    upstream: Waitable[Context] | None = None,
+    upstream: Callable[[], Waitable[Context]] | None = None,
     where: str = "a hand-off",
 ) -> Handoff[T]:
     """
     The whole envelope, its output checked as by `unseal_output`; None if the task failed without one.
 
-    `origin` is asked only when the receiver looks at `sent`; `upstream` is what `Handoff.upstream()` returns.
+    `origin` is asked only when the receiver looks at `sent`; `upstream` gives what `Handoff.upstream()` returns.
     """
     record = stored.record
     if record.status == "failed" and output_json(record) == _NULL:

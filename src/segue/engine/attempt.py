@@ -24,6 +24,7 @@ class Attempt:
 
     __slots__ = (
         "agent",
+        "called",
         "claim",
         "confirmed",
         "entered",
@@ -48,6 +49,8 @@ class Attempt:
         self.renewed_at = boot_now
         """When the store last lengthened the lease, by this machine's clock and from before it was asked."""
         self.started_at = 0.0
+        self.called = False
+        """Whether the agent itself has begun."""
         self.entered = False
         """Whether the run of the attempt is known, so that an outcome can be settled."""
         self.task: asyncio.Task[None] | None = None

@@ -25,7 +25,7 @@ from segue.engine.attempt import Attempt
 from segue.engine.book import Book, LiveRun
 from segue.engine.home import Home
 from segue.engine.later import LaterDesk
-from segue.engine.lineage import Lineage
+from segue.engine.lineage import Provenance
 from segue.engine.materials import Materials
 from segue.engine.registry import Registry
 from segue.errors import DefinitionError, InvalidPayload
@@ -41,7 +41,6 @@ class Binder:
         self._registry = registry
         self._home = home
         self._later = later
-        self._lineage = Lineage(store, home)
 
     async def arguments(self, attempt: Attempt) -> dict[str, Any]:
         """The keyword arguments of an attempt. Raises InvalidPayload where something does not fit."""
@@ -156,15 +155,16 @@ class Binder:
         self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], _: Path
     ) -> Handoff[Any]:
         """A `Handoff[T]`."""
-        live = materials.live
+        source = Provenance(self._store, self._home, materials.live, stored)
+        where = f"the hand-off of {task_name(stored.node, stored.item)}"
         return unseal(
             stored,
             schema,
-            lambda: self._lineage.origin(live, stored.node, stored.item),
+            source.origin,
             materials.contents,
             self._home,
-            upstream=self._lineage.upstream(live, stored),
-            where=f"the hand-off of {task_name(stored.node, stored.item)}",
+            upstream=source.upstream,
+            where=where,
         )
 
     def _reference(
@@ -178,7 +178,9 @@ class Binder:
             document = output_at(record, path, contents) if path else whole_output(record, contents)
             return schema.load(document, self._home, where=f"the hand-off of {task_name(node, item)}")
 
-        return refer(stored, lambda: self._lineage.origin(live, node, item), self._home.waitable(fetch))
+        return refer(
+            stored, Provenance(self._store, self._home, live, stored).origin, self._home.waitable(fetch)
+        )
 
     def _later_of(self, attempt: Attempt, argument: Argument, schema: Schema[Any]) -> Later[Any]:
         async def settle() -> Any:

@@ -12,29 +12,33 @@ from segue.engine.home import Home
 from segue.ports.store import Store
 
 
-class Lineage:
-    """Answers what a receiver asks about a hand-off besides its content."""
+class Provenance:
+    """Answers what a receiver asks about one hand-off besides its content; nothing is looked up before that."""
 
-    def __init__(self, store: Store, home: Home) -> None:
+    __slots__ = ("_home", "_live", "_store", "_stored")
+
+    def __init__(self, store: Store, home: Home, live: LiveRun, stored: StoredHandoff) -> None:
         self._store = store
         self._home = home
+        self._live = live
+        self._stored = stored
 
-    def origin(self, live: LiveRun, node: str, item: int) -> Origin:
+    def origin(self) -> Origin:
         """What follows from the run and its graph."""
-        return origin_of(live.plan, live.options, node, item)
+        return origin_of(self._live.plan, self._live.options, self._stored.node, self._stored.item)
 
-    def upstream(self, live: LiveRun, stored: StoredHandoff) -> Waitable[Context]:
-        """The constraints and decisions of everything on the way to a hand-off and of the hand-off itself."""
+    def upstream(self) -> Waitable[Context]:
+        """The constraints and decisions of everything on the way to the hand-off and of the hand-off itself."""
+        return self._home.waitable(self._read_upstream)
 
-        async def start() -> Context:
-            tasks = {(task.node, task.item): task for task in await self._store.read_tasks(live.run)}
-            keys = _ancestors(tasks, (stored.node, stored.item, stored.record.version))
-            handoffs = await self._store.read_handoffs(live.run, keys)
-            told = context_of(sorted(handoffs, key=lambda each: each.record.completed_at), live.options.goal)
-            constraints = dict.fromkeys((*live.options.constraints, *told.constraints))
-            return told._replace(constraints=tuple(constraints))
-
-        return self._home.waitable(start)
+    async def _read_upstream(self) -> Context:
+        live, stored = self._live, self._stored
+        tasks = {(task.node, task.item): task for task in await self._store.read_tasks(live.run)}
+        keys = _ancestors(tasks, (stored.node, stored.item, stored.record.version))
+        handoffs = await self._store.read_handoffs(live.run, keys)
+        told = context_of(sorted(handoffs, key=lambda each: each.record.completed_at), live.options.goal)
+        constraints = dict.fromkeys((*live.options.constraints, *told.constraints))
+        return told._replace(constraints=tuple(constraints))
 
 
 def _ancestors(

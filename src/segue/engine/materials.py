@@ -7,8 +7,9 @@ process and nothing was spilled.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from pydantic_core import to_json
 
 from segue.domain.body import spills_of
 from segue.domain.graph import Binding, Collection, Constant, Output, Path, RunInput, nodes_of
@@ -60,13 +61,13 @@ class Materials:
                 document = self.live.input_json[name]
                 return select(document, path, where=f"input {name!r}") if path else document
             case Constant(value=value):
-                return json.dumps(value, ensure_ascii=False).encode()
+                return to_json(value)
             case Collection(items=items, keys=keys):
                 parts = [self.document(each) for each in items]
                 if keys is None:
                     return b"[" + b",".join(parts) + b"]"
                 pairs = zip(keys, parts, strict=True)
-                return b"{" + b",".join(json.dumps(key).encode() + b":" + part for key, part in pairs) + b"}"
+                return b"{" + b",".join(to_json(key) + b":" + part for key, part in pairs) + b"}"
 
     def handoffs(self, binding: Binding) -> list[StoredHandoff | None]:
         """The hand-offs behind a binding, None for those that hold no output."""

@@ -17,9 +17,11 @@ from segue.domain.sealing import Sealed, seal, seal_failure
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder
 from segue.engine.threads import Threads
-from segue.errors import PayloadTooLarge, SegueError, StoreError
+from segue.errors import PayloadTooLarge, SegueError, StoreError, UpstreamFailed, UsageError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
+
+_CONDITION_FALSE = {"kind": "condition", "message": "its condition was false"}
 
 
 class AttemptTimeout(SegueError):
@@ -51,10 +53,9 @@ class Runner:
                 return Skipped(await self._binder.cause_of_skip(attempt))
             if attempt.claim.agent == MAP_AGENT and attempt.claim.token.item == SINGLE:
                 return await self._expand(attempt)
-            if not await self._binder.condition_holds(attempt):
-                return Skipped({"kind": "condition", "message": "its condition was false"})
-            result = await self._call(attempt)
-            return Complete(await self._seal(attempt, result))
+            if attempt.step.node.condition is not None and not await self._binder.condition_holds(attempt):
+                return Skipped(_CONDITION_FALSE)
+            return Complete(await self._seal(attempt, await self._call(attempt)))
         except StoreError:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an agent raises ends its attempt and not the worker
@@ -62,7 +63,7 @@ class Runner:
 
     async def _expand(self, attempt: Attempt) -> Outcome:
         if not await self._binder.condition_holds(attempt):
-            return Skipped({"kind": "condition", "message": "its condition was false"})
+            return Skipped(_CONDITION_FALSE)
         size = await self._binder.map_size(attempt)
         limit = attempt.step.node.map_limit
         if size > limit:
@@ -76,6 +77,7 @@ class Runner:
         agent = attempt.agent
         assert agent is not None
         arguments = await self._binder.arguments(attempt)
+        attempt.called = True
         timeout_seconds = attempt.step.node.settings.timeout_seconds
         if timeout_seconds is None:
             return await self._run(agent, arguments)
@@ -111,10 +113,12 @@ class Runner:
         return self._record(attempt, sealed, schema.fingerprint)
 
     def failure_of(self, attempt: Attempt, error: BaseException) -> Failed:
-        """What is kept of an error. Another try cannot help where what was sent or received does not fit."""
+        """What is kept of an error. Another try cannot help where the agent was not even called, or was misused."""
         told = format_error(error, self._secrets)
         sealed = seal_failure(told)
-        final = isinstance(error, SegueError) and not isinstance(error, AttemptTimeout)
+        final = isinstance(error, SegueError) and (
+            not attempt.called or isinstance(error, UpstreamFailed | UsageError)
+        )
         return Failed(told, self._record(attempt, sealed, ""), final)
 
     def _record(self, attempt: Attempt, sealed: Sealed, schema: str) -> HandoffRecord:

@@ -202,7 +202,7 @@ async def test_context_has_the_goal_and_upstream_the_rest() -> None:
     async def start() -> Context:
         return context_of(rows, "Compare pricing")
 
-    received = unseal(rows[2], schema, lambda: ORIGIN, upstream=Waitable(start, block))
+    received = unseal(rows[2], schema, lambda: ORIGIN, upstream=lambda: Waitable(start, block))
     assert received.context == Context("Compare pricing", (), ("b", "d"))
     assert await received.upstream() == Context("Compare pricing", ("c",), ("a", "b", "d"))
     assert b'"a"' not in rows[2].record.body
