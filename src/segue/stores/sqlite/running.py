@@ -8,7 +8,7 @@ from segue.domain.records import NewRun, Submitted, Verdict
 from segue.ports.store import Review
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.releasing import new_claim, new_task, release_new, start_event
-from segue.stores.sqlite.settling import artifact_rows, handoff_row, last_handoff, move_run
+from segue.stores.sqlite.settling import move_run, write_handoffs
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
 from segue.stores.wording import (
@@ -80,9 +80,7 @@ def review(tx: Transaction, review: Review) -> Verdict:
     _, task_state, epoch, _, version, *_ = task
     if task_state != "needs_review" or version != handoff.version - 1:
         return "stale"
-    number = last_handoff(tx) + 1
-    tx.cursor.execute(SQL.insert_handoff, handoff_row(number, (run, node, item), epoch, None, handoff))
-    tx.cursor.executemany(SQL.insert_handoff_artifact, artifact_rows(number, handoff))
+    number = write_handoffs(tx, [((run, node, item), epoch, None, handoff)])
     state = decided_state(handoff.status)
     error = data if state == "failed" else None
     tx.cursor.execute(SQL.decide_task, (run, node, item, handoff.version, state, number, tx.wall, error))

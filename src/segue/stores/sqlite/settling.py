@@ -95,37 +95,57 @@ def _settle_together(
 
 def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
     """Write the ended attempts and their hand-offs. Raises `Unforeseen` if not all tokens are live."""
+    left = [
+        (settlement.token, settlement.handoff)
+        for settlement in settlements
+        if settlement.handoff is not None and settlement.ending not in ENDS_ATTEMPT_ONLY
+    ]
+    number = write_handoffs(tx, [(token[:3], token.epoch, token.claim, handoff) for token, handoff in left])
     ended: list[Row] = []
     returned: list[Row] = []
-    handoffs: list[Row] = []
-    artifacts: list[Row] = []
-    number = last_handoff(tx)
     for settlement in settlements:
-        token, ending, handoff = settlement.token, settlement.ending, settlement.handoff
+        ending, handoff = settlement.ending, settlement.handoff
         if ending in ENDS_ATTEMPT_ONLY:
             returned.append(_returned_row(tx, settlement))
             continue
         error = settlement.data if ending in {"failed", "skipped"} else None
         if handoff is None:
-            ended.append((*token, ending, None, None, tx.wall, error))
-            continue
-        number += 1
-        ended.append((*token, ending, handoff.version, number, tx.wall, error))
-        handoffs.append(handoff_row(number, token[:3], token.epoch, token.claim, handoff))
-        if handoff.artifacts:
-            artifacts.extend(artifact_rows(number, handoff))
-    cursor = tx.cursor
-    if handoffs:
-        cursor.executemany(SQL.insert_handoff, handoffs)
-    if artifacts:
-        cursor.executemany(SQL.insert_handoff_artifact, artifacts)
+            ended.append((*settlement.token, ending, None, None, tx.wall, error))
+        else:
+            ended.append((*settlement.token, ending, handoff.version, number, tx.wall, error))
+            number += 1
     before = tx.connection.total_changes()
     if ended:
-        cursor.executemany(SQL.settle_task, ended)
+        tx.cursor.executemany(SQL.settle_task, ended)
     if returned:
-        cursor.executemany(SQL.return_task, returned)
+        tx.cursor.executemany(SQL.return_task, returned)
     if tx.connection.total_changes() - before != len(settlements):
         raise Unforeseen
+
+
+def write_handoffs(
+    tx: Transaction, handoffs: Sequence[tuple[TaskKey, int, str | None, HandoffRecord]]
+) -> int:
+    """Write hand-offs, each with its task, epoch and claim (None: a person decided); the number of the first."""
+    if not handoffs:
+        return 0
+    rows = [(*key, record[0], epoch, claim, *_columns(record)) for key, epoch, claim, record in handoffs]
+    tx.cursor.executemany(SQL.insert_handoff, rows)
+    # Numbers go up one by one: in the one transaction that writes, SQLite gives each row the highest there is plus one.
+    first = tx.connection.last_insert_rowid() - len(rows) + 1
+    artifacts = [
+        (number, place, digest)
+        for number, (_, _, _, record) in enumerate(handoffs, first)
+        for place, digest in enumerate(record.artifacts)
+    ]
+    if artifacts:
+        tx.cursor.executemany(SQL.insert_handoff_artifact, artifacts)
+    return first
+
+
+def _columns(handoff: HandoffRecord) -> Row:
+    _, status, body, output_size, digest, schema, started_at, completed_at, _ = handoff
+    return (status, digest, schema, started_at, completed_at, output_size, body)
 
 
 def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
@@ -133,24 +153,6 @@ def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
     delay_seconds = settlement.not_before if retried else 0.0
     error = settlement.data if retried else None
     return (*settlement.token, tx.boot + delay_seconds, tx.wall + delay_seconds, not retried, error)
-
-
-def last_handoff(tx: Transaction) -> int:
-    """The number of the newest hand-off; the next ones follow it."""
-    number: int = tx.row(SQL.last_handoff, ())[0]
-    return number
-
-
-def handoff_row(number: int, key: TaskKey, epoch: int, claim: str | None, handoff: HandoffRecord) -> Row:
-    """A hand-off as a row; the claim is None where a person decided."""
-    version, status, body, output_size, digest, schema, started_at, completed_at, _ = handoff
-    head = (number, *key, version, epoch, claim, status, digest, schema)
-    return (*head, started_at, completed_at, output_size, body)
-
-
-def artifact_rows(number: int, handoff: HandoffRecord) -> list[Row]:
-    """The artifacts of a hand-off as rows."""
-    return [(number, place, digest) for place, digest in enumerate(handoff.artifacts)]
 
 
 def _told(

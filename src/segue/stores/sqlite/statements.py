@@ -44,7 +44,6 @@ class Statements(NamedTuple):
     insert_run: str
     insert_schema: str
     insert_task: str
-    last_handoff: str
     last_position: str
     latest_handoffs: str
     latest_handoffs_of_node: str

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-CHECKPOINT_PAGES = 4_096
+CHECKPOINT_PAGES = 3_072
 """How many pages (of 4 KiB) the log may hold before it is carried over into the database."""
 
 GROWN_PAGES = 6_144
