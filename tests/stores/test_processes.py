@@ -46,6 +46,27 @@ async def main():
 asyncio.run(main())
 """
 
+WRITE_MUCH = """
+import asyncio, sys
+from segue.stores.sqlite import SqliteStore, wal
+from segue.testing import ManualClock
+from segue.testing.conformance.desk import LEASE_SECONDS, Desk, root
+
+wal.CHECKPOINT_PAGES, wal.GROWN_PAGES = 16, 32
+
+async def main(path, durability, name):
+    store = SqliteStore(path, durability, ManualClock())
+    store.idle = lambda: True
+    await store.open()
+    desk = Desk(store, ManualClock())
+    for number in range(200):
+        new = desk.new_run(root("a"))._replace(run=f"{name}-{number:03d}")
+        await store.submit([new], name, LEASE_SECONDS)
+    await store.close()
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
 
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
@@ -182,3 +203,20 @@ async def test_the_last_process_to_close_leaves_one_file(tmp_path: Path) -> None
     await stores[1].close()
     assert sorted(os.listdir(tmp_path)) == ["segue.db", "segue.db.d"]
     assert os.listdir(tmp_path / "segue.db.d" / "wake") == []
+
+
+@pytest.mark.parametrize("durability", ["fast", "durable"])
+async def test_many_processes_write_and_carry_the_log_over(tmp_path: Path, durability: str) -> None:
+    """Processes that write without pause, and want to carry the log over at the same time, all get everything in."""
+    path = tmp_path / "segue.db"
+    names = ("p0", "p1", "p2", "p3")
+    processes = [
+        await asyncio.create_subprocess_exec(sys.executable, "-c", WRITE_MUCH, str(path), durability, name)
+        for name in names
+    ]
+    assert await asyncio.gather(*(process.wait() for process in processes)) == [0] * 4
+    store = SqliteStore(path, "fast")
+    await store.open()
+    runs = sorted(run.run for run in await store.list_runs(1_000))
+    await store.close()
+    assert runs == sorted(f"{name}-{number:03d}" for name in names for number in range(200))

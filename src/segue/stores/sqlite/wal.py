@@ -38,5 +38,8 @@ def grow(path: Path) -> None:
 
 def carry_over(connection: apsw.Connection) -> bool:
     """Copy the log's pages into the database without stopping anybody; whether all of them went."""
-    in_log, carried = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    try:
+        in_log, carried = connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+    except apsw.BusyError:
+        return False  # another process is at it
     return in_log == carried

@@ -52,7 +52,9 @@ class Writer:
         self._inbox: Inbox = SimpleQueue()
         self._waiting = 0
         self._log_is_grown = False
+        self._pages = 0
         self._checkpoint_at = wal.CHECKPOINT_PAGES
+        self._checkpoint_is_coming = False
         self._failure: StoreError | None = None
         self._closing = False
         self._committer = Committer(path, durability, clock)
@@ -117,13 +119,21 @@ class Writer:
             self._lock.release()
         if self._committer.wrote:
             self._on_commit()
-        pages = self._committer.pages_in_log
-        if pages >= self._checkpoint_at:
-            self._checkpoint_at *= 2
+        if self._log_is_due():
             self._inbox.put("checkpoint")
-        if pages >= wal.GROWN_PAGES:
-            self._thread_first = True
         return answer
+
+    def _log_is_due(self) -> bool:
+        """Whether the log is to be carried over now. Called by whoever holds the gate, after a commit."""
+        pages = self._committer.pages_in_log
+        if pages < self._pages:
+            self._checkpoint_at = wal.CHECKPOINT_PAGES  # somebody, maybe another process, has started it anew
+        self._pages = pages
+        self._thread_first = pages >= wal.GROWN_PAGES
+        if pages < self._checkpoint_at or self._checkpoint_is_coming:
+            return False
+        self._checkpoint_is_coming = True
+        return True
 
     def _deliver(self, group: list[Waiting], answers: list[Any], wrote: bool) -> None:
         self._waiting -= len(group)
@@ -143,14 +153,14 @@ class Writer:
                 while True:
                     items.append(self._inbox.get_nowait())
             group = [item for item in items if not isinstance(item, str)]
-            if group:
-                self._commit(group)
-            if "checkpoint" in items or self._committer.pages_in_log >= self._checkpoint_at:
+            is_due = self._commit(group) if group else False
+            if is_due or "checkpoint" in items:
                 self._checkpoint()
             if "close" in items:
                 return
 
-    def _commit(self, group: list[Waiting]) -> None:
+    def _commit(self, group: list[Waiting]) -> bool:
+        """Commit a group and deliver its answers; whether the log is to be carried over now."""
         with self._gate:
             self._lock.acquire()
             try:
@@ -161,9 +171,10 @@ class Writer:
                 answers = [error] * len(group)
             finally:
                 self._lock.release()
-            wrote = self._committer.wrote
+            wrote, is_due = self._committer.wrote, self._log_is_due()
         with contextlib.suppress(RuntimeError):  # the loop is closed, so nobody waits
             self._loop.call_soon_threadsafe(self._deliver, group, answers, wrote)
+        return is_due
 
     def _checkpoint(self) -> None:
         """Carry the log over: most of it beside the commits, the rest while none is made, so that it can start anew."""
@@ -177,20 +188,20 @@ class Writer:
                 finally:
                     self._lock.release()
                 # A reader that is still in an old view keeps the log; try again when it has grown as much again.
-                pages = 0 if done else self._committer.pages_in_log
-                self._committer.pages_in_log = pages
-                self._checkpoint_at = pages + wal.CHECKPOINT_PAGES
+                self._pages = 0 if done else self._committer.pages_in_log
+                self._committer.pages_in_log = self._pages
+                self._checkpoint_at = self._pages + wal.CHECKPOINT_PAGES
         except apsw.Error as error:
             self._failure = translate(error, str(self._path), self._checkpointer.system_errno)
         finally:
-            self._thread_first = False
+            self._checkpoint_is_coming = False
+            self._thread_first = self._committer.pages_in_log >= wal.GROWN_PAGES
 
     def _grow(self) -> None:
         """Before the first commit. A disk too full for it will say so at a commit, where somebody hears it."""
         with contextlib.suppress(OSError):
             wal.grow(self._path)
         self._log_is_grown = True
-        self._thread_first = False
 
 
 def _given(answer: Any) -> Any:
