@@ -3,6 +3,7 @@
 #   set_up demo       .venv with what runs Segue and its demo
 #   set_up dev        .venv with what checks and tests it as well (serves `demo` too)
 #   set_up langgraph  .venv-langgraph, the benchmark's peer
+#   set_up docs       .venv-docs, what builds the site
 #
 # Packages come from requirements/*.txt, pinned by hash; uv, which installs them, is itself pinned there and is
 # fetched into .uv. A finished environment carries a stamp of what it was made from: the next call costs
@@ -73,7 +74,7 @@ make_environment() {
     rm -f "$environment/set-up"
     "$uv" pip sync -q --python "$environment" --require-hashes "$root/requirements/$1.txt" ||
         die "the packages of requirements/$1.txt could not be installed (uv's message is above)."
-    if [ "$1" != langgraph ]; then
+    if [ "$environment" = "$root/.venv" ]; then
         "$uv" pip install -q --python "$environment" --no-deps --no-build-isolation --editable "$root" ||
             die "Segue itself could not be installed into $environment."
     fi
@@ -97,7 +98,7 @@ take_lock() {
 set_up() {
     name=$1
     environment=$root/.venv
-    [ "$name" != langgraph ] || environment=$root/.venv-langgraph
+    case $name in langgraph | docs) environment=$root/.venv-$name ;; esac
     case $name$(cat "$environment/set-up" 2>/dev/null) in demodev*) name=dev ;; esac    # never taken back to demo
     if is_ready "$environment" "$name"; then return; fi
     take_lock
