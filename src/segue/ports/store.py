@@ -114,7 +114,8 @@ class Store(Protocol):
         Create runs with their roots ready, or claimed for `worker` where a root carries a claim id.
 
         A run whose key exists is not created again: the answer names the one that stands, with no claims. Raises
-        `KeyConflict` if that one has another workflow, graph or input. Submitting the same run id again is harmless.
+        `KeyConflict` if that one has another workflow, graph or input, and then creates none of the runs. Submitting the
+        same run id again is harmless: it answers as before, with the claims that still stand.
         """
         ...
 
@@ -132,12 +133,18 @@ class Store(Protocol):
         are claimed for `worker` if they are ready now. A dependent that is already claimed or settled is left alone.
         `retry` puts the task back to ready after `not_before` seconds and revokes the claim; `handed_back` does so at
         once and does not count as an attempt. The last settlement that a run waits for ends the run: `failed` if any of
-        its tasks failed, else `complete`. `claim`, if given, is answered last, as by `claim()`.
+        its tasks failed, else `complete`. A run needs a review when one of its tasks does and none is ready or claimed.
+        What is repeated is answered with the claims that still stand and the state of a run that is not running. `claim`,
+        if given, is answered last, as by `claim()`.
         """
         ...
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
-        """Claim ready tasks whose time has come, oldest first, in runs that are not cancelled."""
+        """
+        Claim ready tasks whose time has come, oldest first, in runs that are not cancelled.
+
+        Broken tasks are given to any worker and do not count against the limit of their agent.
+        """
         ...
 
     async def renew(self, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:
@@ -165,7 +172,12 @@ class Store(Protocol):
         ...
 
     async def next_due(self, agents: Collection[str]) -> float | None:
-        """Seconds until the next delayed retry of one of these agents or the next lease ends; None if there is none."""
+        """
+        Seconds until the next delayed retry of one of these agents or the next lease ends; None if there is none.
+
+        A retry counts that fell due since this store last claimed for its agent (0.0), so that none is missed between a
+        claim and this call; one that a claim left lying is not spoken of again.
+        """
         ...
 
     async def read_run(self, run: str) -> RunRecord | None:
