@@ -114,8 +114,8 @@ class Store(Protocol):
         Create runs with their roots ready, or claimed for `worker` where a root carries a claim id.
 
         A run whose key exists is not created again: the answer names the one that stands, with no claims. Raises
-        `KeyConflict` if that one has another workflow, graph or input, and then creates none of the runs. Submitting the
-        same run id again is harmless: it answers as before, with the claims that still stand.
+        `KeyConflict` if that one has another workflow, graph or input, and then creates none of the runs. Submitting
+        the same run id again is harmless: it answers as before, with the claims that still stand.
         """
         ...
 
@@ -134,8 +134,8 @@ class Store(Protocol):
         `retry` puts the task back to ready after `not_before` seconds and revokes the claim; `handed_back` does so at
         once and does not count as an attempt. The last settlement that a run waits for ends the run: `failed` if any of
         its tasks failed, else `complete`. A run needs a review when one of its tasks does and none is ready or claimed.
-        What is repeated is answered with the claims that still stand and the state of a run that is not running. `claim`,
-        if given, is answered last, as by `claim()`.
+        What is repeated is answered with the claims that still stand and the state of a run that is not running.
+        `claim`, if given, is answered last, as by `claim()`.
         """
         ...
 

@@ -4,7 +4,7 @@ The one writer of a process, with group commit.
 Everything that waits is committed in one transaction. A call commits in the event loop's own thread when nothing else
 needs the loop and the write lock is free at once, which saves two changes of thread; otherwise it goes to the writer's
 thread, and whatever comes while that one commits goes with its next transaction. The thread also carries the log over
-into the database, so that no hand-off ever waits for a checkpoint.
+into the database, most of it while commits go on.
 """
 
 from __future__ import annotations
