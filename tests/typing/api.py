@@ -90,6 +90,7 @@ async def main() -> None:
         report = await segue.run(compare, "Compare SaaS pricing in developer tools")
         assert_type(report, Report)
         assert_type(await segue.with_(key="monday", deadline="5m").run(compare, goal="again"), Report)
+        assert str(await segue.run(compare, "and used where any object will do"))
         handle = await segue.submit(compare, "once more")
         assert_type(handle, RunHandle[Report])
         assert_type(await handle.result(), Report)

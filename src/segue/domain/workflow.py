@@ -24,6 +24,7 @@ from segue.errors import GraphError
 
 P = ParamSpec("P")
 R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)  # so that `print(await segue.run(...))` type-checks
 C = typing_extensions.ParamSpec("C", default=...)
 
 
@@ -65,7 +66,7 @@ def build(draft: Draft) -> Built:
     )
 
 
-class Workflow(Declaration, Generic[P, R]):
+class Workflow(Declaration, Generic[P, R_co]):
     """
     A function that draws a graph by calling agents. `segue.run(workflow, ...)` runs it.
 
@@ -73,7 +74,7 @@ class Workflow(Declaration, Generic[P, R]):
     """
 
     def __init__(
-        self, fn: Callable[P, R], name: str | None, version: str, namespace: Mapping[str, Any]
+        self, fn: Callable[P, R_co], name: str | None, version: str, namespace: Mapping[str, Any]
     ) -> None:
         super().__init__("workflow", fn, name, namespace)
         self.version = self.checked_version(version)
@@ -94,7 +95,7 @@ class Workflow(Declaration, Generic[P, R]):
             self._built = build(self._draft())
         return self._built
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Make this workflow a part of the one that is being built. Raises UsageError elsewhere."""
         here = building_here(f"workflow {self.name!r}", f"Run it: await segue.run({self.name}, ...).")
         return here.inline(self, args, kwargs)  # type: ignore[no-any-return]
