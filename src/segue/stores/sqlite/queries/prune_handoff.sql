@@ -1,7 +1,7 @@
 -- Delete all hand-offs of a pruned run.
 WITH RECURSIVE chain (id) AS (
     SELECT handoff FROM task WHERE run = ? AND handoff IS NOT NULL
-    UNION ALL
+    UNION
     SELECT handoff.previous FROM chain CROSS JOIN handoff ON handoff.id = chain.id WHERE handoff.previous IS NOT NULL
 )
 DELETE FROM handoff WHERE id IN (SELECT id FROM chain)
