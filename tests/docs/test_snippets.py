@@ -10,6 +10,7 @@ file has tests of its own.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -118,13 +119,11 @@ def test_every_block_is_of_a_kind_that_is_checked(page: Path) -> None:
 
 
 def test_the_extras_that_the_pages_name_exist() -> None:
-    """`pip install "segue[...]"` names extras that there are."""
+    """`pip install ".[...]"` and `"segue[...]"` name extras that there are."""
     extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     for page in PAGES:
-        for part in page.read_text().split("segue[")[1:]:
-            named = part.partition("]")[0]
-            if named.isidentifier():
-                assert named in extras, f"{name_of(page)}: segue[{named}]"
+        for named in re.findall(r'"(?:\.|segue)\[(\w+)\]"', page.read_text()):
+            assert named in extras, f"{name_of(page)} names the extra {named}"
 
 
 @pytest.mark.parametrize(
