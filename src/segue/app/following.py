@@ -114,6 +114,8 @@ class Following:
                 raise TaskFailed(
                     f"run {run} ended and {task} handed nothing over", remedy=f"`segue show {run}` says why."
                 )
+            if self._waiters.failure is not None:
+                raise self._waiters.failure
             await self.store.notifier.wait(seen, NET_SECONDS)
 
     async def events(

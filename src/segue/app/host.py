@@ -74,17 +74,23 @@ class Host(Following):
 
     async def open(self) -> None:
         """Open the store and start the worker. Raises StoreError."""
+        if self._store is not None:
+            raise UsageError("this Segue is open already", remedy="Use the one that `async with` gave.")
         opened = self._given or open_store(self.url, durability=self._durability, clock=self.clock)
         await opened.store.open()
         try:
             await self._start(opened)
         except BaseException:
-            await opened.store.close()
             self._store = None
+            await self._waiters.stop()
+            await opened.store.close()
             raise
 
     async def _start(self, opened: StoreParts) -> None:
         self._store = opened.store
+        # What was known about another opening says nothing about this one.
+        self._pinned.clear()
+        self._kept_schemas.clear()
         self.artifacts = opened.artifacts
         self.artifacts_folder: Path | None = opened.artifacts_folder
         self._engine = Engine(
@@ -111,6 +117,7 @@ class Host(Following):
         if store is None:
             return
         try:
+            store.notifier.notify()  # observers look, and find that this is not open any more
             await self._waiters.stop()
             if self._is_worker:
                 await self.engine.stop()
@@ -221,7 +228,7 @@ class Host(Following):
         )
         if verdict == "stale":
             raise UsageError(f"somebody else decided on {task} before", remedy=f"See `segue show {run}`.")
-        self._waiters.forget(run)
+        self._waiters.resume(run)
         self.engine.look_again()
 
     async def prune(self, older_than_seconds: float) -> int:

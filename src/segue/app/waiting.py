@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Awaitable, Callable
 
 from segue.domain.records import RunRecord, RunState
-from segue.errors import SegueError
+from segue.errors import SegueError, UsageError
 from segue.ports.store import Store
 
 NET_SECONDS = 5.0
@@ -16,84 +16,116 @@ NET_SECONDS = 5.0
 SETTLED_STATES = frozenset({"needs_review", "complete", "failed", "cancelled"})
 
 
-class Waiters:
-    """Futures of runs. The engine tells of runs that end here; one watcher reads the store for the others."""
+class Expectation:
+    """What is to be heard of one run, and how many wait for it."""
+
+    __slots__ = ("state", "waiters")
 
     def __init__(self) -> None:
-        self._futures: dict[str, asyncio.Future[RunState]] = {}
-        self._awaited: set[str] = set()
-        self._store: Store | None = None
+        self.state: asyncio.Future[RunState] = asyncio.get_running_loop().create_future()
+        self.waiters = 0
+
+    def fail(self, error: SegueError) -> None:
+        """Nothing will be heard any more."""
+        if not self.state.done():
+            self.state.set_exception(error)
+            self.state.exception()  # maybe nobody waits
+
+
+class Waiters:
+    """Expectations of runs. The engine tells of runs that end here; one watcher reads the store for the others."""
+
+    def __init__(self) -> None:
+        self._expected: dict[str, Expectation] = {}
         self._watcher: asyncio.Task[None] | None = None
         self.failure: SegueError | None = None
 
     def start(self, store: Store) -> None:
         """Watch a store."""
-        self._store = store
+        self.failure = None
         self._watcher = asyncio.get_running_loop().create_task(self._watch(store), name="segue-run-watcher")
 
     async def stop(self) -> None:
-        """Stop watching."""
+        """Stop watching, and tell everybody who still waits."""
         watcher, self._watcher = self._watcher, None
         if watcher is not None:
             watcher.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await watcher
-        for future in self._futures.values():
-            future.cancel()
-        self._futures.clear()
+        for run, expectation in self._expected.items():
+            expectation.fail(
+                UsageError(
+                    f"this Segue was closed while run {run} was waited for",
+                    remedy="The run is not lost: it goes on where its agents are. Wait before `async with` ends.",
+                )
+            )
+        self._expected.clear()
 
     def expect(self, run: str) -> None:
         """A run that is about to be submitted here: nothing that happens to it will be missed."""
-        self._futures[run] = asyncio.get_running_loop().create_future()
+        self._expected[run] = Expectation()
 
     def unexpect(self, run: str) -> None:
         """The run was not created after all."""
-        self._futures.pop(run, None)
+        self._expected.pop(run, None)
 
-    forget = unexpect
+    def resume(self, run: str) -> None:
+        """The run goes on after a review: what was heard of it before is over."""
+        expectation = self._expected.get(run)
+        if expectation is not None and expectation.state.done():
+            del self._expected[run]
 
     async def wait(self, run: str, read: Callable[[], Awaitable[RunRecord]]) -> RunState:
         """The state of a run as soon as it ended or needs a review. Raises the engine's failure, should it fail."""
         if self.failure is not None:
             raise self.failure
-        future = self._futures.get(run)
-        if future is None:
-            self.expect(run)
-            future = self._futures[run]
+        expectation = self._expected.get(run)
+        is_new = expectation is None
+        if expectation is None:
+            expectation = self._expected[run] = Expectation()
+        expectation.waiters += 1
+        try:
+            if is_new:
+                await self._read(expectation, read)
+            return await asyncio.shield(expectation.state)
+        finally:
+            expectation.waiters -= 1
+            if not expectation.waiters and self._expected.get(run) is expectation:
+                del self._expected[run]
+
+    async def _read(self, expectation: Expectation, read: Callable[[], Awaitable[RunRecord]]) -> None:
+        """Hear of what happened before anybody waited."""
+        try:
             state = (await read()).state
-            if state in SETTLED_STATES and not future.done():
-                future.set_result(state)
-        self._awaited.add(run)
-        state = await asyncio.shield(future)
-        self._awaited.discard(run)
-        self._futures.pop(run, None)
-        return state
+        except SegueError as error:
+            expectation.fail(error)
+        else:
+            if state in SETTLED_STATES and not expectation.state.done():
+                expectation.state.set_result(state)
 
     def tell(self, run: str, state: RunState) -> bool:
         """A run has changed; whether anybody here waits for it. Who asks later reads the store."""
-        future = self._futures.get(run)
-        if future is None:
+        expectation = self._expected.get(run)
+        if expectation is None:
             return False
-        if run not in self._awaited:
-            del self._futures[run]
+        if not expectation.waiters:
+            del self._expected[run]
             return False
-        if not future.done():
-            future.set_result(state)
+        if not expectation.state.done():
+            expectation.state.set_result(state)
         return True
 
     def fail(self, error: SegueError) -> None:
         """The engine cannot go on."""
         self.failure = error
-        for future in self._futures.values():
-            if not future.done():
-                future.set_exception(error)
-                future.exception()
+        for expectation in self._expected.values():
+            expectation.fail(error)
 
     async def _watch(self, store: Store) -> None:
         seen = store.notifier.foreign
         while True:
             seen = await store.notifier.wait_foreign(seen, NET_SECONDS)
-            for run in [run for run, future in self._futures.items() if not future.done()]:
+            for run in [run for run, each in self._expected.items() if not each.state.done()]:
                 try:
                     record = await store.read_run(run)
                 except SegueError:

@@ -48,14 +48,19 @@ class LiveRun:
         self.bytes_kept = 0
 
     def latest_pins(self, nodes: Iterable[str]) -> list[Pin] | None:
-        """The latest hand-offs of these nodes, if memory is known to hold them all: never for a mapped node."""
+        """
+        The latest hand-offs of these nodes, if memory is known to hold them all: never for a mapped node, nor for one
+        that needed a review, because its decision may have been written by anybody.
+        """
         latest: dict[str, Pin] = {}
         for (node, item, version), stored in self.handoffs.items():
             if node not in latest or latest[node].version < version:
                 latest[node] = Pin(node, item, version, stored.record.digest, stored.record.status)
         wanted = list(nodes)
-        if any(node not in latest or self.plan.steps[node].node.map_parameter is not None for node in wanted):
-            return None
+        for node in wanted:
+            is_mapped = self.plan.steps[node].node.map_parameter is not None
+            if is_mapped or node not in latest or latest[node].status != "complete":
+                return None
         return [latest[node] for node in wanted]
 
 
