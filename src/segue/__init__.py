@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from segue.domain.agent import Agent, agent
     from segue.domain.artifact import Artifact
     from segue.domain.handoff import Handoff, Later, Ref
+    from segue.domain.graph_data import graph_from_data
     from segue.domain.records import Event
     from segue.domain.usage import Attachment, Usage
     from segue.domain.workflow import Workflow, condition, workflow
@@ -49,6 +50,7 @@ __all__ = [
     "agent",
     "condition",
     "ctx",
+    "graph_from_data",
     "workflow",
 ]
 
@@ -58,6 +60,7 @@ _HOMES = {
     "segue.domain.agent": ("Agent", "agent"),
     "segue.domain.artifact": ("Artifact",),
     "segue.domain.handoff": ("Handoff", "Later", "Ref"),
+    "segue.domain.graph_data": ("graph_from_data",),
     "segue.domain.records": ("Event",),
     "segue.domain.usage": ("Attachment", "Usage"),
     "segue.domain.workflow": ("Workflow", "condition", "workflow"),

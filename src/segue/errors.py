@@ -24,6 +24,7 @@ Every error that Segue raises, in one tree.
     ├── StaleEpoch                this attempt was superseded or revoked; it wrote nothing
     ├── StaleRead                 the exact version that a claim names cannot be read
     ├── UpstreamFailed            an awaited task failed or was skipped
+    ├── AttemptTimeout            an agent ran for longer than its `timeout`
     ├── TaskFailed                a task ended without a usable hand-off
     └── RunError
         ├── UnknownRun            the store has no such run or task
@@ -153,6 +154,10 @@ class UpstreamFailed(SegueError):
     """A task that this one waited for failed or was skipped."""
 
 
+class AttemptTimeout(SegueError):
+    """An agent ran for longer than its `timeout`."""
+
+
 class TaskFailed(SegueError):
     """A task ended without a usable hand-off."""
 
@@ -179,7 +184,9 @@ class RunFailed(RunError):
     def __init__(self, run: str, failures: dict[str, str]) -> None:
         self.failures = failures
         lines = "".join(f"\n  - {task}: {reason}" for task, reason in failures.items())
-        super().__init__(f"run {run} failed:{lines}", run=run, remedy=f"`segue show {run}` has the tracebacks.")
+        super().__init__(
+            f"run {run} failed:{lines}", run=run, remedy=f"`segue show {run}` has the tracebacks."
+        )
 
 
 class RunCancelled(RunError):

@@ -18,6 +18,7 @@ from segue import (
     agent,
     condition,
     ctx,
+    graph_from_data,
     workflow,
 )
 
@@ -362,3 +363,29 @@ async def test_an_output_that_does_not_fit_may_be_tried_again(segue: Segue) -> N
     assert (await handle.handoff("moody")).output == 7
     (task,) = await segue.host.store.read_tasks(handle.run, [("strict", -1)])
     assert task.attempt == 1
+
+
+async def test_a_graph_given_as_data_runs_like_any_other(segue: Segue) -> None:
+    """Agents are found by their names, and what the data says is run, typed and returned."""
+
+    @agent
+    async def research(goal: str) -> Findings:
+        return Findings(names=[goal], score=4)
+
+    @agent
+    async def double(score: int) -> int:
+        return score * 2
+
+    built = graph_from_data(
+        {
+            "workflow": "as-data",
+            "inputs": {"goal": {"type": "str"}},
+            "nodes": {
+                "found": {"agent": "research", "arguments": {"goal": "$goal"}},
+                "twice": {"agent": "double", "arguments": {"score": "$found.score"}},
+            },
+            "output": "$twice",
+        },
+        {"research": research, "double": double},
+    )
+    assert await segue.run(built, "x") == 8

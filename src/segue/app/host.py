@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -252,7 +253,7 @@ class Host(Following):
         recorded = await recorded_durations(self.store, self.engine.book, built.graph.workflow)
         warning = check_deadline(built.graph, deadline - self.clock.wall(), recorded)
         if warning is not None:
-            warnings.warn(warning, stacklevel=4)
+            warnings.warn(warning, stacklevel=_frames_of_ours())
 
     def _run_state_changed(self, run: str, state: RunState) -> None:
         if not self._waiters.tell(run, state) and state != "needs_review":
@@ -264,3 +265,11 @@ class Host(Following):
             cause, error = error, StoreUnavailable(f"the engine stopped: {type(error).__name__}: {error}")
             error.__cause__ = cause
         self._waiters.fail(error)
+
+
+def _frames_of_ours() -> int:
+    """The `stacklevel` that makes a warning name the line of the caller and not one of Segue's."""
+    frame, count = sys._getframe(1), 1
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("segue."):
+        frame, count = frame.f_back, count + 1
+    return count

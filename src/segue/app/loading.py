@@ -85,9 +85,9 @@ def load_module(name: str) -> ModuleType:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (error.name == name or name.startswith(f"{error.name}.")):
+            remedy = f"Run this in the folder that holds it (here is {folder}), or install it."
             raise LoadError(
-                f"there is no module {name!r}",
-                remedy=f"Run this in the folder that holds it (here is {folder}), or install it.",
+                f"there is no module {name!r}", remedy=_as_module(name) if name.endswith(".py") else remedy
             ) from error
         raise _broken(name, error) from error
     except (Exception, SystemExit) as error:

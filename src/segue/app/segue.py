@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any, Literal, ParamSpec, Self, TypeVar
+from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
 
 from segue.app.handle import RunHandle
 from segue.app.host import Host
@@ -97,15 +97,25 @@ class Segue:
         other._request = request_of(key, goal, constraints, deadline, trace, self._host.clock.wall())
         return other
 
-    async def submit(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:
+    @overload
+    async def submit(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]: ...
+    @overload
+    async def submit(self, workflow: Built, *args: Any, **kwargs: Any) -> RunHandle[Any]: ...
+    async def submit(self, workflow: Workflow[..., Any] | Built, *args: Any, **kwargs: Any) -> RunHandle[Any]:
         """
         Check a workflow and its input, pin its graph in the store and start it. Returns as soon as it is durable.
 
-        Raises `GraphError` with everything that is wrong, `InputError`, or `KeyConflict`; then nothing was written.
+        The workflow is a decorated function, or a graph given as data (`graph_from_data`). Raises `GraphError` with
+        everything that is wrong, `InputError`, or `KeyConflict`; then nothing was written.
         """
-        return await self._host.submit(workflow.build(), args, kwargs, self._request)
+        built = workflow if isinstance(workflow, Built) else workflow.build()
+        return await self._host.submit(built, args, kwargs, self._request)
 
-    async def run(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    @overload
+    async def run(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+    @overload
+    async def run(self, workflow: Built, *args: Any, **kwargs: Any) -> Any: ...
+    async def run(self, workflow: Workflow[..., Any] | Built, *args: Any, **kwargs: Any) -> Any:
         """
         Submit a workflow and wait for what it returns.
 

@@ -15,7 +15,15 @@ import warnings
 from collections.abc import Iterator
 
 from pydantic import BaseModel
-from vulture.core import Item, Vulture
+
+from segue.errors import LoadError
+
+try:
+    from vulture.core import Item, Vulture
+except ModuleNotFoundError as missing:
+    raise LoadError(
+        "the analysers of the demo are not installed", remedy="Install them: pip install 'segue[demo]'"
+    ) from missing
 
 _LEAST_CONFIDENCE = 60
 _NAMED = frozenset({"function", "class", "method", "property", "variable"})

@@ -9,6 +9,7 @@ from typing import Any
 
 from segue.domain.limits import ERROR_MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS
 from segue.domain.payload import storable_text
+from segue.errors import SegueError
 
 _SECRET_NAME = re.compile(
     r"KEY|TOKEN|SECRET|PASS(WORD|WD|PHRASE|CODE)?($|_)|CREDENTIAL|DSN|AUTH($|_)|COOKIE|PRIVATE|SIGNATURE"
@@ -78,7 +79,8 @@ def format_error(error: BaseException, secrets: Iterable[str] = ()) -> dict[str,
     The texts are redacted, cut to their limits, and hold only what every store can keep.
     """
     try:
-        message = str(error)
+        # Ours carry their remedy on a line of its own, which is for whoever typed the command.
+        message = error.message if isinstance(error, SegueError) else str(error)
     except Exception:  # noqa: BLE001  # a failure is not worth another failure
         message = "the message of the error cannot be read"
     lines = traceback.format_exception(error)
