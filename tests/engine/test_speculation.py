@@ -4,51 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from segue import Segue, SegueError, agent, workflow
-from segue.domain.records import Claim, ClaimRequest, Settled, Settlement
+from segue import Later, RunCancelled, Segue, agent, workflow
 from segue.errors import StoreFull
-from segue.ports.clock import SystemClock
-from segue.stores.memory import MemoryArtifacts, MemoryStore
-from segue.stores.urls import StoreParts
-
-
-class SlowDisk(MemoryStore):
-    """A store whose commits wait for a gate, and may then fail."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.gate = asyncio.Event()
-        self.gate.set()
-        self.holding = False
-        self.settled: list[str] = []
-        self.error: SegueError | None = None
-
-    async def settle(
-        self,
-        settlements: Sequence[Settlement],
-        worker: str,
-        lease_seconds: float,
-        claim: ClaimRequest | None = None,
-    ) -> tuple[Sequence[Settled], Sequence[Claim]]:
-        await self.gate.wait()
-        if self.error is not None:
-            raise self.error
-        self.settled += [settlement.token.node for settlement in settlements]
-        return await super().settle(settlements, worker, lease_seconds, claim)
-
-
-@asynccontextmanager
-async def open_on(store: SlowDisk) -> AsyncIterator[Segue]:
-    """A Segue on a store of a test's own."""
-    parts = StoreParts(store, MemoryArtifacts(SystemClock()), None, store.liveness, lambda idle: None)
-    async with Segue(parts) as segue:
-        yield segue
+from segue.testing import ManualClock
+from tests.engine.deadlines import soon
+from tests.engine.slow_disk import SlowDisk, open_on
 
 
 async def submit_warm(segue: Segue, store: SlowDisk, chain: Any) -> Any:
@@ -80,6 +44,13 @@ def chain_of_two(store: SlowDisk, seen: list[str], started: asyncio.Event, *, sp
         return two(one(text))
 
     return chain
+
+
+@pytest.fixture
+def store_of_two() -> tuple[SlowDisk, Any, asyncio.Event]:
+    """A slow disk, a chain whose second agent is speculative, and the event that it has started."""
+    store, started = SlowDisk(), asyncio.Event()
+    return store, chain_of_two(store, [], started, speculative=True), started
 
 
 async def test_it_starts_before_the_commit_and_settles_after_it() -> None:
@@ -122,3 +93,81 @@ async def test_a_failed_commit_takes_it_with_it() -> None:
         store.error = None
     assert store.settled == []
     assert [stored.node for stored in await store.latest_handoffs(handle.run)] == []
+
+
+async def test_its_place_comes_back_once(store_of_two: tuple[SlowDisk, Any, asyncio.Event]) -> None:
+    """Cancelled between its start and its claim, it gives back one place and not two."""
+    store, chain, started = store_of_two
+    async with open_on(store, concurrency=1) as segue:
+        handle = await submit_warm(segue, store, chain)
+        await soon(started.wait())
+        await handle.cancel()
+        store.gate.set()
+        with pytest.raises(RunCancelled):
+            await soon(handle.result())
+        store.holding = False
+        assert await soon(segue.run(chain, "y")) == "y!"
+        assert segue.host.engine._slots.taken == 0
+
+
+async def test_closing_meanwhile_hands_it_back(store_of_two: tuple[SlowDisk, Any, asyncio.Event]) -> None:
+    """A worker that ends between its start and its claim commits the sender and hands the receiver back."""
+    store, chain, started = store_of_two
+    async with open_on(store) as segue:
+        handle = await submit_warm(segue, store, chain)
+        await soon(started.wait())
+        closing = asyncio.create_task(segue.host.close())
+        await asyncio.wait([closing], timeout=0.02)
+        store.gate.set()
+        await soon(closing)
+    states = {task.node: (task.state, task.attempt) for task in await store.read_tasks(handle.run)}
+    assert states == {"one": ("complete", 1), "two": ("ready", 0)}
+
+
+async def test_a_slow_commit_does_not_supersede_it() -> None:
+    """A commit that takes longer than a lease is renewed is no reason to give up what waits for it."""
+    clock = ManualClock()
+    store, seen, started = SlowDisk(clock), list[str](), asyncio.Event()
+    chain = chain_of_two(store, seen, started, speculative=True)
+    async with open_on(store, clock=clock) as segue:
+        handle = await submit_warm(segue, store, chain)
+        await soon(started.wait())
+        began = clock.boot()
+        while clock.boot() < began + 8.0:
+            clock.advance(0.5)
+            await asyncio.wait([asyncio.ensure_future(store.gate.wait())], timeout=0.001)
+        store.gate.set()
+        assert await soon(handle.result()) == "x!"
+        assert seen == ["two starts"]
+        assert segue.host.engine._slots.taken == 0
+
+
+async def test_it_waits_for_a_later_like_any_other() -> None:
+    """A `Later` that it awaits before its claim is committed is waited for, and not refused as superseded."""
+    store, started = SlowDisk(), asyncio.Event()
+
+    @agent
+    async def one(text: str) -> str:
+        if store.holding:
+            store.gate.clear()
+        return text
+
+    @agent
+    async def other(text: str) -> str:
+        return "later"
+
+    @agent(speculative=True)
+    async def two(text: str, later: Later[str]) -> str:
+        started.set()
+        return f"{text} {await later}"
+
+    @workflow
+    def chain(text: str) -> str:
+        return two(one(text), other(text))
+
+    async with open_on(store) as segue:
+        handle = await submit_warm(segue, store, chain)
+        started.clear()
+        await soon(started.wait())
+        store.gate.set()
+        assert await soon(handle.result()) == "x later"

@@ -96,6 +96,31 @@ async def test_a_long_agent_keeps_its_lease() -> None:
     assert ran == [1]
 
 
+async def test_an_agent_that_holds_up_the_loop_keeps_its_claim() -> None:
+    """
+    After an agent has blocked the loop for longer than a lease its worker renews before it sweeps: it does not take the
+    task away from itself and run it again, for ever.
+    """
+    clock = ManualClock()
+    ran: list[int] = []
+
+    @agent
+    async def blocking(text: str) -> str:
+        ran.append(ctx.epoch)
+        if len(ran) < 4:
+            clock.advance(11.0)
+        await clock.sleep(2.0)
+        return text
+
+    @workflow
+    def once(text: str) -> str:
+        return blocking(text)
+
+    async with Segue("memory:", clock=clock, lease_seconds=10.0) as segue:
+        assert await turning(clock, segue.run(once, "x")) == "x"
+    assert ran == [1]
+
+
 async def test_a_timeout_ends_an_attempt() -> None:
     """An agent that runs past its `timeout` is cancelled and the error says which one, how long and what to do."""
 

@@ -36,11 +36,7 @@ class Failed(NamedTuple):
     final: bool
 
 
-class HandedBack(NamedTuple):
-    """The worker ends and gives the task back without having tried to its end."""
-
-
-Outcome = Complete | Expanded | Skipped | Failed | HandedBack
+Outcome = Complete | Expanded | Skipped | Failed
 
 
 def settlement_of(
@@ -86,9 +82,12 @@ def settlement_of(
             ending, data = "expanded", _json({"count": size})
             releases = expansion_releases(plan, name, size, claim.pins, claim_for)
             resolved = run_resolved(plan, name, size)
-        case HandedBack():
-            ending = "handed_back"
     return Settlement(token, agent, ending, handoff, releases, resolved, delay_seconds, data, speculative)  # type: ignore[arg-type]
+
+
+def handed_back(claim: Claim) -> Settlement:
+    """What a store must write when a worker ends and gives a task back without having tried to its end."""
+    return Settlement(claim.token, claim.agent, "handed_back", None, (), 0, 0.0, None, False)
 
 
 def _json(value: dict[str, Any]) -> str:

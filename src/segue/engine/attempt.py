@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from segue.engine.book import LiveRun
+    from segue.engine.pausing import Pause
     from segue.engine.registry import Registry
 
 
@@ -24,12 +25,15 @@ class Attempt:
 
     __slots__ = (
         "agent",
+        "begun",
         "called",
         "claim",
         "confirmed",
+        "ended",
         "entered",
         "limit",
         "live",
+        "pause",
         "released_slot",
         "renewed_at",
         "started_at",
@@ -49,6 +53,7 @@ class Attempt:
         self.renewed_at = boot_now
         """When the store last lengthened the lease, by this machine's clock and from before it was asked."""
         self.started_at = 0.0
+        self.begun = False
         self.called = False
         """Whether the agent itself has begun."""
         self.entered = False
@@ -57,8 +62,19 @@ class Attempt:
         self.limit: asyncio.Timeout | None = None
         """The time-out of the agent, where it has one: it stands still while the task waits for a `Later`."""
         self.superseded = False
+        self.pause: Pause | None = None
+        """Given to an attempt that waits for a `Later`, or did."""
         self.released_slot = False
         """The slot is with others: the attempt has ended, or waits for a `Later`."""
+        self.ended = False
+
+    def cancel(self) -> None:
+        """
+        Stop the attempt. One that has not begun sees for itself that it must not: a task that is cancelled before its
+        first step never runs at all, and nobody would clear up after it.
+        """
+        if self.begun and self.task is not None:
+            self.task.cancel()
 
     def enter(self, live: LiveRun, registry: Registry) -> None:
         """The run of the attempt is known now."""

@@ -26,6 +26,9 @@ NET_SECONDS = 5.0
 UNAVAILABLE_SECONDS = 0.5
 """How long to wait before a store that could not be reached is asked again."""
 
+LOOK_AGAIN_SECONDS = 0.05
+"""The least time between two looks at what falls due: it may be due for long and not to be had yet."""
+
 
 class Claimer(Service):
     """Asks the store for work."""
@@ -55,6 +58,7 @@ class Claimer(Service):
         self.maybe_ready = True
         """Whether there may be ready tasks that nobody has claimed."""
         self._timers: set[asyncio.Task[None]] = set()
+        self._asking = asyncio.Lock()
         self.paused = False
 
     def poke(self) -> None:
@@ -99,27 +103,45 @@ class Claimer(Service):
         if len(claims) >= request.limit or request.per_agent:
             self.maybe_ready = True
 
+    async def pause(self) -> None:
+        """Ask for nothing more. What was asked for is waited for: the store may have granted it already."""
+        self.paused = True
+        async with self._asking:
+            pass
+
     async def run(self) -> None:
-        watcher = asyncio.get_running_loop().create_task(self._watch(), name="segue-claimer-watch")
+        loop = asyncio.get_running_loop()
+        watching = loop.create_task(self._watch(), name="segue-claimer-watch")
+        claiming = loop.create_task(self._claim_when_poked(), name="segue-claimer-claim")
         try:
-            while True:
-                await self._poked.wait()
-                self._poked.clear()
-                request = self.wanted()
-                if request is None:
-                    continue
-                try:
-                    claims = await self._store.claim(request)
-                except StoreUnavailable:
-                    self.answered(request, ())
-                    self.maybe_ready = True
-                    await self._clock.sleep(UNAVAILABLE_SECONDS)
-                    self._poked.set()
-                    continue
-                self._on_claims(request, claims)
+            await asyncio.gather(watching, claiming)
         finally:
-            for task in (watcher, *self._timers):
+            for task in (watching, claiming, *self._timers):
                 task.cancel()
+
+    async def _claim_when_poked(self) -> None:
+        while True:
+            await self._poked.wait()
+            self._poked.clear()
+            async with self._asking:
+                answered = await self._ask()
+            if not answered:
+                await self._clock.sleep(UNAVAILABLE_SECONDS)
+                self._poked.set()
+
+    async def _ask(self) -> bool:
+        """Claim what there is room for; whether the store answered."""
+        request = self.wanted()
+        if request is None:
+            return True
+        try:
+            claims = await self._store.claim(request)
+        except StoreUnavailable:
+            self.answered(request, ())
+            self.maybe_ready = True
+            return False
+        self._on_claims(request, claims)
+        return True
 
     async def _watch(self) -> None:
         """Poke whenever another process committed, or a retry or lease in the store falls due."""
@@ -135,4 +157,4 @@ class Claimer(Service):
             due = await self._store.next_due(self._registry.names)
         except StoreUnavailable:
             return UNAVAILABLE_SECONDS
-        return NET_SECONDS if due is None else max(due, 0.001)
+        return NET_SECONDS if due is None else max(due, LOOK_AGAIN_SECONDS)

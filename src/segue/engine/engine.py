@@ -20,7 +20,7 @@ from typing import Any
 
 from segue.domain.agent import Agent
 from segue.domain.artifact import artifact_home
-from segue.domain.outcome import HandedBack, Outcome, settlement_of
+from segue.domain.outcome import Outcome, handed_back, settlement_of
 from segue.domain.plan import root_releases
 from segue.domain.records import (
     SINGLE,
@@ -81,10 +81,11 @@ class Engine:
         self._lease_seconds = lease_seconds
         self._on_run_state = on_run_state
         self._on_failure = on_failure
+        self._failed = False
         self.worker = worker
         self.registry = Registry()
         self.book = Book(store, clock)
-        self.threads = Threads()
+        self.threads = Threads(concurrency)
         self.home = Home(artifacts, self.threads)
         self._slots = Slots(concurrency)
         self._live: dict[str, Attempt] = {}
@@ -92,7 +93,7 @@ class Engine:
         self._claim_count = 0
         self._stopping = False
         self._context = contextvars.copy_context()
-        self._later = LaterDesk(store, clock, self.book, self._slots, self._room_came_free)
+        self._later = LaterDesk(store, self._slots, self._room_came_free, self._fail)
         self.binder = Binder(store, self.book, self.registry, self.home, self._later)
         self._runner = Runner(self.binder, artifacts, self.threads, clock, secrets_of(os.environ))
         self._claimer = Claimer(
@@ -104,7 +105,7 @@ class Engine:
             lease_seconds,
             self._new_claim,
             self._claimed,
-            on_failure,
+            self._fail,
         )
         self._committer = Committer(
             store,
@@ -114,10 +115,12 @@ class Engine:
             self._claimer.wanted,
             self._settled,
             self._claimed,
-            on_failure,
+            self._fail,
         )
-        self._renewer = Renewer(store, clock, lease_seconds, self._running, self._lost, on_failure)
-        self._sweeper = Sweeper(store, clock, liveness, worker, self._claimer.poke, on_failure)
+        self._renewer = Renewer(store, clock, lease_seconds, self._running, self._lost, self._fail)
+        self._sweeper = Sweeper(
+            store, clock, liveness, worker, self._renewer.renew, self._claimer.poke, self._fail
+        )
 
     async def start(self, about: str) -> None:
         """Make this worker known, take back what dead ones held, and begin."""
@@ -130,20 +133,24 @@ class Engine:
     async def stop(self) -> None:
         """Claim nothing more, hand back what runs, commit what has ended, and let go."""
         self._stopping = True
-        self._claimer.paused = True
-        await self._claimer.stop()
-        running = [attempt.task for attempt in self._live.values() if attempt.task is not None]
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._committer.drain(), timeout=self._lease_seconds)
-        for service in (self._committer, self._renewer, self._sweeper):
+            await asyncio.wait_for(self._hand_back(), timeout=self._lease_seconds)
+        for service in (self._claimer, self._committer, self._renewer, self._sweeper):
             await service.stop()
         self.threads.close()
         with contextlib.suppress(SegueError):
             await self._store.forget_workers([self.worker])
         self._liveness.let_go(self.worker)
+
+    async def _hand_back(self) -> None:
+        """Cancel what runs and commit how it ended. A commit that was on its way may bring more to hand back."""
+        await self._claimer.pause()
+        while running := [attempt for attempt in self._live.values() if attempt.task is not None]:
+            for attempt in running:
+                attempt.cancel()
+            await asyncio.wait([attempt.task for attempt in running if attempt.task is not None])
+            await self._committer.drain()
+        await self._committer.drain()
 
     def know(self, agents: Iterable[Agent[Any]], conditions: Mapping[str, ConditionFunction]) -> None:
         """Take tasks of these agents from now on, those of runs that other processes left behind included."""
@@ -217,50 +224,63 @@ class Engine:
 
     def _start(self, claim: Claim, confirmed: asyncio.Future[None] | None = None) -> None:
         attempt = Attempt(claim, self._clock.boot(), confirmed)
+        attempt.superseded = self._failed
         self._live[claim.token.claim] = attempt
         # A fresh copy, so that no attempt inherits the context variables of the one that released it.
         context = self._context.copy()
         attempt.task = asyncio.get_running_loop().create_task(self._attempt(attempt), context=context)
 
     async def _attempt(self, attempt: Attempt) -> None:
+        attempt.begun = True
         current_attempt.set(attempt)
         artifact_home.set(self.home)
-        run = attempt.claim.token.run
         try:
-            attempt.enter(self.book.get(run) or await self.book.load(run), self.registry)
-            outcome: Outcome = await self._runner.outcome_of(attempt)
-            if attempt.confirmed is not None:
-                await attempt.confirmed
-        except asyncio.CancelledError as error:
-            if attempt.superseded or not attempt.entered:
-                self._leave(attempt)
-                return
-            # Nobody but the agent itself can have cancelled it while the worker goes on.
-            outcome = HandedBack() if self._stopping else self._runner.failure_of(attempt, error)
+            settlement = await self._settlement(attempt)
         except Exception as error:  # noqa: BLE001 - an attempt must not vanish: whoever waits hears of it
             self._leave(attempt)
-            self._on_failure(error)
+            self._fail(error)
             return
-        finished = self._finished(attempt, outcome)
+        if settlement is None:
+            self._leave(attempt)
+            return
+        finished = Finished(attempt, settlement)
         if len(self._live) > 1 or self._stopping:
             self._committer.put(finished)
             return
         try:
             await self._committer.put_alone(finished)
         except Exception as error:  # noqa: BLE001 - as in the committer's own loop
-            self._on_failure(error)
+            self._fail(error)
 
-    def _finished(self, attempt: Attempt, outcome: Outcome) -> Finished:
-        """Give the slot back and decide what is to be committed. From here on nobody may cancel the attempt."""
+    async def _settlement(self, attempt: Attempt) -> Settlement | None:
+        """Run an attempt to its end and decide what is to be committed; nothing if it was superseded."""
+        run = attempt.claim.token.run
+        outcome: Outcome | None = None
+        try:
+            if not (self._stopping or attempt.superseded):
+                attempt.enter(self.book.get(run) or await self.book.load(run), self.registry)
+                outcome = await self._runner.outcome_of(attempt)
+                if attempt.confirmed is not None:
+                    await asyncio.shield(attempt.confirmed)
+        except asyncio.CancelledError as error:
+            # Nobody but the agent itself can have cancelled it while the worker goes on.
+            outcome = (
+                None if self._stopping or not attempt.entered else self._runner.failure_of(attempt, error)
+            )
+        if attempt.superseded or (outcome is None and not self._stopping):
+            return None
+        # From here on nobody may cancel the attempt.
         attempt.task = None
         self._free_slot(attempt)
+        if outcome is None:
+            return handed_back(attempt.claim)
         jitter = secrets.randbelow(1_000_000) / 1_000_000 if attempt.claim.attempt > 1 else 0.5
         settlement = settlement_of(
             attempt.claim, attempt.live.plan, outcome, self._claim_for, jitter, attempt.confirmed is not None
         )
         if attempt.live.plan.speculative:
             self._speculate(attempt, settlement)
-        return Finished(attempt, settlement)
+        return settlement
 
     def _speculate(self, attempt: Attempt, settlement: Settlement) -> None:
         """
@@ -290,19 +310,23 @@ class Engine:
             claim = granted.pop(early.claim.token.claim, None)
             if claim is not None and claim.token == early.claim.token and claim.pins == early.claim.pins:
                 early.confirmed.set_result(None)
+                early.renewed_at = self._clock.boot()
+                if early.ended:
+                    self._slots.release(early.claim.agent)
             else:
-                # Its place goes back with those of the other claims that were not granted.
-                early.released_slot = True
                 self._lost(early)
         return list(granted.values())
 
     def _leave(self, attempt: Attempt) -> None:
+        attempt.task = None
         self._free_slot(attempt)
         self._live.pop(attempt.claim.token.claim, None)
         self._claimer.room_came_free()
 
     def _free_slot(self, attempt: Attempt) -> None:
-        if not attempt.released_slot:
+        attempt.ended = True
+        # The place of an attempt that started early is one that the commit claims: what becomes of it is seen there.
+        if not attempt.released_slot and (attempt.confirmed is None or attempt.confirmed.done()):
             attempt.released_slot = True
             self._slots.release(attempt.claim.agent)
 
@@ -312,7 +336,7 @@ class Engine:
         self._live.pop(token.claim, None)
         releases = settlement.releases
         claims: Sequence[Claim] = settled.claims
-        if attempt.live.plan.speculative:
+        if releases and attempt.live.plan.speculative:
             claims = self._confirm(settlement, claims)
         if len(settled.claims) < len(releases):
             reserved = [release.agent for release in releases if release.claim]
@@ -320,6 +344,8 @@ class Engine:
             if len(reserved) < len(releases) and settled.verdict != "stale":
                 self._claimer.poke()
         if settled.verdict == "stale":
+            if settlement.handoff is not None and attempt.live.plan.speculative:
+                attempt.live.handoffs.pop((token.node, token.item, settlement.handoff.version), None)
             return
         if settlement.handoff is not None:
             self.book.remember(attempt.live, _stored(token, settlement.handoff))
@@ -331,13 +357,26 @@ class Engine:
             self._on_run_state(token.run, settled.run_state)
 
     def _running(self) -> Collection[Attempt]:
-        return self._live.values()
+        """What keeps its lease: all that runs, but for what is not claimed before a commit has arrived."""
+        if self._failed:
+            return ()
+        return [each for each in self._live.values() if each.confirmed is None or each.confirmed.done()]
 
     def _lost(self, attempt: Attempt) -> None:
         """The store has given the task to somebody else, or revoked it: stop working on it."""
         attempt.superseded = True
-        if attempt.task is not None:
-            attempt.task.cancel()
+        attempt.cancel()
+
+    def _fail(self, error: BaseException) -> None:
+        """
+        Something cannot go on, so that what runs here could not be settled: claim nothing more and let the leases run
+        out, for workers that can.
+        """
+        self._failed = True
+        self._claimer.paused = True
+        for attempt in list(self._live.values()):
+            self._lost(attempt)
+        self._on_failure(error)
 
 
 def _stored(token: Token, record: HandoffRecord) -> StoredHandoff:

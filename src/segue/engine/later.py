@@ -9,21 +9,22 @@ has settled.
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
 
 from segue.domain.graph import Argument, nodes_of
 from segue.domain.records import SINGLE, Pin, TaskRecord, task_name
+from segue.engine import threads
 from segue.engine.attempt import Attempt
-from segue.engine.book import Book
+from segue.engine.pausing import Pause
 from segue.engine.slots import Slots
-from segue.errors import StaleEpoch, TaskFailed, UpstreamFailed
-from segue.ports.clock import Clock
+from segue.errors import StaleEpoch, StoreError, TaskFailed, UpstreamFailed
 from segue.ports.store import Note, NoteKind, Store
 
 SETTLED_STATES = frozenset({"complete", "failed", "skipped", "cancelled"})
 
 PARKED_MAXIMUM = 10_000
-"""Tasks of one worker that may wait at once: each holds its memory, and each a thread if its agent is a `def`."""
+"""Tasks of one worker that may wait at once: each holds its memory. Threads have a limit of their own."""
 
 NET_SECONDS = 5.0
 """How often a waiting task looks although nothing was announced."""
@@ -33,21 +34,35 @@ class LaterDesk:
     """Where tasks wait for hand-offs that they could start without."""
 
     def __init__(
-        self, store: Store, clock: Clock, book: Book, slots: Slots, on_room: Callable[[], None]
+        self,
+        store: Store,
+        slots: Slots,
+        on_room: Callable[[], None],
+        on_failure: Callable[[BaseException], None],
     ) -> None:
         self._store = store
-        self._clock = clock
-        self._book = book
         self._slots = slots
         self._on_room = on_room
-        self._parked = 0
+        self._on_failure = on_failure
+        self._parked: Counter[bool] = Counter()
+        """How many tasks wait, by whether they hold a thread."""
 
     async def pins(self, attempt: Attempt, argument: Argument) -> list[Pin]:
         """
         Wait until the sources of an argument have settled and take their hand-offs as inputs.
 
-        Raises `UpstreamFailed` if one of them has nothing to hand over and the agent does not accept None there.
+        Raises `UpstreamFailed` if one of them has nothing to hand over and the agent does not accept None there. What
+        goes wrong with the store is no failure of the agent that waits: `on_failure` hears of it too.
         """
+        if attempt.confirmed is not None:
+            await asyncio.shield(attempt.confirmed)
+        try:
+            return await self._pins(attempt, argument)
+        except StoreError as error:
+            self._on_failure(error)
+            raise
+
+    async def _pins(self, attempt: Attempt, argument: Argument) -> list[Pin]:
         nodes = tuple(dict.fromkeys(nodes_of(argument.binding)))
         seen = self._store.notifier.count
         tasks = await self._settled(attempt.claim.token.run, nodes)
@@ -70,32 +85,34 @@ class LaterDesk:
         return pins
 
     async def _park(self, attempt: Attempt, nodes: tuple[str, ...], seen: int) -> list[TaskRecord]:
-        if self._parked >= PARKED_MAXIMUM:
-            raise TaskFailed(
-                f"{attempt.name} cannot wait: {PARKED_MAXIMUM} tasks of this worker wait already",
-                remedy="Start more workers, or make fewer tasks wait for a `Later`.",
-            )
-        agent = attempt.claim.agent
-        await self._note(attempt, "parked", None)
-        self._parked += 1
-        parked_at = asyncio.get_running_loop().time()
-        limit = attempt.limit
-        ends_at = None if limit is None else limit.when()
-        if limit is not None:
-            limit.reschedule(None)
-        attempt.released_slot = True
-        self._slots.release(agent)
-        self._on_room()
+        pause = attempt.pause = attempt.pause or Pause(attempt, self._slots)
+        in_thread = attempt.agent is not None and not attempt.agent.signature.is_async
+        self._check_room(attempt, in_thread)
+        self._parked[in_thread] += 1
+        is_first = pause.begin()
         try:
+            if is_first:
+                self._on_room()
+                await self._note(attempt, "parked", None)
             tasks = await self._wait(attempt.claim.token.run, nodes, seen)
+        except BaseException:
+            pause.break_off()
+            raise
         finally:
-            self._parked -= 1
-        await self._slots.wait(agent)
-        attempt.released_slot = False
-        if limit is not None and ends_at is not None:
-            limit.reschedule(ends_at + asyncio.get_running_loop().time() - parked_at)
-        await self._note(attempt, "resumed", None)
+            self._parked[in_thread] -= 1
+        if await pause.end():
+            await self._note(attempt, "resumed", None)
         return tasks
+
+    def _check_room(self, attempt: Attempt, in_thread: bool) -> None:
+        limit = threads.PARKED_MAXIMUM if in_thread else PARKED_MAXIMUM
+        if self._parked[in_thread] >= limit:
+            raise TaskFailed(
+                f"{attempt.name} cannot wait: {limit} tasks of this worker wait already",
+                remedy="Make it an `async def`, which waits without a thread."
+                if in_thread
+                else "Start more workers, or make fewer tasks wait for a `Later`.",
+            )
 
     async def _wait(self, run: str, nodes: tuple[str, ...], seen: int) -> list[TaskRecord]:
         while True:

@@ -23,18 +23,15 @@ class Registry:
         self, agents: Iterable[Agent[Any]], conditions: Mapping[str, ConditionFunction]
     ) -> list[Agent[Any]]:
         """Make agents known; those that were not known before are returned."""
-        added = []
-        for agent in agents:
+        added = [agent for agent in agents if self._agents.get(agent.name) is not agent]
+        for agent in added:
             known = self._agents.get(agent.name)
-            if known is agent:
-                continue
             if known is not None and known.fn != agent.fn:
                 raise DefinitionError(
                     f"two agents are called {agent.name!r}: at {known.place} and at {agent.place}",
                     remedy='Give one of them another name: @agent(name="...").',
                 )
-            self._agents[agent.name] = agent
-            added.append(agent)
+        self._agents.update({agent.name: agent for agent in added})
         self._conditions.update(conditions)
         if added:
             self.names = (*sorted(self._agents), MAP_AGENT)

@@ -33,18 +33,19 @@ class Renewer(Service):
         self._store = store
         self._clock = clock
         self._lease_seconds = lease_seconds
+        self._beat_seconds = renew_interval_seconds(lease_seconds) / 2
         self._running = running
         self._on_lost = on_lost
 
     async def run(self) -> None:
-        interval = renew_interval_seconds(self._lease_seconds)
         while True:
-            await self._clock.sleep(interval / 2)
-            await self._renew(interval / 2)
+            await self._clock.sleep(self._beat_seconds)
+            await self.renew()
 
-    async def _renew(self, old_seconds: float) -> None:
+    async def renew(self) -> None:
+        """Renew what is due."""
         now = self._clock.boot()
-        due = [attempt for attempt in self._running() if now - attempt.renewed_at >= old_seconds]
+        due = [attempt for attempt in self._running() if now - attempt.renewed_at >= self._beat_seconds]
         if not due:
             return
         try:

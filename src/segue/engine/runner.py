@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from segue.domain.agent import Agent
 from segue.domain.outcome import Complete, Expanded, Failed, Outcome, Skipped
 from segue.domain.plan import MAP_AGENT
 from segue.domain.records import SINGLE, HandoffRecord
@@ -17,15 +18,18 @@ from segue.domain.sealing import Sealed, seal, seal_failure
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder
 from segue.engine.threads import Threads
-from segue.errors import PayloadTooLarge, SegueError, StoreError, UpstreamFailed, UsageError
+from segue.errors import AttemptTimeout, PayloadTooLarge, SegueError, StoreError, UpstreamFailed, UsageError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
 
 _CONDITION_FALSE = {"kind": "condition", "message": "its condition was false"}
 
 
-class AttemptTimeout(SegueError):
-    """An agent ran for longer than its `timeout`."""
+class _Raised(Exception):
+    """An agent raised `error`: whatever it is, it is the agent's and not Segue's."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 class Runner:
@@ -56,9 +60,11 @@ class Runner:
             if attempt.step.node.condition is not None and not await self._binder.condition_holds(attempt):
                 return Skipped(_CONDITION_FALSE)
             return Complete(await self._seal(attempt, await self._call(attempt)))
+        except _Raised as raised:
+            return self.failure_of(attempt, raised.error)
         except StoreError:
             raise
-        except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever an agent raises ends its attempt and not the worker
+        except Exception as error:  # noqa: BLE001 - what goes wrong with one attempt must not stop the worker
             return self.failure_of(attempt, error)
 
     async def _expand(self, attempt: Attempt) -> Outcome:
@@ -86,17 +92,22 @@ class Runner:
                 attempt.limit = limit
                 return await self._run(agent, arguments)
         except TimeoutError:
-            if not limit.expired():
-                raise
             raise AttemptTimeout(
                 f"{attempt.name} ran for longer than its timeout of {timeout_seconds:g} s",
                 remedy="Give the agent more time (`timeout=`), or less to do.",
             ) from None
+        finally:
+            attempt.limit = None
 
-    async def _run(self, agent: Any, arguments: dict[str, Any]) -> Any:
-        if agent.signature.is_async:
-            return await agent.fn(**arguments)
-        return await self._threads.call(agent.fn, arguments)
+    async def _run(self, agent: Agent[Any], arguments: dict[str, Any]) -> Any:
+        try:
+            if agent.signature.is_async:
+                return await agent.fn(**arguments)
+            return await self._threads.call(agent.fn, arguments)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise _Raised(error) from error
 
     async def _seal(self, attempt: Attempt, result: Any) -> HandoffRecord:
         agent = attempt.agent

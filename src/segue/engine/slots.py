@@ -24,13 +24,15 @@ class Slots:
 
     def set_limit(self, agent: str, limit: int | None) -> None:
         """Let at most `limit` tasks of an agent run at once; None lifts its own limit."""
-        if limit is not None:
+        if limit is None:
+            self._limit_of.pop(agent, None)
+        else:
             self._limit_of[agent] = limit
 
     @property
     def free(self) -> int:
-        """Places that new tasks may take: none while somebody queues for one."""
-        return 0 if self._queue else self.limit - self._taken
+        """Places that new tasks may take. Whoever queues although there are some waits for a place of his agent's."""
+        return self.limit - self._taken
 
     @property
     def taken(self) -> int:
@@ -39,10 +41,15 @@ class Slots:
 
     def reserve(self, agent: str) -> bool:
         """Take a place for a task of this agent, if there is one."""
-        if self._queue or not self._has_room(agent):
+        if not self._has_room(agent):
             return False
-        self._take(agent)
+        self.take(agent)
         return True
+
+    def take(self, agent: str) -> None:
+        """Count a place as taken, free or not: for a task that runs again and cannot wait."""
+        self._taken += 1
+        self._taken_by[agent] += 1
 
     def hold(self) -> tuple[int, tuple[tuple[str, int], ...]]:
         """
@@ -62,15 +69,14 @@ class Slots:
         for agent, count in by_agent:
             self._taken_by[agent] -= count
         for agent in claimed:
-            self._take(agent)
+            self.take(agent)
         if self._queue:
             self._serve_queue()
 
     def release(self, agent: str) -> None:
         """Give a place back, to whoever queues first."""
         self._taken -= 1
-        if self._limit_of:
-            self._taken_by[agent] -= 1
+        self._taken_by[agent] -= 1
         if self._queue:
             self._serve_queue()
 
@@ -95,7 +101,7 @@ class Slots:
             agent, turn = entry
             if self._has_room(agent):
                 self._queue.remove(entry)
-                self._take(agent)
+                self.take(agent)
                 turn.set_result(None)
 
     def _room_by_agent(self) -> tuple[tuple[str, int], ...]:
@@ -107,8 +113,3 @@ class Slots:
         if self._taken >= self.limit:
             return False
         return not self._limit_of or self._taken_by[agent] < self._limit_of.get(agent, self.limit)
-
-    def _take(self, agent: str) -> None:
-        self._taken += 1
-        if self._limit_of:
-            self._taken_by[agent] += 1

@@ -7,7 +7,7 @@ covers the rest: a process that hangs, or was stopped.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from segue.domain.lease import SWEEP_SECONDS
 from segue.engine.service import Service
@@ -26,6 +26,7 @@ class Sweeper(Service):
         clock: Clock,
         liveness: Liveness,
         worker: str,
+        renew: Callable[[], Awaitable[None]],
         on_expired: Callable[[], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -34,10 +35,15 @@ class Sweeper(Service):
         self._clock = clock
         self._liveness = liveness
         self._worker = worker
+        self._renew = renew
         self._on_expired = on_expired
 
     async def sweep(self) -> None:
-        """One sweep."""
+        """
+        One sweep. What runs here is renewed first: after an agent has held up the loop for longer than a lease, or the
+        machine has slept, a worker must not take its own work away from itself.
+        """
+        await self._renew()
         workers = [worker for worker, _ in await self._store.list_workers() if worker != self._worker]
         dead = self._liveness.dead(workers)
         if await self._store.expire(dead):

@@ -10,7 +10,7 @@ from segue.domain.event_names import matches, matches_any
 from segue.domain.graph import Argument, Graph, Node, NodeSettings, Output
 from segue.domain.lease import BACKOFF_MAXIMUM_SECONDS, backoff_seconds
 from segue.domain.options import RunOptions
-from segue.domain.outcome import Complete, Expanded, Failed, HandedBack, Outcome, Skipped, settlement_of
+from segue.domain.outcome import Complete, Expanded, Failed, Outcome, Skipped, handed_back, settlement_of
 from segue.domain.plan import compile_plan
 from segue.domain.records import (
     SINGLE,
@@ -100,7 +100,7 @@ def test_a_skip_is_passed_on() -> None:
 
 def test_handing_back_releases_nobody() -> None:
     """A worker that ends gives the task back as it was."""
-    settlement = settle(HandedBack())
+    settlement = handed_back(claim())
     assert (settlement.ending, settlement.releases, settlement.not_before) == ("handed_back", (), 0.0)
 
 
