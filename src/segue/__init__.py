@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from segue.app.segue import Segue
     from segue.domain.agent import Agent, agent
     from segue.domain.artifact import Artifact
-    from segue.domain.handoff import Handoff, Later, Ref
     from segue.domain.graph_data import graph_from_data
+    from segue.domain.handoff import Handoff, Later, Ref
     from segue.domain.records import Event
     from segue.domain.usage import Attachment, Usage
     from segue.domain.workflow import Workflow, condition, workflow

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from segue import GraphError, Handoff, ReviewNeeded, RunCancelled, RunFailed, Segue, agent, workflow
-from segue.errors import TaskFailed, UnknownRun, UsageError
+from segue.errors import KeyConflict, TaskFailed, UnknownRun, UsageError
 
 
 async def test_cancelling_stops_agents_and_revokes_their_claims(segue: Segue) -> None:
@@ -292,3 +292,45 @@ async def test_pruning_takes_what_ended_and_nothing_else(segue: Segue) -> None:
         await ended.state()
     go.set()
     assert await running.result() == "x"
+
+
+async def test_a_submission_in_conflict_takes_no_other_with_it(segue: Segue) -> None:
+    """Many submissions of one turn are stored together; the one whose key is another run's is refused by itself."""
+
+    @agent
+    async def echo(text: str) -> str:
+        return text
+
+    @workflow
+    def once(text: str) -> str:
+        return echo(text)
+
+    await segue.with_(key="taken").run(once, "first")
+    outcomes = await asyncio.gather(
+        *(
+            segue.with_(key="taken" if number == 3 else f"key {number}").run(once, f"text {number}")
+            for number in range(6)
+        ),
+        return_exceptions=True,
+    )
+    assert isinstance(outcomes.pop(3), KeyConflict)
+    assert outcomes == ["text 0", "text 1", "text 2", "text 4", "text 5"]
+
+
+async def test_a_submission_whose_caller_left_is_stored(segue: Segue) -> None:
+    """Who is cancelled while a submission is on its way leaves a run that goes on, and no place taken."""
+
+    @agent
+    async def echo(text: str) -> str:
+        return text
+
+    @workflow
+    def once(text: str) -> str:
+        return echo(text)
+
+    submitting = asyncio.create_task(segue.with_(key="left").submit(once, "x"))
+    await asyncio.wait([submitting], timeout=0)
+    submitting.cancel()
+    await asyncio.gather(submitting, return_exceptions=True)
+    assert await segue.with_(key="left").run(once, "x") == "x"
+    assert len(await segue.host.store.list_runs(10)) == 1

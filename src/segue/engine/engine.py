@@ -48,6 +48,7 @@ from segue.engine.registry import Registry
 from segue.engine.renewer import Renewer
 from segue.engine.runner import Runner
 from segue.engine.slots import Slots
+from segue.engine.submitter import Submitter
 from segue.engine.sweeper import Sweeper
 from segue.engine.threads import Threads
 from segue.errors import SegueError
@@ -117,6 +118,7 @@ class Engine:
             self._claimed,
             self._fail,
         )
+        self._submitter = Submitter(store, worker, lease_seconds, self._submitted, self._not_submitted)
         self._renewer = Renewer(store, clock, lease_seconds, self._running, self._lost, self._fail)
         self._sweeper = Sweeper(
             store, clock, liveness, worker, self._renewer.renew, self._claimer.poke, self._fail
@@ -145,6 +147,7 @@ class Engine:
     async def _hand_back(self) -> None:
         """Cancel what runs and commit how it ended. A commit that was on its way may bring more to hand back."""
         await self._claimer.pause()
+        await self._submitter.drain()
         while running := [attempt for attempt in self._live.values() if attempt.task is not None]:
             for attempt in running:
                 attempt.cancel()
@@ -167,18 +170,17 @@ class Engine:
 
     async def submit(self, new: NewRun, live: LiveRun) -> Submitted:
         """Submit a run, and start its roots here if there is room for them."""
-        new = new._replace(roots=root_releases(live.plan, self._claim_for))
-        try:
-            (submitted,) = await self._store.submit([new], self.worker, self._lease_seconds)
-        except BaseException:
-            self._unreserve([release.agent for release in new.roots if release.claim], ())
-            raise
+        return await self._submitter.submit(new._replace(roots=root_releases(live.plan, self._claim_for)))
+
+    def _submitted(self, new: NewRun, submitted: Submitted) -> None:
         self._unreserve([root.agent for root in new.roots if root.claim], submitted.claims)
         if submitted.created and len(submitted.claims) < len(new.roots):
             self._claimer.poke()
         for claim in submitted.claims:
             self._start(claim)
-        return submitted
+
+    def _not_submitted(self, new: NewRun) -> None:
+        self._unreserve([root.agent for root in new.roots if root.claim], ())
 
     def _room_came_free(self) -> None:
         self._claimer.room_came_free()
