@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Collection
 from typing import Any, TypeVar
 
 import pytest
 
 from segue import Later, RunFailed, Segue, agent, ctx, workflow
 from segue.testing import ManualClock
+from tests.engine.slow_disk import SlowDisk, open_on
 
 T = TypeVar("T")
 
@@ -119,6 +120,40 @@ async def test_an_agent_that_holds_up_the_loop_keeps_its_claim() -> None:
     async with Segue("memory:", clock=clock, lease_seconds=10.0) as segue:
         assert await turning(clock, segue.run(once, "x")) == "x"
     assert ran == [1]
+
+
+class CountingStore(SlowDisk):
+    """Counts how often it is asked what falls due."""
+
+    looks = 0
+
+    async def next_due(self, agents: Collection[str]) -> float | None:
+        self.looks += 1
+        return await super().next_due(agents)
+
+
+async def test_a_full_worker_does_not_look_again_and_again() -> None:
+    """While a task is ready that there is no room for, the store is asked a few times a second and not a thousand."""
+    clock = ManualClock()
+    store = CountingStore(clock)
+
+    @agent
+    async def long(text: str) -> str:
+        await clock.sleep(60.0)
+        return text
+
+    @workflow
+    def once(text: str) -> str:
+        return long(text)
+
+    async with open_on(store, clock=clock, concurrency=1) as segue:
+        await segue.submit(once, "x")
+        await turning(clock, clock.sleep(1.0))
+        await segue.submit(once, "y")
+        await turning(clock, clock.sleep(6.0))
+        store.looks = 0
+        await turning(clock, clock.sleep(1.0))
+        assert store.looks <= 25
 
 
 async def test_a_timeout_ends_an_attempt() -> None:
