@@ -105,7 +105,7 @@ class Host(Following):
             on_run_state=self._run_state_changed,
             on_failure=self._failed,
         )
-        self._waiters.start(opened.store)
+        self._waiters.start(opened.store, self.clock)
         opened.set_idle(lambda: self.engine.idle)
         if self._is_worker:
             for each in self._agents:

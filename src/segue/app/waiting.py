@@ -8,10 +8,14 @@ from collections.abc import Awaitable, Callable
 
 from segue.domain.records import RunRecord, RunState
 from segue.errors import SegueError, UsageError
+from segue.ports.clock import Clock
 from segue.ports.store import Store
 
 NET_SECONDS = 5.0
 """How often a waited-for run is read although nothing was announced."""
+
+REST_PER_LOOK = 4.0
+"""How much longer than a look the watcher rests after it: thousands that wait must not keep the loop busy."""
 
 SETTLED_STATES = frozenset({"needs_review", "complete", "failed", "cancelled"})
 
@@ -40,10 +44,11 @@ class Waiters:
         self._watcher: asyncio.Task[None] | None = None
         self.failure: SegueError | None = None
 
-    def start(self, store: Store) -> None:
+    def start(self, store: Store, clock: Clock) -> None:
         """Watch a store."""
         self.failure = None
-        self._watcher = asyncio.get_running_loop().create_task(self._watch(store), name="segue-run-watcher")
+        watch = self._watch(store, clock)
+        self._watcher = asyncio.get_running_loop().create_task(watch, name="segue-run-watcher")
 
     async def stop(self) -> None:
         """Stop watching, and tell everybody who still waits."""
@@ -121,10 +126,11 @@ class Waiters:
         for expectation in self._expected.values():
             expectation.fail(error)
 
-    async def _watch(self, store: Store) -> None:
+    async def _watch(self, store: Store, clock: Clock) -> None:
         seen = store.notifier.foreign
         while True:
             seen = await store.notifier.wait_foreign(seen, NET_SECONDS)
+            began = clock.boot()
             for run in [run for run, each in self._expected.items() if not each.state.done()]:
                 try:
                     record = await store.read_run(run)
@@ -132,3 +138,4 @@ class Waiters:
                     break
                 if record is not None and record.state in SETTLED_STATES:
                     self.tell(run, record.state)
+            await clock.sleep((clock.boot() - began) * REST_PER_LOOK)
