@@ -9,8 +9,8 @@ It prints:
 
     1 run.started
     4 task.research.complete research
-    7 task.write.complete write
-    8 run.complete
+    6 task.write.complete write
+    7 run.complete
     the same from the store, after the fact: True
     after the cursor of the third: ['run.complete']
 """

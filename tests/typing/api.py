@@ -4,7 +4,7 @@ import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypedDict, assert_type
+from typing import Any, TypedDict, assert_type
 
 from pydantic import BaseModel
 
@@ -21,6 +21,7 @@ from segue import (
     agent,
     condition,
     ctx,
+    graph_from_data,
     workflow,
 )
 
@@ -233,3 +234,9 @@ async def several_outputs(segue: Segue) -> None:
     assert_type(text, str)
     assert_type(pages, list[Page])
     assert_type(number, int)
+
+
+async def data(segue: Segue, text: str) -> None:
+    """A graph given as data is run like any workflow; its types are known when it runs."""
+    built = graph_from_data(text, {"research": research})
+    assert_type(await segue.run(built, "goal", other=3), Any)

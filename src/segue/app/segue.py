@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from types import ModuleType, TracebackType
-from typing import Any, Literal, ParamSpec, Self, TypeVar, overload
+from typing import Any, Literal, ParamSpec, Self, TypeVar
 
 from segue.app.handle import RunHandle
 from segue.app.host import Host
@@ -20,7 +20,7 @@ from segue.app.submission import RunRequest, request_of
 from segue.domain.agent import Agent
 from segue.domain.handoff import Handoff
 from segue.domain.records import Event
-from segue.domain.workflow import Built, Workflow
+from segue.domain.workflow import Built, Runnable, Workflow
 from segue.ports.clock import Clock, SystemClock
 from segue.stores.urls import StoreParts
 
@@ -97,25 +97,16 @@ class Segue:
         other._request = request_of(key, goal, constraints, deadline, trace, self._host.clock.wall())
         return other
 
-    @overload
-    async def submit(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]: ...
-    @overload
-    async def submit(self, workflow: Built, *args: Any, **kwargs: Any) -> RunHandle[Any]: ...
-    async def submit(self, workflow: Workflow[..., Any] | Built, *args: Any, **kwargs: Any) -> RunHandle[Any]:
+    async def submit(self, workflow: Runnable[P, R], *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:
         """
         Check a workflow and its input, pin its graph in the store and start it. Returns as soon as it is durable.
 
         The workflow is a decorated function, or a graph given as data (`graph_from_data`). Raises `GraphError` with
         everything that is wrong, `InputError`, or `KeyConflict`; then nothing was written.
         """
-        built = workflow if isinstance(workflow, Built) else workflow.build()
-        return await self._host.submit(built, args, kwargs, self._request)
+        return await self._host.submit(workflow.build(), args, kwargs, self._request)
 
-    @overload
-    async def run(self, workflow: Workflow[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
-    @overload
-    async def run(self, workflow: Built, *args: Any, **kwargs: Any) -> Any: ...
-    async def run(self, workflow: Workflow[..., Any] | Built, *args: Any, **kwargs: Any) -> Any:
+    async def run(self, workflow: Runnable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
         """
         Submit a workflow and wait for what it returns.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -28,8 +29,18 @@ R_co = TypeVar("R_co", covariant=True)  # so that `print(await segue.run(...))` 
 C = typing_extensions.ParamSpec("C", default=...)
 
 
+class Runnable(ABC, Generic[P, R_co]):
+    """What `segue.run` takes: something that has, or can build, a checked graph."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def build(self) -> Built:
+        """The checked graph. Raises GraphError."""
+
+
 @dataclass(frozen=True, slots=True)
-class Built:
+class Built(Runnable[..., Any]):
     """
     A workflow that was built and checked.
 
@@ -43,6 +54,10 @@ class Built:
     schemas: dict[str, str]
     inputs: tuple[Parameter, ...]
     output_annotation: Any
+
+    def build(self) -> Built:
+        """This, which is built already."""
+        return self
 
 
 def build(draft: Draft) -> Built:
@@ -66,7 +81,7 @@ def build(draft: Draft) -> Built:
     )
 
 
-class Workflow(Declaration, Generic[P, R_co]):
+class Workflow(Declaration, Runnable[P, R_co]):
     """
     A function that draws a graph by calling agents. `segue.run(workflow, ...)` runs it.
 
