@@ -19,6 +19,9 @@ _SECRET_NAME = re.compile(
 _SHORTEST_SECRET = 6
 """Shorter values, such as `true` or `1`, are found everywhere: replacing them would only destroy the text."""
 
+_WIDEST_SECRET = 8_192
+"""Longer ones are not expected: a private key of 8,192 bits has about 6,400 characters."""
+
 _MARK = "[redacted]"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
@@ -28,7 +31,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
         _MARK,
     ),
     # scheme://user:password@host; the last @ before the path ends the password.
-    (re.compile(r"(?<=://)([^\s:/@'\"]*):[^\s/'\"]+(?=@)"), rf"\1:{_MARK}"),
+    (re.compile(r"(?<=://)([^\s:/@'\"]{0,200}):[^\s/'\"]{1,1000}(?=@)"), rf"\1:{_MARK}"),
     (re.compile(r"\b(Bearer|Basic)\s+[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE), rf"\1 {_MARK}"),
     # Keys that say what they are: model providers, code hosts, clouds, chats, payments, package registries.
     (re.compile(r"\b(?:sk|pk|rk)[-_](?:[A-Za-z0-9]+[-_])*[A-Za-z0-9_-]{16,}"), _MARK),
@@ -42,7 +45,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     # name=value and "name": "value", as in headers, settings and query strings.
     (
         re.compile(
-            r"(?i)\b((?:[\w-]*(?:api[_-]?key|token|secret|password|passwd|credential)|authorization)['\"]?"
+            r"(?i)\b((?:[\w-]{0,60}(?:api[_-]?key|token|secret|password|passwd|credential)|authorization)['\"]?"
             r"\s*[:=]\s*)(?!\[redacted)(['\"]?)([^\s'\",;&)}\]]{6,})"
         ),
         rf"\1\2{_MARK}",
@@ -86,6 +89,21 @@ def format_error(error: BaseException, secrets: Iterable[str] = ()) -> dict[str,
     lines = traceback.format_exception(error)
     return {
         "kind": type(error).__name__,
-        "message": storable_text(redact(message, secrets), ERROR_MESSAGE_CHARACTERS),
-        "traceback": storable_text(redact("".join(lines), secrets), TRACEBACK_CHARACTERS),
+        "message": _kept(message, secrets, ERROR_MESSAGE_CHARACTERS),
+        "traceback": _kept("".join(lines), secrets, TRACEBACK_CHARACTERS),
     }
+
+
+def _kept(text: str, secrets: Iterable[str], characters: int) -> str:
+    """
+    A text redacted and cut. What is far from both ends is cut first: some messages have megabytes.
+
+    The rest that is cut off after redacting is wide enough that half a secret at the first cut goes with it.
+    """
+    half = characters // 2 + _WIDEST_SECRET
+    if len(text) > 2 * half:
+        left_out = len(text) - 2 * (characters // 2)
+        head, tail = redact(text[:half], secrets), redact(text[-half:], secrets)
+        middle = f"\n… about {left_out:,} characters left out …\n"
+        return storable_text(f"{head[: characters // 2]}{middle}{tail[-(characters // 2) :]}", 2 * characters)
+    return storable_text(redact(text, secrets), characters)

@@ -159,3 +159,22 @@ def test_an_error_that_cannot_tell_its_message_is_kept_all_the_same() -> None:
             raise RuntimeError("no")
 
     assert format_error(Broken())["message"] == "the message of the error cannot be read"
+
+
+@pytest.mark.parametrize(
+    "piece", ["x", "a-", "key", "://a", "sk-a-", "eyJaaaaaaaaa.", "-----BEGIN PRIVATE KEY-----"]
+)
+def test_a_message_of_megabytes_is_no_work(piece: str) -> None:
+    """However long and whatever a message repeats, little of it is looked at: no pattern runs away on it."""
+    told = format_error(ValueError(piece * (5_000_000 // len(piece))), ["a-secret-of-mine"])
+    assert len(told["message"]) < 5_000
+    assert "left out" in told["message"] or "redacted" in told["message"]
+
+
+def test_a_secret_at_the_cut_is_not_kept_by_half() -> None:
+    """A secret that lies across the place where a long text is cut does not leave a part of itself."""
+    secret = "s3cret-" * 50
+    for before in range(900, 1_100, 7):
+        told = format_error(ValueError("x" * before + secret + "y" * 100_000), [secret])
+        assert "s3cret" not in told["message"]
+        assert "s3cret" not in told["traceback"]
