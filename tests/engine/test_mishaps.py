@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from segue import RunFailed, Segue, agent, workflow
+from segue import Handoff, RunFailed, Segue, agent, ctx, workflow
 from segue.errors import DefinitionError, StoreUnavailable
 from tests.engine.deadlines import soon
 
@@ -52,6 +52,38 @@ async def test_whatever_an_agent_raises_is_its_failure(segue: Segue) -> None:
         "nothing_next": "RuntimeError: the agent raised StopIteration",
     }
     assert await soon(segue.run(once, "y")) == "y"
+
+
+async def test_a_failure_may_be_handed_over(segue: Segue) -> None:
+    """A failed hand-off fails its task, once, with the words of the agent as the reason; dependents are skipped."""
+    tried: list[int] = []
+
+    @agent(retries=3)
+    async def gives_up(text: str) -> Handoff[str]:
+        tried.append(ctx.attempt)
+        return Handoff(text, status="failed", summary="no prices to be found", decisions=["asked twice"])
+
+    @agent
+    async def strict(text: str) -> str:
+        return text
+
+    @agent
+    async def tolerant(text: str | None) -> str:
+        return f"got {text}"
+
+    @workflow
+    def fails(text: str) -> Any:
+        found = gives_up(text)
+        return [strict(found), tolerant(found)]
+
+    handle = await segue.submit(fails, "x")
+    with pytest.raises(RunFailed) as failed:
+        await soon(handle.result())
+    assert failed.value.failures == {"gives_up": "handed over: no prices to be found"}
+    assert tried == [1]
+    handed = await handle.handoff("gives_up")
+    assert (handed.status, handed.output, handed.decisions) == ("failed", "x", ("asked twice",))
+    assert (await handle.handoff("tolerant")).output == "got None"
 
 
 async def test_a_store_error_that_an_agent_raises_is_not_that_of_this_store(segue: Segue) -> None:

@@ -29,7 +29,7 @@ class Skipped(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The attempt raised. `final` says that another try would fail in the same way."""
+    """The attempt raised, or handed over a failure. `final` says that another try would fail in the same way."""
 
     error: dict[str, Any]
     handoff: HandoffRecord

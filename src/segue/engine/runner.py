@@ -10,7 +10,10 @@ import asyncio
 from typing import Any
 
 from segue.domain.agent import Agent
+from segue.domain.handoff import Handoff
+from segue.domain.limits import ERROR_MESSAGE_CHARACTERS
 from segue.domain.outcome import Complete, Expanded, Failed, Outcome, Skipped
+from segue.domain.payload import storable_text
 from segue.domain.plan import MAP_AGENT
 from segue.domain.records import SINGLE, HandoffRecord
 from segue.domain.redaction import format_error
@@ -59,7 +62,11 @@ class Runner:
                 return await self._expand(attempt)
             if attempt.step.node.condition is not None and not await self._binder.condition_holds(attempt):
                 return Skipped(_CONDITION_FALSE)
-            return Complete(await self._seal(attempt, await self._call(attempt)))
+            result = await self._call(attempt)
+            handoff = await self._seal(attempt, result)
+            if handoff.status == "failed":
+                return Failed(_failure_told_by(result), handoff, final=True)
+            return Complete(handoff)
         except _Raised as raised:
             return self.failure_of(attempt, raised.error)
         except StoreError:
@@ -144,3 +151,8 @@ class Runner:
             completed_at=self._clock.wall(),
             artifacts=sealed.artifacts,
         )
+
+
+def _failure_told_by(result: Handoff[Any]) -> dict[str, Any]:
+    """What is kept of a failure that the agent handed over instead of raising it."""
+    return {"kind": "handed over", "message": storable_text(result.summary, ERROR_MESSAGE_CHARACTERS)}
