@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from segue import Segue
+from segue import RunFailed, Segue, agent, workflow
 
 PROGRAM = Path(__file__).with_name("crashing.py")
 TASKS = ["start", "left[0]", "left[1]", "left[2]", "right", "join", "end"]
@@ -53,3 +54,31 @@ async def test_nothing_accepted_runs_again(tmp_path: Path, durability: str, kill
         assert [event.sequence for event in events] == list(range(1, len(events) + 1))
         completed = Counter(event.task for event in events if event.name.endswith(".complete") and event.task)
         assert set(completed.values()) == {1}
+
+
+async def test_an_agent_that_has_changed_is_named(tmp_path: Path) -> None:
+    """A run goes on with the graph that it has pinned: an agent that takes other parameters now says so and fails."""
+
+    @agent
+    async def first(text: str) -> str:
+        return text
+
+    @agent(name="last")
+    async def as_submitted(old: str) -> str:
+        await asyncio.Event().wait()
+        return old
+
+    @agent(name="last")
+    async def as_it_is_now(new: str) -> str:
+        return new
+
+    @workflow
+    def chain(text: str) -> str:
+        return as_submitted(first(text))
+
+    async with Segue(tmp_path / "segue.db", durability="fast") as segue:
+        handle = await segue.submit(chain, "x")
+        await handle.handoff("first")
+    async with Segue(tmp_path / "segue.db", agents=[as_it_is_now]) as segue:
+        with pytest.raises(RunFailed, match=r"last: DefinitionError: this run hands 'old' to agent 'last'"):
+            await segue.handle(handle.run).result()

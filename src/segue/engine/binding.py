@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from segue.domain.agent import Agent
 from segue.domain.body import spills_of
 from segue.domain.graph import Argument, Binding, Output, Path
 from segue.domain.handoff import Handoff, Later, Ref
@@ -52,9 +53,8 @@ class Binder:
             )
         given = attempt.step.node.arguments
         materials = await self._materials(attempt.live, attempt.claim.pins, given)
-        schemas = agent.input_schemas
         return {
-            each.parameter: self._argument(attempt, each, schemas[each.parameter], materials)
+            each.parameter: self._argument(attempt, each, _schema_of(agent, each.parameter), materials)
             for each in given
         }
 
@@ -189,6 +189,16 @@ class Binder:
             return schema.load(document, self._home, where=attempt.name_of(argument.parameter))
 
         return Later(settle, self._home.block)
+
+
+def _schema_of(agent: Agent[Any], parameter: str) -> Schema[Any]:
+    schema = agent.input_schemas.get(parameter)
+    if schema is None:
+        raise DefinitionError(
+            f"this run hands {parameter!r} to agent {agent.name!r}, and the one at {agent.place} does not take it",
+            remedy="Go on with the agents that the run was submitted with, or submit it anew.",
+        )
+    return schema
 
 
 def _mapped_argument(attempt: Attempt) -> Argument:
