@@ -334,3 +334,26 @@ async def test_a_submission_whose_caller_left_is_stored(segue: Segue) -> None:
     await asyncio.gather(submitting, return_exceptions=True)
     assert await segue.with_(key="left").run(once, "x") == "x"
     assert len(await segue.host.store.list_runs(10)) == 1
+
+
+@pytest.mark.parametrize("text", ["half \ud800 character", "NUL \0", ""])
+async def test_a_key_that_cannot_be_stored_is_refused_by_itself(segue: Segue, text: str) -> None:
+    """A key that not every store can keep is an error of the one who gives it and of nobody who submits with him."""
+
+    @agent
+    async def echo(text: str) -> str:
+        return text
+
+    @workflow
+    def once(text: str) -> str:
+        return echo(text)
+
+    async def run(key: str) -> str:
+        return await segue.with_(key=key).run(once, "x")
+
+    refused, accepted = await asyncio.gather(run(text), run("good"), return_exceptions=True)
+    assert isinstance(refused, UsageError)
+    assert accepted == "x"
+    if text:
+        with pytest.raises(UnknownRun):
+            await segue.wait(text)

@@ -10,6 +10,7 @@ from segue.app.waiting import Waiters
 from segue.domain.event_names import matches_any
 from segue.domain.graph import nodes_of
 from segue.domain.handoff import Handoff
+from segue.domain.payload import is_storable
 from segue.domain.records import Event, Pin, RunRecord, RunState, TaskRecord, parse_task_name, task_name
 from segue.domain.schema import schema_of
 from segue.domain.workflow import Built
@@ -41,7 +42,7 @@ class Following:
 
     async def read_run(self, run: str) -> RunRecord:
         """A run. Raises UnknownRun."""
-        record = await self.store.read_run(run)
+        record = await self.store.read_run(run) if is_storable(run) else None
         if record is None:
             raise UnknownRun(
                 f"there is no run {run!r} in {self.url}", run=run, remedy="`segue runs` lists them."

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from segue.domain.durations import seconds_of
 from segue.domain.graph import graph_to_json
 from segue.domain.options import RunOptions
-from segue.domain.payload import digest_of
+from segue.domain.payload import digest_of, is_storable
 from segue.domain.plan import Plan, compile_plan
 from segue.domain.schema import schema_of
 from segue.domain.workflow import Built
@@ -52,9 +52,9 @@ def request_of(
     module: str | None = None,
 ) -> RunRequest:
     """Check the options of a submission. Raises UsageError."""
-    if key is not None and not key:
+    if key is not None and not (key and is_storable(key)):
         raise UsageError(
-            "the key of a run is empty",
+            "the key of a run is empty" if not key else f"the key {key!r} cannot be stored",
             remedy="Give it a text that names this piece of work, or leave it out.",
         )
     if trace is not None and not _TRACEPARENT.fullmatch(trace):

@@ -124,6 +124,11 @@ def parse_json(text: str | bytes, where: str) -> Any:
     return value
 
 
+def is_storable(text: str) -> bool:
+    """Whether every store can keep a text: it holds no NUL and no half characters."""
+    return "\0" not in text and not any("\ud800" <= character <= "\udfff" for character in text)
+
+
 def storable_text(text: str, characters: int) -> str:
     """Any text as every store can keep it: no NUL, no half characters, its middle cut out if too long."""
     if len(text) > characters:
