@@ -10,6 +10,7 @@ import pytest
 
 from segue import Later, RunCancelled, RunFailed, Segue, agent, workflow
 from segue.engine import threads
+from segue.engine.slots import Slots
 from tests.engine.deadlines import soon
 
 
@@ -278,3 +279,16 @@ async def test_more_threads_wait_than_there_are_places(
     with pytest.raises(RunFailed, match=r"parked_\d+: TaskFailed: .* cannot wait: 8 tasks"):
         await soon(segue.run(waits_of(12), 1))
     await settled(segue)
+
+
+async def test_a_place_passes_over_who_has_just_given_up() -> None:
+    """A place that comes free while the first in the queue is being cancelled goes to the next one."""
+    slots = Slots(1)
+    assert slots.reserve("agent")
+    gives_up, stays = asyncio.create_task(slots.wait("agent")), asyncio.create_task(slots.wait("agent"))
+    await asyncio.wait([gives_up, stays], timeout=0)
+    gives_up.cancel()
+    slots.release("agent")
+    await soon(stays)
+    assert gives_up.cancelled()
+    assert slots.taken == 1

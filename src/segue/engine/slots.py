@@ -99,7 +99,8 @@ class Slots:
     def _serve_queue(self) -> None:
         for entry in list(self._queue):
             agent, turn = entry
-            if self._has_room(agent):
+            # Whoever was cancelled takes himself out of the queue as soon as the loop comes to him.
+            if not turn.done() and self._has_room(agent):
                 self._queue.remove(entry)
                 self.take(agent)
                 turn.set_result(None)
