@@ -12,12 +12,41 @@ from typing import Literal, NamedTuple
 
 SINGLE = -1
 
+SUSPECT_LOSSES = 2
+"""From so many lost claims on a task is suspected of killing its workers, and kept apart from other suspects."""
+
 TaskState = Literal[
-    "waiting", "ready", "claimed", "complete", "failed", "needs_review", "skipped", "expanded", "cancelled"
+    "waiting",
+    "ready",
+    "claimed",
+    "complete",
+    "failed",
+    "dead",
+    "needs_review",
+    "in_doubt",
+    "skipped",
+    "expanded",
+    "cancelled",
 ]
 RunState = Literal["running", "needs_review", "complete", "failed", "cancelled"]
-Ending = Literal["complete", "failed", "needs_review", "skipped", "expanded", "retry", "handed_back"]
-"""How an attempt ends. The last two end the attempt and not the task."""
+Ending = Literal[
+    "complete",
+    "failed",
+    "dead",
+    "needs_review",
+    "in_doubt",
+    "skipped",
+    "expanded",
+    "retry",
+    "reassigned",
+    "handed_back",
+]
+"""
+How an attempt ends. The last three end the attempt and not the task: `retry` and `reassigned` count as a failure (the
+latter gives the task to another agent), `handed_back` does not. `in_doubt` waits for a person's word on an effect.
+"""
+Overrun = Literal["queue", "deadline"]
+"""Which budget of a task ran out while nobody worked on it, so that any worker may claim it, to settle it."""
 Verdict = Literal["accepted", "repeated", "stale"]
 """What a store says to a fenced write: written now; was written before by the same token; refused, nothing written."""
 
@@ -42,6 +71,20 @@ class Pin(NamedTuple):
     status: str
 
 
+class Limits(NamedTuple):
+    """
+    The budgets of a task that its store watches. Seconds; None means no limit.
+
+    `queue_seconds` is how long it may lie ready before somebody claims it, counted anew each time it becomes ready.
+    `total_seconds` is how long it may take from when it first became ready, and `deadline` (of the wall clock) is what
+    it inherits; whichever ends first holds, and outlives a reboot.
+    """
+
+    queue_seconds: float | None = None
+    total_seconds: float | None = None
+    deadline: float | None = None
+
+
 class Release(NamedTuple):
     """
     What a settlement means for one dependent: `resolved` of the `need` hand-offs that it waits for are there now.
@@ -60,8 +103,14 @@ class Release(NamedTuple):
     parents: tuple[str, ...]
     pins: tuple[Pin, ...] | None
     broken: bool
-    """The parent has nothing to hand over and the dependent cannot do without: any worker may claim it, to skip it."""
+    """The parent has nothing to hand over and the dependent needs it: any worker may claim it, to settle it."""
     claim: str | None
+    spare: int | None = None
+    """
+    For a dependent that waits for a quorum: how many of its parents may have nothing to hand over. Such a parent comes
+    with `resolved=0` and `broken=True` and uses up one; the first beyond them makes the task ready at once, broken.
+    """
+    limits: Limits | None = None
 
 
 class HandoffRecord(NamedTuple):
@@ -90,7 +139,9 @@ class Settlement(NamedTuple):
 
     `run_resolved` is what this means for the end of the run: how many of the tasks that the run waits for are settled
     by it (negative after an expansion). `not_before` delays a retry, in seconds from now. `data` is the JSON of the
-    event (the reason of a failure, the cause of a skip, the count of an expansion).
+    event (the reason of a failure, the cause of a skip, the count of an expansion). `successor` names the agent that a
+    reassigned task is for from now on. `tolerated` says that nobody needs the output of a task that failed, so that the
+    failure alone does not fail the run.
     """
 
     token: Token
@@ -102,6 +153,8 @@ class Settlement(NamedTuple):
     not_before: float
     data: str | None
     speculative: bool
+    successor: str | None = None
+    tolerated: bool = False
 
 
 class ClaimRequest(NamedTuple):
@@ -109,7 +162,9 @@ class ClaimRequest(NamedTuple):
     A worker asks for up to `limit` ready tasks of its agents; `per_agent` lowers the limit of some.
 
     `claim` is a fresh id: the tasks get the claims `claim.0`, `claim.1` ... so that a repeated request (after a broken
-    connection) finds its own claims instead of taking more.
+    connection) finds its own claims instead of taking more. Tasks that were lost with their workers `SUSPECT_LOSSES`
+    times or more are suspects, and at most `suspects` of them are given out: one that kills its workers then takes no
+    other suspect with it.
     """
 
     worker: str
@@ -118,10 +173,17 @@ class ClaimRequest(NamedTuple):
     agents: tuple[str, ...]
     per_agent: tuple[tuple[str, int], ...]
     lease_seconds: float
+    suspects: int = 1
 
 
 class Claim(NamedTuple):
-    """A task that a worker may run now. `attempt` counts from 1; `version` is that of the hand-off it would make."""
+    """
+    A task that a worker may run now. `attempt` counts from 1; `version` is that of the hand-off it would make.
+
+    `failures` counts the attempts of its present agent that failed, `losses` the claims that were lost with their
+    worker: those that ran out, or whose process died. `overrun` says that a budget has run out meanwhile: the task is
+    to be settled and not run. `deadline` is when it must have ended, by the wall clock.
+    """
 
     token: Token
     agent: str
@@ -130,6 +192,10 @@ class Claim(NamedTuple):
     pins: tuple[Pin, ...]
     broken: bool
     claimed_at: float
+    failures: int = 0
+    losses: int = 0
+    overrun: Overrun | None = None
+    deadline: float | None = None
 
 
 class NewRun(NamedTuple):
@@ -203,6 +269,59 @@ class TaskRecord(NamedTuple):
     settled_at: float | None
     error: str | None
     """The JSON of the latest failure or skip: `kind`, `message`, `traceback`, or the cause."""
+    failures: int = 0
+    losses: int = 0
+    deadline: float | None = None
+    tolerated: bool = False
+
+
+StepKind = Literal["step", "effect"]
+StepState = Literal["begun", "done"]
+
+
+class StepRecord(NamedTuple):
+    """
+    What a task remembers across its attempts, by name: a finished sub-step, or an effect outside.
+
+    A step is written when it is `done`. An effect is written twice: its intent (`begun`) before, its outcome (`done`)
+    after; one that was begun by an earlier epoch is in doubt. `body` is the JSON of the result, `key` the idempotency
+    key of an effect (empty for a step), `epoch` that of the attempt that wrote it last, `artifacts` what it points to.
+    """
+
+    name: str
+    kind: StepKind
+    state: StepState
+    key: str
+    body: bytes | None
+    epoch: int
+    at: float
+    artifacts: tuple[str, ...] = ()
+
+
+class Reset(NamedTuple):
+    """A task that is to be tried again: ready if it waits for nothing, else waiting for so many hand-offs."""
+
+    node: str
+    item: int
+    epoch: int
+    """The epoch that the decision was made on; the task must still have it."""
+    agent: str
+    waiting: int
+    limits: Limits | None = None
+
+
+class Redrive(NamedTuple):
+    """
+    The decision to try tasks of an ended or stuck run again: what a store writes whole, or not at all.
+
+    Failures and losses of these tasks are forgotten, their epochs and hand-offs are not: the next hand-off is the next
+    version. `waits_for` is how many tasks the run waits for afterwards. `data` says who wanted it and why.
+    """
+
+    run: str
+    resets: tuple[Reset, ...]
+    waits_for: int
+    data: str | None
 
 
 class StoredHandoff(NamedTuple):

@@ -130,7 +130,7 @@ class MemoryStore(Reading):
             run.keep(task, token.epoch, handoff)
         if ending in {"retry", "failed", "skipped"} and settlement.data is not None:
             task.error = settlement.data
-        if ending == "retry" or ending == "handed_back":  # noqa: PLR1714 (a type checker narrows by this)
+        if ending == "retry" or ending == "handed_back" or ending == "reassigned":  # noqa: PLR1714 (this narrows the type)
             self._state.make_ready(task, settlement.not_before if ending == "retry" else 0.0)
             task.claim = None
             task.attempt -= ending == "handed_back"

@@ -28,7 +28,7 @@ def starts_at_once(release: Release) -> bool:
 
 def new_task(tx: Transaction, run: str, release: Release, worker: str, lease: float) -> TaskRow:
     """The row of a task that is ready, or claimed, as soon as it is there."""
-    node, item, agent, _, _, _, pins, broken, claim = release
+    node, item, agent, _, _, _, pins, broken, claim, *_ = release
     blob = blob_of(pins or ())
     if claim is None:
         return (run, node, item, agent, "ready", 0, None, None, None, tx.boot, broken, tx.wall, None, blob)
@@ -37,7 +37,7 @@ def new_task(tx: Transaction, run: str, release: Release, worker: str, lease: fl
 
 def new_claim(tx: Transaction, run: str, release: Release) -> Claim | None:
     """The claim that stands in such a row."""
-    node, item, agent, _, _, _, pins, broken, claim = release
+    node, item, agent, _, _, _, pins, broken, claim, *_ = release
     if claim is None:
         return None
     return Claim(Token(run, node, item, 1, claim), agent, 1, 1, pins or (), broken, tx.wall)
