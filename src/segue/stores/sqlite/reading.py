@@ -64,7 +64,8 @@ def tasks(connection: apsw.Connection, run: str, names: Collection[tuple[str, in
 
 def _task(row: Sequence[Any]) -> TaskRecord:
     place = TaskRecord._fields.index("pins")
-    return TaskRecord._make((*row[:place], pins_of(row[place]), *row[place + 1 :]))
+    values: list[Any] = [*row[:place], pins_of(row[place]), *row[place + 1 :]]
+    return TaskRecord(*values)
 
 
 def handoffs(
