@@ -14,8 +14,8 @@ import asyncio
 import contextlib
 import contextvars
 import os
-import secrets
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from secrets import SystemRandom
 from typing import Any
 
 from segue.domain.agent import Agent
@@ -53,11 +53,14 @@ from segue.engine.sweeper import Sweeper
 from segue.engine.threads import Threads
 from segue.errors import SegueError
 from segue.ports.artifacts import ArtifactStore
+from segue.ports.chance import Chance
 from segue.ports.clock import Clock
 from segue.ports.liveness import Liveness
 from segue.ports.store import Store
 
 RunEnded = Callable[[str, RunState], None]
+
+_SYSTEM = SystemRandom()
 
 
 class Engine:
@@ -75,9 +78,11 @@ class Engine:
         lease_seconds: float,
         on_run_state: RunEnded,
         on_failure: Callable[[BaseException], None],
+        chance: Chance = _SYSTEM,
     ) -> None:
         self._store = store
         self._clock = clock
+        self._chance = chance
         self._liveness = liveness
         self._lease_seconds = lease_seconds
         self._on_run_state = on_run_state
@@ -90,7 +95,7 @@ class Engine:
         self.home = Home(artifacts, self.threads)
         self._slots = Slots(concurrency)
         self._live: dict[str, Attempt] = {}
-        self._claim_prefix = secrets.token_hex(12)
+        self._claim_prefix = f"{chance.getrandbits(96):024x}"
         self._claim_count = 0
         self._stopping = False
         self._context = contextvars.copy_context()
@@ -276,7 +281,7 @@ class Engine:
         self._free_slot(attempt)
         if outcome is None:
             return handed_back(attempt.claim)
-        jitter = secrets.randbelow(1_000_000) / 1_000_000 if attempt.claim.attempt > 1 else 0.5
+        jitter = self._chance.random() if attempt.claim.attempt > 1 else 0.5
         settlement = settlement_of(
             attempt.claim, attempt.live.plan, outcome, self._claim_for, jitter, attempt.confirmed is not None
         )
