@@ -41,6 +41,17 @@ def test_the_result_is_printed(project: Project) -> None:
     assert [run["state"] for run in project.json("runs")] == ["complete"]
 
 
+def test_submitted_here_and_run_elsewhere(project: Project) -> None:
+    """With --detach nothing is run: the run waits, durable, for a process that has its agents."""
+    submitted = project.json("run", "flows:compare", "--input", '"cheap"', "--detach", "--key", "monday")
+    assert project.json("show", "monday")["state"] == "running"
+    assert {task["state"] for task in project.json("show", "monday")["tasks"]} <= {"ready", "waiting"}
+    assert project.json("resume", submitted["run"], "--agents", "flows")["result"] == 6
+    assert project.run(
+        "run", "flows:compare", "--input", '"cheap"', "--detach", "--key", "monday"
+    ).stdout == (submitted["run"] + "\n")
+
+
 @pytest.mark.parametrize("text", ['"cheap"', '{"goal": "cheap"}', "@input.json", "-"])
 def test_input_may_come_from_anywhere(project: Project, text: str) -> None:
     """One value for the only parameter, an object, a file, standard input: all are the same input."""

@@ -152,11 +152,7 @@ class Host(Following):
     async def submit(
         self, built: Built, args: tuple[Any, ...], kwargs: Mapping[str, Any], request: RunRequest
     ) -> RunHandle[Any]:
-        """Pin a built workflow and start a run of it."""
-        if not self._is_worker:
-            raise UsageError(
-                "this Segue only reads (worker=False)", remedy="Open it with worker=True to run workflows."
-            )
+        """Pin a built workflow and start a run of it: here, or, where this is no worker, wherever its agents are."""
         self.store  # noqa: B018 - raises where this is not open
         if self._waiters.failure is not None:
             raise self._waiters.failure
@@ -244,7 +240,8 @@ class Host(Following):
         if len(self._pinned) >= PINNED_KEPT:
             self._pinned.clear()
         self._pinned[id(built)] = pinned
-        self.know(built)
+        if self._is_worker:
+            self.know(built)
         self.engine.book.remember_plan(pinned.digest, pinned.plan)
         return pinned
 

@@ -39,7 +39,8 @@ class Segue:
     `durability` is `"durable"` (an accepted hand-off survives power loss; the default) or `"fast"` (it survives
     `kill -9`). `concurrency` is how many agents may run here at once. `agents` are those whose tasks this process takes
     from the start: agents, workflows, or modules; the agents of a workflow that is run are added by themselves. With
-    `worker=False` nothing is run here, only read. `lease_seconds` is how long a worker that hangs keeps its tasks.
+    `worker=False` nothing is run here: runs are submitted for other processes, waited for and read. `lease_seconds` is
+    how long a worker that hangs keeps its tasks.
 
         async with Segue("segue.db") as segue:
             report = await segue.run(compare, "Compare SaaS pricing")

@@ -80,6 +80,9 @@ def run(
         str | None,
         typer.Option("--agents", metavar="MODULE", help="The module with the agents of a graph file."),
     ] = None,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Only submit it, for workers elsewhere, and print its id.")
+    ] = False,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
@@ -93,14 +96,19 @@ def run(
     values = input_values(built, text)
     # All that can be wrong with what was typed is found before there is a store.
     input_documents(built, (), values)
-    segue = Segue(store, durability=durability.value, concurrency=concurrency)
+    segue = Segue(store, durability=durability.value, concurrency=concurrency, worker=not detach)
     module = agents or target.partition(":")[0]
     request = request_of(key, None, (), deadline, None, segue.host.clock.wall(), module)
 
     async def submit_and_wait() -> None:
         async with segue:
             handle = await segue.host.submit(built, (), values, request)
-            await _finish(segue.host, handle.run, module, as_json)
+            if not detach:
+                await _finish(segue.host, handle.run, module, as_json)
+            elif as_json:
+                print_json({"run": handle.run, "workflow": built.graph.workflow})
+            else:
+                print(handle.run)
 
     asyncio.run(submit_and_wait())
 
