@@ -1,11 +1,15 @@
-"""One attempt of a task, and `ctx`, by which an agent sees it."""
+"""
+One attempt of a task, and `ctx`, by which an agent sees it.
+
+`ctx` asks a `Running`: the attempt itself in the worker, a relay to it in a child process.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from segue.domain.agent import Agent
 from segue.domain.plan import MAP_AGENT, Step
@@ -18,6 +22,27 @@ if TYPE_CHECKING:
     from segue.engine.book import LiveRun
     from segue.engine.pausing import Pause
     from segue.engine.registry import Registry
+
+
+class Facts(NamedTuple):
+    """What `ctx` tells an agent about its attempt. `deadline` is in seconds of the wall clock."""
+
+    run: str
+    task: str
+    agent: str
+    attempt: int
+    epoch: int
+    goal: str | None
+    deadline: float | None
+
+
+class Running(Protocol):
+    """The attempt that runs here, as `ctx` sees it."""
+
+    @property
+    def facts(self) -> Facts:
+        """What does not change while it runs."""
+        ...
 
 
 class Attempt:
@@ -88,19 +113,38 @@ class Attempt:
         """The task's name."""
         return task_name(self.claim.token.node, self.claim.token.item)
 
+    @property
+    def facts(self) -> Facts:
+        """What `ctx` tells about it."""
+        token, options = self.claim.token, self.live.options
+        return Facts(
+            token.run,
+            self.name,
+            self.step.node.agent,
+            self.claim.attempt,
+            token.epoch,
+            options.goal,
+            options.deadline,
+        )
+
     def name_of(self, parameter: str) -> str:
         """How errors name a parameter of the task."""
-        return f"{parameter!r} of {self.name}"
+        return name_of(parameter, self.name)
 
 
-current_attempt: ContextVar[Attempt] = ContextVar("segue_attempt")
+def name_of(parameter: str, task: str) -> str:
+    """How errors name a parameter of a task."""
+    return f"{parameter!r} of {task}"
+
+
+current_attempt: ContextVar[Running] = ContextVar("segue_attempt")
 
 
 class Ctx:
     """
     What an agent may know about the attempt it runs in. Everywhere else each property raises `NoAttemptError`.
 
-    It is carried into the threads of `def` agents.
+    It is carried into the threads of `def` agents, and into child processes.
     """
 
     __slots__ = ()
@@ -108,41 +152,41 @@ class Ctx:
     @property
     def run(self) -> str:
         """The id of the run."""
-        return _attempt().claim.token.run
+        return _attempt().facts.run
 
     @property
     def task(self) -> str:
         """The name of the task, `analyse` or `analyse[3]`."""
-        return _attempt().name
+        return _attempt().facts.task
 
     @property
     def agent(self) -> str:
         """The name of the agent."""
-        return _attempt().step.node.agent
+        return _attempt().facts.agent
 
     @property
     def attempt(self) -> int:
         """Which try of the task this is, from 1."""
-        return _attempt().claim.attempt
+        return _attempt().facts.attempt
 
     @property
     def epoch(self) -> int:
         """The epoch of the attempt: larger than that of every attempt before it, for resources that can compare."""
-        return _attempt().claim.token.epoch
+        return _attempt().facts.epoch
 
     @property
     def goal(self) -> str | None:
         """The original goal of the run, if it was given one."""
-        return _attempt().live.options.goal
+        return _attempt().facts.goal
 
     @property
     def deadline(self) -> datetime | None:
         """When the whole run must have ended, if it has to."""
-        deadline = _attempt().live.options.deadline
+        deadline = _attempt().facts.deadline
         return None if deadline is None else datetime.fromtimestamp(deadline, UTC)
 
 
-def _attempt() -> Attempt:
+def _attempt() -> Running:
     try:
         return current_attempt.get()
     except LookupError:
