@@ -28,13 +28,29 @@ Status = Literal["complete", "failed", "needs_review"]
 STATUSES: tuple[Status, ...] = ("complete", "failed", "needs_review")
 
 
+class Parts(NamedTuple):
+    """What a hand-off carries besides its output and its status."""
+
+    summary: str | None = None
+    confidence: float | None = None
+    decisions: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    next_step: str | None = None
+    usage: Usage | None = None
+    attachments: tuple[Attachment, ...] = ()
+    summary_derived: bool = True
+    error: Failure | None = None
+    trace: Trace | None = None
+
+
 class Received(NamedTuple):
-    """What a received hand-off remembers of how it came. `origin` is called only if somebody asks."""
+    """How a received hand-off came. `origin` and `upstream` are called only if somebody asks."""
 
     stored: StoredHandoff
     origin: Callable[[], Origin]
-    trace: Trace | None
     upstream: Callable[[], Waitable[Context]] | None
+    home: ArtifactHome | None
 
 
 class Handoff(Generic[T]):
@@ -47,39 +63,16 @@ class Handoff(Generic[T]):
     marked so. Everything is checked at once: raises InvalidPayload. It cannot be changed afterwards.
     """
 
-    __slots__ = (
-        "_received",
-        "_sent",
-        "_summary",
-        "artifacts",
-        "attachments",
-        "confidence",
-        "constraints",
-        "decisions",
-        "error",
-        "next_step",
-        "output",
-        "status",
-        "summary_derived",
-        "usage",
-    )
+    __slots__ = ("_parts", "_received", "_sent", "_summary", "output", "status")
 
     output: T
     status: Status
-    confidence: float | None
-    decisions: tuple[str, ...]
-    constraints: tuple[str, ...]
-    artifacts: tuple[Artifact, ...]
-    next_step: str | None
-    usage: Usage | None
-    attachments: tuple[Attachment, ...]
-    error: Failure | None
-    """Why the task failed; None unless `status` is "failed"."""
-    summary_derived: bool
-    """The summary was derived from the output and not written by the author."""
-    _summary: str | None
+    _parts: Parts | None
+    """None until somebody looks at a part of a received hand-off: many receivers want the output alone."""
     _received: Received | None
     _sent: Sent | None
+    _summary: str | None
+    """The summary that was derived, once it was."""
 
     def __init__(
         self,
@@ -104,12 +97,8 @@ class Handoff(Generic[T]):
                 raise InvalidPayload(f"{name} is {text!r}; it must be a string")
         if usage is not None and not isinstance(usage, Usage):
             raise InvalidPayload(f"usage is {usage!r}; it must be a Usage(...)")
-        _fill(
-            self,
-            output,
-            status,
+        parts = Parts(
             summary,
-            summary is None,
             confidence,
             _checked_items("decisions", decisions, str) if decisions else (),
             _checked_items("constraints", constraints, str) if constraints else (),
@@ -117,24 +106,80 @@ class Handoff(Generic[T]):
             next_step,
             usage,
             _checked_items("attachments", attachments, Attachment) if attachments else (),
-            None,
-            None,
+            summary is None,
         )
+        _fill(self, output, status, parts, None)
+
+    @property
+    def parts(self) -> Parts:
+        """Everything besides output and status, as it was given: a summary only if the author wrote one."""
+        if self._parts is None:
+            object.__setattr__(self, "_parts", _read_parts(self._arrival()))
+        assert self._parts is not None
+        return self._parts
 
     @property
     def summary(self) -> str:
         """The author's summary, or one derived from the output, or from the error."""
+        written = self.parts.summary
+        if written is not None:
+            return written
         if self._summary is None:
             object.__setattr__(self, "_summary", self._derive())
         assert self._summary is not None
         return self._summary
 
     @property
+    def summary_derived(self) -> bool:
+        """Whether the summary was derived and not written by the author."""
+        return self.parts.summary_derived
+
+    @property
+    def confidence(self) -> float | None:
+        """How sure the author is, from 0 to 1, if it says so."""
+        return self.parts.confidence
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """Decisions that bind those who follow."""
+        return self.parts.decisions
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """What those who follow must keep to."""
+        return self.parts.constraints
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Artifacts besides those in the output."""
+        return self.parts.artifacts
+
+    @property
+    def next_step(self) -> str | None:
+        """The step that the author requires next."""
+        return self.parts.next_step
+
+    @property
+    def usage(self) -> Usage | None:
+        """What a language model took for the output, where that is known."""
+        return self.parts.usage
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Typed attachments; those of unknown kinds are passed on untouched."""
+        return self.parts.attachments
+
+    @property
+    def error(self) -> Failure | None:
+        """Why the task failed; None unless `status` is "failed"."""
+        return self.parts.error
+
+    @property
     def sent(self) -> Sent:
         """Where this hand-off comes from. Raises NoAttemptError for a draft, which has not been sent."""
         if self._sent is None:
             received = self._arrival()
-            object.__setattr__(self, "_sent", sent_of(received.stored, received.origin(), received.trace))
+            object.__setattr__(self, "_sent", sent_of(received.stored, received.origin(), self.parts.trace))
         assert self._sent is not None
         return self._sent
 
@@ -177,68 +222,42 @@ class Handoff(Generic[T]):
         return f"<Handoff {self.status}{origin}: {self.summary!r}>"
 
 
-def receive(
-    output: T,
-    parts: dict[str, Any],
-    stored: StoredHandoff,
-    origin: Callable[[], Origin],
-    upstream: Callable[[], Waitable[Context]] | None,
-    home: ArtifactHome | None,
-) -> Handoff[T]:
-    """The hand-off that a stored one holds: its output, already checked, and its other parts."""
+def receive(output: T, received: Received) -> Handoff[T]:
+    """The hand-off that a stored one holds, its output already checked. Its other parts are read when asked for."""
     handoff: Handoff[T] = object.__new__(Handoff)
-    get = parts.get
-    summary, usage, error, trace = get("summary"), get("usage"), get("error"), get("trace")
-    _fill(
-        handoff,
-        output,
-        cast(Status, stored.record.status),
-        summary,
-        summary is None or "summary_derived" in parts,
-        get("confidence"),
-        tuple(get("decisions", ())),
-        tuple(get("constraints", ())),
-        tuple([Artifact(**each, home=home) for each in parts["artifacts"]]) if "artifacts" in parts else (),
-        get("next_step"),
-        None if usage is None else Usage(**usage),
-        tuple([Attachment(**each) for each in parts["attachments"]]) if "attachments" in parts else (),
-        None if error is None else Failure(**error),
-        Received(stored, origin, None if trace is None else Trace(**trace), upstream),
-    )
+    _fill(handoff, output, cast(Status, received.stored.record.status), None, received)
     return handoff
 
 
 def _fill(
-    handoff: Handoff[T],
-    output: T,
-    status: Status,
-    summary: str | None,
-    summary_derived: bool,
-    confidence: float | None,
-    decisions: tuple[str, ...],
-    constraints: tuple[str, ...],
-    artifacts: tuple[Artifact, ...],
-    next_step: str | None,
-    usage: Usage | None,
-    attachments: tuple[Attachment, ...],
-    error: Failure | None,
-    received: Received | None,
+    handoff: Handoff[T], output: T, status: Status, parts: Parts | None, received: Received | None
 ) -> None:
     put = object.__setattr__
     put(handoff, "output", output)
     put(handoff, "status", status)
-    put(handoff, "_summary", summary)
-    put(handoff, "summary_derived", summary_derived)
-    put(handoff, "confidence", confidence)
-    put(handoff, "decisions", decisions)
-    put(handoff, "constraints", constraints)
-    put(handoff, "artifacts", artifacts)
-    put(handoff, "next_step", next_step)
-    put(handoff, "usage", usage)
-    put(handoff, "attachments", attachments)
-    put(handoff, "error", error)
+    put(handoff, "_parts", parts)
     put(handoff, "_received", received)
     put(handoff, "_sent", None)
+    put(handoff, "_summary", None)
+
+
+def _read_parts(received: Received) -> Parts:
+    parts, home = parts_of(received.stored.record), received.home
+    get = parts.get
+    summary, usage, error, trace = get("summary"), get("usage"), get("error"), get("trace")
+    return Parts(
+        summary,
+        get("confidence"),
+        tuple(get("decisions", ())),
+        tuple(get("constraints", ())),
+        tuple(Artifact(**each, home=home) for each in get("artifacts", ())),
+        get("next_step"),
+        None if usage is None else Usage(**usage),
+        tuple(Attachment(**each) for each in get("attachments", ())),
+        summary is None or "summary_derived" in parts,
+        None if error is None else Failure(**error),
+        None if trace is None else Trace(**trace),
+    )
 
 
 def _checked_confidence(confidence: Any) -> float:

@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from segue.domain.artifact import Artifact, ArtifactHome
 from segue.domain.body import assemble, is_spilled, output_json, parts_of, pointer_of, spills_of
-from segue.domain.handoff import Handoff, Ref, receive
+from segue.domain.handoff import Handoff, Received, Ref, receive
 from segue.domain.limits import BODY_LIMIT_BYTES, SPILL_BYTES
 from segue.domain.payload import check_text, digest_of, parse_json
 from segue.domain.records import HandoffRecord, StoredHandoff
@@ -145,12 +145,12 @@ def unseal(
         output = cast(T, None)
     else:
         output = unseal_output(record, schema, contents, home, where=where)
-    return receive(output, parts_of(record), stored, origin, upstream, home)
+    return receive(output, Received(stored, origin, upstream, home))
 
 
 def refer(stored: StoredHandoff, origin: Callable[[], Origin], fetch: Waitable[T]) -> Ref[T]:
     """A reference to a stored hand-off; `fetch` reads its output when the receiver asks for it."""
-    return Ref(receive(None, parts_of(stored.record), stored, origin, None, None), fetch)
+    return Ref(receive(None, Received(stored, origin, None, None)), fetch)
 
 
 def whole_output(record: HandoffRecord, contents: Mapping[str, bytes] = _NOTHING) -> bytes:
@@ -226,23 +226,26 @@ def context_of(handoffs: Iterable[StoredHandoff], goal: str | None) -> Context:
 
 def _add_parts(parts: dict[str, Any], draft: Handoff[Any]) -> None:
     """What the author gave; what was not given is not written."""
-    if not draft.summary_derived:
-        parts["summary"] = draft.summary
+    summary, confidence, decisions, constraints, artifacts, next_step, usage, attachments, derived, *_ = (
+        draft.parts
+    )
+    if not derived:
+        parts["summary"] = summary
         parts.pop("summary_derived", None)
-    if draft.confidence is not None:
-        parts["confidence"] = draft.confidence
-    if draft.decisions:
-        parts["decisions"] = draft.decisions
-    if draft.constraints:
-        parts["constraints"] = draft.constraints
-    if draft.artifacts:
-        parts["artifacts"] = [artifact.document() for artifact in draft.artifacts]
-    if draft.next_step is not None:
-        parts["next_step"] = draft.next_step
-    if draft.usage is not None and (usage := draft.usage.document()):
-        parts["usage"] = usage
-    if draft.attachments:
-        parts["attachments"] = [attachment.document() for attachment in draft.attachments]
+    if confidence is not None:
+        parts["confidence"] = confidence
+    if decisions:
+        parts["decisions"] = decisions
+    if constraints:
+        parts["constraints"] = constraints
+    if artifacts:
+        parts["artifacts"] = [artifact.document() for artifact in artifacts]
+    if next_step is not None:
+        parts["next_step"] = next_step
+    if usage is not None and (known := usage.document()):
+        parts["usage"] = known
+    if attachments:
+        parts["attachments"] = [attachment.document() for attachment in attachments]
 
 
 def _parts_json(parts: dict[str, Any], where: str) -> bytes:

@@ -43,19 +43,30 @@ class Binder:
         self._home = home
         self._later = later
 
+    def arguments_at_hand(self, attempt: Attempt) -> dict[str, Any] | None:
+        """The keyword arguments of an attempt whose inputs this process still has in memory, whole; else None."""
+        live = attempt.live
+        handoffs = self._book.at_hand(live, attempt.claim.pins)
+        if handoffs is None or live.plan.mapped:
+            return None
+        materials = Materials(live, handoffs)
+        return None if materials.has_artifacts else self._arguments(attempt, materials)
+
     async def arguments(self, attempt: Attempt) -> dict[str, Any]:
         """The keyword arguments of an attempt. Raises InvalidPayload where something does not fit."""
+        given = attempt.step.node.arguments
+        return self._arguments(attempt, await self._materials(attempt.live, attempt.claim.pins, given))
+
+    def _arguments(self, attempt: Attempt, materials: Materials) -> dict[str, Any]:
         agent = attempt.agent
         if agent is None:
             raise DefinitionError(
                 f"agent {attempt.step.node.agent!r} is not known in this process",
                 remedy="Start the worker with the module that defines it.",
             )
-        given = attempt.step.node.arguments
-        materials = await self._materials(attempt.live, attempt.claim.pins, given)
         return {
             each.parameter: self._argument(attempt, each, _schema_of(agent, each.parameter), materials)
-            for each in given
+            for each in attempt.step.node.arguments
         }
 
     def _argument(

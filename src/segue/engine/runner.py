@@ -88,8 +88,10 @@ class Runner:
 
     async def _call(self, attempt: Attempt) -> Any:
         agent = attempt.agent
+        arguments = self._binder.arguments_at_hand(attempt)
+        if arguments is None:
+            arguments = await self._binder.arguments(attempt)
         assert agent is not None
-        arguments = await self._binder.arguments(attempt)
         attempt.called = True
         timeout_seconds = attempt.step.node.settings.timeout_seconds
         if timeout_seconds is None:
@@ -140,16 +142,18 @@ class Runner:
         return Failed(told, self._record(attempt, sealed, ""), final)
 
     def _record(self, attempt: Attempt, sealed: Sealed, schema: str) -> HandoffRecord:
+        body, output_size, digest, status, artifacts, _ = sealed
+        started_at, completed_at = attempt.started_at, self._clock.wall()
         return HandoffRecord(
-            version=attempt.claim.version,
-            status=sealed.status,
-            body=sealed.body,
-            output_size=sealed.output_size,
-            digest=sealed.digest,
-            schema=schema,
-            started_at=attempt.started_at,
-            completed_at=self._clock.wall(),
-            artifacts=sealed.artifacts,
+            attempt.claim.version,
+            status,
+            body,
+            output_size,
+            digest,
+            schema,
+            started_at,
+            completed_at,
+            artifacts,
         )
 
 

@@ -16,7 +16,7 @@ from segue.domain.sent import Context, SchemaRef, Trace
 from segue.domain.usage import Attachment, Usage
 from segue.domain.waiting import Waitable
 from segue.errors import InvalidPayload, NoAttemptError
-from tests.unit.envelope.helpers import ORIGIN, WHERE, Findings, across, block, stored
+from tests.unit.envelope.helpers import ORIGIN, WHERE, Findings, across, block, spilled_contents, stored
 
 FOUND = Findings(competitors=["Acme", "Bolt"], score=0.5)
 TRACE = Trace("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", "vendor=1")
@@ -181,6 +181,16 @@ def test_where_it_comes_from_is_only_asked_for_when_somebody_looks() -> None:
     assert not asked
     assert received.sent is received.sent
     assert asked == [1]
+
+
+def test_what_is_handed_on_keeps_who_wrote_its_summary() -> None:
+    """A received hand-off returned as it came: a summary that was derived does not become the author's."""
+    kept = seal([[number] for number in range(9)], schema_of(Any), where=WHERE, spill_bytes=8)
+    received = unseal(stored(kept), schema_of(Any), lambda: ORIGIN, spilled_contents(kept))
+    assert received.summary_derived
+    assert across(received, Any).summary_derived
+    written = across(Handoff(1, summary="one"), int)
+    assert (across(written, int).summary, across(written, int).summary_derived) == ("one", False)
 
 
 def test_a_draft_has_not_been_sent() -> None:
