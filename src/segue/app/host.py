@@ -9,7 +9,6 @@ import sys
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from uuid_utils.compat import uuid7
@@ -17,9 +16,9 @@ from uuid_utils.compat import uuid7
 from segue.app.durations import recorded_durations
 from segue.app.following import Following
 from segue.app.handle import RunHandle
+from segue.app.offering import Offering, all_of
 from segue.app.submission import Pinned, RunRequest, input_documents, input_text, pin, run_options
 from segue.app.waiting import Waiters
-from segue.domain.agent import Agent
 from segue.domain.feasibility import check_deadline
 from segue.domain.plan import run_resolved, settle_releases
 from segue.domain.records import (
@@ -28,8 +27,8 @@ from segue.domain.records import (
     RunState,
     parse_task_name,
 )
-from segue.domain.workflow import Built, Workflow
-from segue.engine.engine import Engine
+from segue.domain.workflow import Built
+from segue.engine.engine import Engine, Observer
 from segue.errors import (
     SegueError,
     StoreUnavailable,
@@ -49,7 +48,7 @@ class Host(Following):
     def __init__(
         self,
         url: str | StoreParts,
-        agents: tuple[Agent[Any] | Workflow[..., Any] | Built | ModuleType, ...],
+        agents: tuple[Offering, ...],
         durability: str,
         concurrency: int,
         lease_seconds: float,
@@ -70,6 +69,8 @@ class Host(Following):
         self._kept_schemas: set[str] = set()
         """Graphs whose schemas this process has handed to the store."""
         self._engine: Engine | None = None
+        self.observer: Observer | None = None
+        """Set before opening, it hears of everything that the worker does."""
         self._store: Store | None = None
         self._waiters = Waiters()
 
@@ -105,11 +106,12 @@ class Host(Following):
             on_run_state=self._run_state_changed,
             on_failure=self._failed,
         )
+        if self.observer is not None:
+            self._engine.observer = self.observer
         self._waiters.start(opened.store, self.clock)
         opened.set_idle(lambda: self.engine.idle)
         if self._is_worker:
-            for each in self._agents:
-                self.know(each)
+            self.know(*self._agents)
             await self._engine.start(json.dumps({"host": socket.gethostname(), "process": os.getpid()}))
 
     async def close(self) -> None:
@@ -135,19 +137,14 @@ class Host(Following):
         """The engine. Raises UsageError before `open`."""
         return super().engine if self._engine is None else self._engine
 
-    def know(self, each: Agent[Any] | Workflow[..., Any] | Built | ModuleType) -> None:
-        """Take tasks of an agent, of a workflow's agents, or of every agent and workflow in a module."""
-        match each:
-            case Agent():
-                self.engine.know([each], {})
-            case Workflow():
-                self.know(each.build())
-            case Built():
-                self.engine.know(each.agents.values(), each.conditions)
-            case ModuleType():
-                for value in vars(each).values():
-                    if isinstance(value, Agent | Workflow):
-                        self.know(value)
+    def know(self, *offerings: Offering) -> None:
+        """Take tasks of these agents, of the agents of these workflows, or of all that is in these modules."""
+        offer = all_of(offerings)
+        self.engine.know(offer.agents, offer.conditions)
+
+    async def until_failure(self) -> SegueError:
+        """Why nothing can be run here any more, as soon as that is so."""
+        return await self._waiters.until_failure()
 
     async def submit(
         self, built: Built, args: tuple[Any, ...], kwargs: Mapping[str, Any], request: RunRequest

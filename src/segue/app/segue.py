@@ -11,16 +11,16 @@ import os
 from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar
 
 from segue.app.handle import RunHandle
 from segue.app.host import Host
+from segue.app.offering import Offering
 from segue.app.submission import RunRequest, request_of
-from segue.domain.agent import Agent
 from segue.domain.handoff import Handoff
 from segue.domain.records import Event
-from segue.domain.workflow import Built, Runnable, Workflow
+from segue.domain.workflow import Runnable
 from segue.ports.clock import Clock, SystemClock
 from segue.stores.urls import StoreParts
 
@@ -28,7 +28,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 Durability = Literal["durable", "fast"]
-Agents = Iterable["Agent[Any] | Workflow[..., Any] | Built | ModuleType"]
 
 
 class Segue:
@@ -50,7 +49,7 @@ class Segue:
         self,
         url: str | os.PathLike[str] | StoreParts = "segue.db",
         *,
-        agents: Agents = (),
+        agents: Iterable[Offering] = (),
         durability: Durability = "durable",
         concurrency: int = 64,
         lease_seconds: float = 10.0,

@@ -43,10 +43,12 @@ class Waiters:
         self._expected: dict[str, Expectation] = {}
         self._watcher: asyncio.Task[None] | None = None
         self.failure: SegueError | None = None
+        self._failed = asyncio.Event()
 
     def start(self, store: Store, clock: Clock) -> None:
         """Watch a store."""
         self.failure = None
+        self._failed.clear()
         watch = self._watch(store, clock)
         self._watcher = asyncio.get_running_loop().create_task(watch, name="segue-run-watcher")
 
@@ -108,6 +110,12 @@ class Waiters:
             if state in SETTLED_STATES and not expectation.state.done():
                 expectation.state.set_result(state)
 
+    async def until_failure(self) -> SegueError:
+        """Why the engine cannot go on, as soon as it cannot."""
+        await self._failed.wait()
+        assert self.failure is not None
+        return self.failure
+
     def tell(self, run: str, state: RunState) -> bool:
         """A run has changed; whether anybody here waits for it. Who asks later reads the store."""
         expectation = self._expected.get(run)
@@ -123,6 +131,7 @@ class Waiters:
     def fail(self, error: SegueError) -> None:
         """The engine cannot go on."""
         self.failure = error
+        self._failed.set()
         for expectation in self._expected.values():
             expectation.fail(error)
 

@@ -11,6 +11,7 @@ from segue.cli.demo import demo
 from segue.cli.look import events, graph, prune, runs, show
 from segue.cli.output import EXIT_CODES
 from segue.cli.run import resume, run
+from segue.cli.worker import worker
 
 EPILOG = "Exit codes:\n\n\b\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES)
 
@@ -24,7 +25,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (run, resume, decide, runs, show, graph, events, prune, demo):
+for command in (run, resume, worker, decide, runs, show, graph, events, prune, demo):
     app.command()(command)
 
 

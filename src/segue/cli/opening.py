@@ -6,12 +6,17 @@ from segue.errors import StoreUnavailable, UsageError
 from segue.stores.urls import file_of
 
 
-def must_exist(url: str) -> None:
-    """Raise StoreUnavailable if the store at this address is a file that is not there."""
+def must_be_shared(url: str) -> None:
+    """Raise UsageError if no other process can see the store at this address."""
     if url.startswith("memory:"):
         raise UsageError(
             "a store in memory ends with its process", remedy="Keep runs in a file instead: --store segue.db"
         )
+
+
+def must_exist(url: str) -> None:
+    """Raise StoreUnavailable if the store at this address is a file that is not there."""
+    must_be_shared(url)
     path = file_of(url)
     if path is not None and not path.exists():
         raise StoreUnavailable(

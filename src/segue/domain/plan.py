@@ -21,7 +21,10 @@ from segue.domain.graph import (
 from segue.domain.records import SINGLE, Pin, Release
 
 MAP_AGENT = "segue.map"
-"""The agent of the task that a mapped node has before its list is known. Every worker can run it."""
+"""
+The agent of the task that a mapped node has before its list is known, for every worker can run it; but where a function
+decides whether it runs at all, only those who have the agent's code can, and the task is the agent's own.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class Step:
     later: tuple[str, ...]
     dependents: tuple[str, ...]
     agent: str
-    """The agent that must be there to claim this node's own task: `MAP_AGENT` for a mapped node."""
+    """The agent that must be there to claim this node's own task: `MAP_AGENT` for most mapped nodes."""
     ends_run: bool
     """The run waits for this task itself, because nothing that it waits for waits for this task."""
 
@@ -72,7 +75,7 @@ def compile_plan(graph: Graph) -> Plan:
             needed=needed_parents_of(node),
             later=later_parents_of(node),
             dependents=tuple(dependents[node.name]),
-            agent=node.agent if node.map_parameter is None else MAP_AGENT,
+            agent=MAP_AGENT if _any_worker_can_map(node) else node.agent,
             ends_run=not dependents[node.name],
         )
         for node in graph.nodes
@@ -80,6 +83,10 @@ def compile_plan(graph: Graph) -> Plan:
     speculative = any(node.settings.speculative for node in graph.nodes)
     mapped = any(node.map_parameter is not None for node in graph.nodes)
     return Plan(graph, steps, sum(step.ends_run for step in steps.values()), speculative, mapped)
+
+
+def _any_worker_can_map(node: Node) -> bool:
+    return node.map_parameter is not None and (node.condition is None or node.condition.function is None)
 
 
 def plan_from_json(text: str) -> Plan:

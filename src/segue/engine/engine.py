@@ -44,6 +44,7 @@ from segue.engine.claimer import Claimer
 from segue.engine.committer import Committer, Finished
 from segue.engine.home import Home
 from segue.engine.later import LaterDesk
+from segue.engine.leaving import Leaving
 from segue.engine.registry import Registry
 from segue.engine.renewer import Renewer
 from segue.engine.runner import Runner
@@ -59,6 +60,8 @@ from segue.ports.liveness import Liveness
 from segue.ports.store import Store
 
 RunEnded = Callable[[str, RunState], None]
+Observer = Callable[[Claim, str, str | None], None]
+"""Is told a claim, what has become of it, and the data (JSON) that the store keeps with that."""
 
 _SYSTEM = SystemRandom()
 
@@ -97,7 +100,12 @@ class Engine:
         self._live: dict[str, Attempt] = {}
         self._claim_prefix = f"{chance.getrandbits(96):024x}"
         self._claim_count = 0
+        self._draining = False
+        """Nothing is claimed and nothing begins any more."""
         self._stopping = False
+        """What runs is cancelled, to be handed back."""
+        self.observer: Observer = lambda claim, what, data: None
+        """Hears of each claim of this worker and of how its attempt ended: one of `Ending`, or that it was lost."""
         self._context = contextvars.copy_context()
         self._later = LaterDesk(store, self._slots, self._room_came_free, self._fail)
         self.binder = Binder(store, self.book, self.registry, self.home, self._later)
@@ -128,6 +136,7 @@ class Engine:
         self._sweeper = Sweeper(
             store, clock, liveness, worker, self._renewer.renew, self._claimer.poke, self._fail
         )
+        self._leaving = Leaving(self._live, clock, self._claimer, self._submitter, self._committer)
 
     async def start(self, about: str) -> None:
         """Make this worker known, take back what dead ones held, and begin."""
@@ -137,28 +146,22 @@ class Engine:
         for service in (self._committer, self._renewer, self._sweeper, self._claimer):
             service.start()
 
+    async def drain(self, seconds: float) -> bool:
+        """Claim and start nothing more, and let what runs end; whether all of it has within so many seconds."""
+        self._draining = True
+        return await self._leaving.finish(seconds)
+
     async def stop(self) -> None:
         """Claim nothing more, hand back what runs, commit what has ended, and let go."""
-        self._stopping = True
+        self._draining = self._stopping = True
         with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(self._hand_back(), timeout=self._lease_seconds)
+            await asyncio.wait_for(self._leaving.hand_back(), timeout=self._lease_seconds)
         for service in (self._claimer, self._committer, self._renewer, self._sweeper):
             await service.stop()
         self.threads.close()
         with contextlib.suppress(SegueError):
             await self._store.forget_workers([self.worker])
         self._liveness.let_go(self.worker)
-
-    async def _hand_back(self) -> None:
-        """Cancel what runs and commit how it ended. A commit that was on its way may bring more to hand back."""
-        await self._claimer.pause()
-        await self._submitter.drain()
-        while running := [attempt for attempt in self._live.values() if attempt.task is not None]:
-            for attempt in running:
-                attempt.cancel()
-            await asyncio.wait([attempt.task for attempt in running if attempt.task is not None])
-            await self._committer.drain()
-        await self._committer.drain()
 
     def know(self, agents: Iterable[Agent[Any]], conditions: Mapping[str, ConditionFunction]) -> None:
         """Take tasks of these agents from now on, those of runs that other processes left behind included."""
@@ -203,7 +206,7 @@ class Engine:
     def _claim_for(self, agent: str) -> str | None:
         # Where older tasks may be ready, the claim that goes with the commit takes the oldest first: else one chain
         # would run to its end while the others wait.
-        if self._stopping or self._claimer.maybe_ready or agent not in self.registry:
+        if self._draining or self._claimer.maybe_ready or agent not in self.registry:
             return None
         if not self._slots.reserve(agent):
             return None
@@ -233,6 +236,7 @@ class Engine:
         attempt = Attempt(claim, self._clock.boot(), confirmed)
         attempt.superseded = self._failed
         self._live[claim.token.claim] = attempt
+        self.observer(claim, "claimed", None)
         # A fresh copy, so that no attempt inherits the context variables of the one that released it.
         context = self._context.copy()
         attempt.task = asyncio.get_running_loop().create_task(self._attempt(attempt), context=context)
@@ -264,7 +268,7 @@ class Engine:
         run = attempt.claim.token.run
         outcome: Outcome | None = None
         try:
-            if not (self._stopping or attempt.superseded):
+            if not (self._draining or attempt.superseded):
                 attempt.enter(self.book.get(run) or await self.book.load(run), self.registry)
                 outcome = await self._runner.outcome_of(attempt)
                 if attempt.confirmed is not None:
@@ -274,7 +278,7 @@ class Engine:
             outcome = (
                 None if self._stopping or not attempt.entered else self._runner.failure_of(attempt, error)
             )
-        if attempt.superseded or (outcome is None and not self._stopping):
+        if attempt.superseded or (outcome is None and not self._draining):
             return None
         # From here on nobody may cancel the attempt.
         attempt.task = None
@@ -341,6 +345,8 @@ class Engine:
         attempt, settlement = finished
         token = settlement.token
         self._live.pop(token.claim, None)
+        ending = "lost" if settled.verdict == "stale" else settlement.ending
+        self.observer(attempt.claim, ending, settlement.data)
         releases = settlement.releases
         claims: Sequence[Claim] = settled.claims
         if releases and attempt.live.plan.speculative:
@@ -371,6 +377,8 @@ class Engine:
 
     def _lost(self, attempt: Attempt) -> None:
         """The store has given the task to somebody else, or revoked it: stop working on it."""
+        if not attempt.superseded:
+            self.observer(attempt.claim, "lost", None)
         attempt.superseded = True
         attempt.cancel()
 

@@ -14,7 +14,6 @@ from segue.domain.handoff import Handoff
 from segue.domain.limits import ERROR_MESSAGE_CHARACTERS
 from segue.domain.outcome import Complete, Expanded, Failed, Outcome, Skipped
 from segue.domain.payload import storable_text
-from segue.domain.plan import MAP_AGENT
 from segue.domain.records import SINGLE, HandoffRecord
 from segue.domain.redaction import format_error
 from segue.domain.sealing import Sealed, seal, seal_failure
@@ -58,7 +57,7 @@ class Runner:
         try:
             if attempt.claim.broken:
                 return Skipped(await self._binder.cause_of_skip(attempt))
-            if attempt.claim.agent == MAP_AGENT and attempt.claim.token.item == SINGLE:
+            if attempt.step.node.map_parameter is not None and attempt.claim.token.item == SINGLE:
                 return await self._expand(attempt)
             if attempt.step.node.condition is not None and not await self._binder.condition_holds(attempt):
                 return Skipped(_CONDITION_FALSE)

@@ -1,0 +1,121 @@
+"""Working until told to stop: `segue worker`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segue.cli.output import DEFAULT_STORE, DebugOption, JsonOption, StoreOption, guarded
+from segue.cli.run import ConcurrencyOption, Durability, DurabilityOption
+from segue.errors import SegueError, UsageError
+
+if TYPE_CHECKING:
+    from segue.app.offering import Offer
+
+EXIT_SECONDS = 2.0
+"""How long threads that nobody can stop may keep a process that has nothing more to do."""
+
+
+@guarded
+def worker(
+    modules: Annotated[list[str], typer.Argument(metavar="MODULE", help="Where its agents are.")],
+    store: StoreOption = DEFAULT_STORE,
+    agent: Annotated[
+        list[str] | None,
+        typer.Option("--agent", metavar="NAME", help="Only tasks of this agent; may be given several times."),
+    ] = None,
+    durability: DurabilityOption = Durability.durable,
+    concurrency: ConcurrencyOption = 64,
+    grace: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long what runs may go on when it is told to stop.")
+    ] = "30s",
+    lease: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long it keeps its tasks if it is not heard of.")
+    ] = "10s",
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """
+    Take tasks of agents until told to stop.
+
+    SIGTERM or Ctrl-C lets what runs end and hands the rest back; a second one hands everything back at once.
+    """
+    from segue.app.segue import Segue
+    from segue.app.serving import Serving, Told
+    from segue.cli.opening import must_be_shared
+    from segue.cli.worker_lines import lines_of
+    from segue.domain.durations import seconds_of
+
+    must_be_shared(store)
+    grace_seconds, lease_seconds = seconds_of(grace), seconds_of(lease)
+    offer = _offer(modules, agent or ())
+    segue = Segue(
+        store,
+        agents=[offer],
+        durability=durability.value,
+        concurrency=concurrency,
+        lease_seconds=lease_seconds,
+    )
+
+    async def work() -> None:
+        told, lines = Told(), lines_of(as_json)
+        serving = Serving(segue.host, lines.happened)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, told.stop)
+        with lines.shown(serving.tally):
+            async with _leaving(), segue:
+                lines.started(store, segue.host.engine.worker, offer.names, concurrency)
+                await serving.until_told(
+                    told, grace_seconds, lambda: lines.draining(serving.tally, grace_seconds)
+                )
+            lines.stopped(serving.tally)
+
+    asyncio.run(work())
+
+
+def _offer(modules: list[str], names: list[str] | tuple[()]) -> Offer:
+    """The agents of the modules, or those of them that were named. Raises UsageError, LoadError and GraphError."""
+    from segue.app.loading import load_module
+    from segue.app.offering import all_of
+
+    offer = all_of([load_module(module.partition(":")[0]) for module in modules])
+    if not offer.agents:
+        raise UsageError(
+            f"there is no agent in {', '.join(modules)}", remedy="Decorate a function there with @agent."
+        )
+    return offer.only(names) if names else offer
+
+
+@contextlib.asynccontextmanager
+async def _leaving() -> AsyncIterator[None]:
+    """
+    End this process soon after the body, whatever runs on in it: the thread of a `def` agent cannot be stopped, the
+    store would refuse its result, and Python would wait for it. Not if the body is refused before any work was done.
+    """
+    try:
+        yield
+    except UsageError:
+        raise
+    except SegueError as error:
+        _leave_soon(error.exit_code)
+        raise
+    _leave_soon(0)
+
+
+def _leave_soon(code: int) -> None:
+    def leave() -> None:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+
+    timer = threading.Timer(EXIT_SECONDS, leave)
+    timer.daemon = True
+    timer.start()

@@ -1,0 +1,70 @@
+"""How a worker leaves: what runs may end, for a while; the rest is cancelled and handed back, for others to claim."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+
+from segue.engine.attempt import Attempt
+from segue.engine.claimer import Claimer
+from segue.engine.committer import Committer
+from segue.engine.submitter import Submitter
+from segue.ports.clock import Clock
+
+
+class Leaving:
+    """Brings what runs to an end. The engine claims and starts nothing more once it has begun."""
+
+    def __init__(
+        self,
+        live: Mapping[str, Attempt],
+        clock: Clock,
+        claimer: Claimer,
+        submitter: Submitter,
+        committer: Committer,
+    ) -> None:
+        self._live = live
+        self._clock = clock
+        self._claimer = claimer
+        self._submitter = submitter
+        self._committer = committer
+
+    async def finish(self, seconds: float) -> bool:
+        """Let what runs end and commit it; whether all of it did within so many seconds."""
+        loop = asyncio.get_running_loop()
+        ending = loop.create_task(self._all_ended(), name="segue-leaving")
+        time = loop.create_task(self._clock.sleep(seconds), name="segue-grace")
+        try:
+            await asyncio.wait((ending, time), return_when=asyncio.FIRST_COMPLETED)
+            return ending.done()
+        finally:
+            ending.cancel()
+            time.cancel()
+
+    async def hand_back(self) -> None:
+        """Cancel what runs and commit how it ended. A commit that was on its way may bring more to hand back."""
+        await self._take_nothing()
+        while running := self._running():
+            for attempt in running:
+                attempt.cancel()
+            await _ended(running)
+            await self._committer.drain()
+        await self._committer.drain()
+
+    async def _all_ended(self) -> None:
+        await self._take_nothing()
+        while running := self._running():
+            await _ended(running)
+            await self._committer.drain()
+        await self._committer.drain()
+
+    async def _take_nothing(self) -> None:
+        await self._claimer.pause()
+        await self._submitter.drain()
+
+    def _running(self) -> list[Attempt]:
+        return [attempt for attempt in self._live.values() if attempt.task is not None]
+
+
+async def _ended(running: list[Attempt]) -> None:
+    await asyncio.wait([attempt.task for attempt in running if attempt.task is not None])
