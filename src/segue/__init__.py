@@ -7,16 +7,20 @@ if TYPE_CHECKING:
     from segue.app.handle import RunHandle
     from segue.app.segue import Segue
     from segue.domain.agent import Agent, agent
+    from segue.domain.agent_settings import Quorum
     from segue.domain.artifact import Artifact
     from segue.domain.graph_data import graph_from_data
     from segue.domain.handoff import Handoff, Later, Ref
     from segue.domain.records import Event
+    from segue.domain.retrying import Retry
     from segue.domain.usage import Attachment, Usage
     from segue.domain.workflow import Workflow, condition, workflow
     from segue.engine.attempt import ctx
     from segue.errors import (
+        DoNotRetry,
         GraphError,
         InputError,
+        RetryLater,
         ReviewNeeded,
         RunCancelled,
         RunFailed,
@@ -31,12 +35,16 @@ __all__ = [
     "Agent",
     "Artifact",
     "Attachment",
+    "DoNotRetry",
     "Event",
     "GraphError",
     "Handoff",
     "InputError",
     "Later",
+    "Quorum",
     "Ref",
+    "Retry",
+    "RetryLater",
     "ReviewNeeded",
     "RunCancelled",
     "RunFailed",
@@ -58,16 +66,20 @@ _HOMES = {
     "segue.app.handle": ("RunHandle",),
     "segue.app.segue": ("Segue",),
     "segue.domain.agent": ("Agent", "agent"),
+    "segue.domain.agent_settings": ("Quorum",),
     "segue.domain.artifact": ("Artifact",),
     "segue.domain.handoff": ("Handoff", "Later", "Ref"),
     "segue.domain.graph_data": ("graph_from_data",),
     "segue.domain.records": ("Event",),
+    "segue.domain.retrying": ("Retry",),
     "segue.domain.usage": ("Attachment", "Usage"),
     "segue.domain.workflow": ("Workflow", "condition", "workflow"),
     "segue.engine.attempt": ("ctx",),
     "segue.errors": (
+        "DoNotRetry",
         "GraphError",
         "InputError",
+        "RetryLater",
         "ReviewNeeded",
         "RunCancelled",
         "RunFailed",

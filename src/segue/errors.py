@@ -24,7 +24,9 @@ Every error that Segue raises, in one tree.
     ├── StaleEpoch                this attempt was superseded or revoked; it wrote nothing
     ├── StaleRead                 the exact version that a claim names cannot be read
     ├── UpstreamFailed            an awaited task failed or was skipped
-    ├── AttemptTimeout            an agent ran for longer than its `timeout`
+    ├── BudgetExceeded            a task ran over one of its budgets (also a TimeoutError)
+    ├── DoNotRetry                an agent says that another try would not help
+    ├── RetryLater                an agent asks to be tried again, and not before a time
     ├── TaskFailed                a task ended without a usable hand-off
     └── RunError
         ├── UnknownRun            the store has no such run or task
@@ -38,6 +40,11 @@ A message names the thing and says what to do about it; `exit_code` is what the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
+from typing import Literal
+
+Budget = Literal["queue", "run", "idle", "deadline"]
+"""The budgets that a task can run over."""
 
 
 class SegueError(Exception):
@@ -154,8 +161,57 @@ class UpstreamFailed(SegueError):
     """A task that this one waited for failed or was skipped."""
 
 
-class AttemptTimeout(SegueError):
-    """An agent ran for longer than its `timeout`."""
+class BudgetExceeded(SegueError, TimeoutError):
+    """
+    A task ran over one of its budgets: `budget` is "queue", "run", "idle" or "deadline", `seconds` how long it is.
+
+    Of a deadline that a run has set, `seconds` are those that were left when the task could first start.
+    """
+
+    def __init__(self, budget: Budget, seconds: float, task: str) -> None:
+        self.budget = budget
+        self.seconds = seconds
+        self.task = task
+        told, remedy = _OVERRUNS[budget]
+        super().__init__(f"{task} {told.format(f'{seconds:g} s')}", remedy=remedy)
+
+
+_OVERRUNS: dict[Budget, tuple[str, str]] = {
+    "queue": (
+        "waited for a worker for longer than its queue budget of {}",
+        "Start a worker that has the agent, or give it more time (`queue=`).",
+    ),
+    "run": (
+        "ran for longer than its timeout of {}",
+        "Give the agent more time (`timeout=`), or less to do.",
+    ),
+    "idle": (
+        "showed no progress for longer than its idle budget of {}",
+        "Report progress more often (`ctx.progress`), or give it more time (`idle=`).",
+    ),
+    "deadline": (
+        "was not done by its deadline, {} after it could first start",
+        "Give it more time (`deadline=`), or less to do.",
+    ),
+}
+
+
+class DoNotRetry(SegueError):
+    """Raised by an agent whose failure another try cannot mend: `raise DoNotRetry("no such customer")`."""
+
+
+class RetryLater(SegueError):
+    """
+    Raised by an agent that should be tried again, but not before `after` has passed: `raise RetryLater("30s")`.
+
+    It counts as a failure like any other: without retries left the task fails.
+    """
+
+    def __init__(
+        self, after: str | float | timedelta, message: str = "the agent asks to be tried again later"
+    ) -> None:
+        self.after = after
+        super().__init__(message)
 
 
 class TaskFailed(SegueError):

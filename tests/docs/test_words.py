@@ -16,6 +16,7 @@ from segue import errors
 from segue.cli.main import app
 from segue.cli.output import EXIT_CODES
 from segue.domain import agent, limits, records
+from segue.domain.budgets import RunBudgets
 from segue.stores import wording
 from tests.docs.pages import PAGES, ROOT, anchors, links, name_of
 
@@ -65,7 +66,10 @@ def test_every_argument_of_segue_is_explained() -> None:
     page = (DOCS / "reference/settings.md").read_text()
     for function in (segue.Segue.__init__, segue.Segue.with_):
         for argument in list(inspect.signature(function).parameters)[1:]:
-            assert f"| `{argument}` |" in page
+            if argument != "budgets":
+                assert f"| `{argument}` |" in page
+    for budget in RunBudgets.__annotations__:
+        assert f"`{budget}`" in page
 
 
 def test_every_event_is_explained() -> None:

@@ -129,7 +129,7 @@ async def test_a_wait_that_is_given_up(open_segue: Any) -> None:
     handle = await segue.submit(waits, 2)
     handed = await soon(handle.handoff("impatient"))
     assert handed.error is not None
-    assert handed.error.kind == "AttemptTimeout"
+    assert handed.error.kind == "BudgetExceeded"
     go.set()
     with pytest.raises(RunFailed):
         await soon(handle.result())

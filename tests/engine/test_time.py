@@ -170,7 +170,7 @@ async def test_a_timeout_ends_an_attempt() -> None:
 
     async with Segue("memory:") as segue:
         with pytest.raises(
-            RunFailed, match=r"endless: AttemptTimeout: endless ran for longer than .* 0.02 s"
+            RunFailed, match=r"endless: BudgetExceeded: endless ran for longer than .* 0.02 s"
         ):
             await segue.run(once, "x")
 

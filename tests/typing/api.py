@@ -11,10 +11,14 @@ from pydantic import BaseModel
 from segue import (
     Agent,
     Artifact,
+    DoNotRetry,
     Event,
     Handoff,
     Later,
+    Quorum,
     Ref,
+    Retry,
+    RetryLater,
     RunHandle,
     Segue,
     Workflow,
@@ -90,6 +94,8 @@ async def main() -> None:
         assert_type(segue, Segue)
         report = await segue.run(compare, "Compare SaaS pricing in developer tools")
         assert_type(report, Report)
+        assert_type(segue.with_(timeout="1m", idle=None, queue=timedelta(hours=1)), Segue)
+        segue.with_(timeout=())  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         assert_type(await segue.with_(key="monday", deadline="5m").run(compare, goal="again"), Report)
         assert str(await segue.run(compare, "and used where any object will do"))
         handle = await segue.submit(compare, "once more")
@@ -129,6 +135,10 @@ def count(text: str) -> int:
 
 @agent
 def fetch(url: str) -> Handoff[Page]:
+    if not url:
+        raise DoNotRetry("no address")
+    if url == "busy":
+        raise RetryLater("30s", "the service is busy")
     return Handoff(Page(url, 1))
 
 
@@ -142,12 +152,26 @@ def fetch(url: str) -> Handoff[Page]:
     speculative=True,
     decisions="required",
     takes="10s",
+    idle="5s",
+    queue="1m",
+    deadline="10m",
+    on_overrun="fail",
+    losses=3,
+    on_failure="proceed",
 )
 def rows(page: Page, limit_rows: int = 10) -> Handoff[list[Row]]:
     return Handoff([Row(name=page.url, count=limit_rows)], decisions=["all of them"])
 
 
-@agent(timeout=None, concurrency=None)
+@agent(
+    timeout=None,
+    concurrency=None,
+    retries=Retry(
+        3, backoff="2s", factor=1.5, maximum="1m", jitter=0.1, on=(TimeoutError, "httpx.ReadError")
+    ),
+    fallback=count,
+    on_failure=Quorum(1),
+)
 async def nothing(page: Page | None) -> None:
     assert_type(ctx.attempt, int)
 
@@ -177,6 +201,8 @@ assert_type(shorten, Agent[str])
 assert_type(double, Agent[float])
 
 agent(retires=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+agent(on_overrun="again")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+agent(fallback=str)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 agent(decisions="maybe")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 # --- every way to call one ------------------------------------------------------------------------
@@ -222,6 +248,12 @@ def every_form(urls: list[str], text: str = "x") -> tuple[str, list[Page], int]:
     nothing(page, after=[number, maybe])
     joined = join(pages, [page, fetch(text)], rows(page)[0], None)
     assert_type(joined, str)
+    other = research.with_(timeout="30s", retries=0, fallback=None)
+    assert_type(other, Agent[Findings])
+    assert_type(other(text), Findings)
+    assert_type(fetch.with_(losses=1).map(urls), list[Page])
+    assert_type(price.with_(queue=5).when(found.risky)(found), Prices | None)
+    research.with_(name="x")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     inner = compare(text)
     assert_type(inner, Report)
     compare(3)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

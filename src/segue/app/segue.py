@@ -12,12 +12,13 @@ from collections.abc import AsyncIterator, Collection, Iterable
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, ParamSpec, Self, TypeVar
+from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
 
 from segue.app.handle import RunHandle
 from segue.app.host import Host
 from segue.app.offering import Offering
 from segue.app.submission import RunRequest, request_of
+from segue.domain.budgets import RunBudgets
 from segue.domain.handoff import Handoff
 from segue.domain.records import Event
 from segue.domain.workflow import Runnable
@@ -84,17 +85,22 @@ class Segue:
         constraints: Iterable[str] = (),
         deadline: datetime | float | str | None = None,
         trace: str | None = None,
+        **budgets: Unpack[RunBudgets],
     ) -> Self:
         """
         The same store, with options for the runs that are submitted through what is returned.
 
         `key` makes submitting idempotent: a second submission under it finds the first run. `goal` and `constraints` go
         with every hand-off of the run. `deadline` is a date with a time zone, seconds from now, or a text like `"2m"`;
-        a graph whose declared durations cannot meet it is refused. `trace` is a W3C `traceparent` to continue.
+        a graph whose declared durations cannot meet it is refused, and no task is tried past it. `trace` is a W3C
+        `traceparent` to continue. `timeout`, `idle` and `queue` are the budgets of the tasks for which neither call nor
+        agent says otherwise; None means no limit. Raises UsageError.
         """
         other = type(self).__new__(type(self))
         other._host = self._host
-        other._request = request_of(key, goal, constraints, deadline, trace, self._host.clock.wall())
+        other._request = request_of(
+            key, goal, constraints, deadline, trace, self._host.clock.wall(), budgets=budgets
+        )
         return other
 
     async def submit(self, workflow: Runnable[P, R], *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from segue.domain.agent_settings import refuse_others
+from segue.domain.budgets import RunBudgets, budgets_of
 from segue.domain.durations import seconds_of
 from segue.domain.graph import graph_to_json
 from segue.domain.options import RunOptions
@@ -50,6 +52,7 @@ def request_of(
     trace: str | None,
     wall_now: float,
     module: str | None = None,
+    budgets: RunBudgets | None = None,
 ) -> RunRequest:
     """Check the options of a submission. Raises UsageError."""
     if key is not None and not (key and is_storable(key)):
@@ -62,7 +65,10 @@ def request_of(
             f"the trace {trace!r} is no W3C traceparent",
             remedy='It looks like "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".',
         )
-    return RunRequest(key, RunOptions(goal, tuple(constraints), _deadline(deadline, wall_now), trace, module))
+    given = budgets or {}
+    refuse_others(given, RunBudgets.__annotations__)
+    ends_at = _deadline(deadline, wall_now)
+    return RunRequest(key, RunOptions(goal, tuple(constraints), ends_at, trace, module, budgets_of(given)))
 
 
 def _deadline(deadline: datetime | float | str | None, wall_now: float) -> float | None:

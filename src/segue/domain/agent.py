@@ -3,40 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine, Mapping
+from copy import copy
 from functools import cached_property
-from typing import Any, Generic, Literal, Protocol, TypedDict, TypeVar, Unpack, overload
+from typing import Any, Generic, Protocol, TypeVar, Unpack, overload
 
+from segue.domain.agent_settings import CallSettings, Settings, read_settings, refuse_others
 from segue.domain.building import MAP_LIMIT, building_here
-from segue.domain.durations import Duration, seconds_of
-from segue.domain.graph import NodeSettings
 from segue.domain.handoff import Handoff
+from segue.domain.places import user_place
+from segue.domain.retrying import checked_count
 from segue.domain.schema import Schema, schema_of
 from segue.domain.signature import Declaration, caller_namespace
-from segue.errors import UsageError
+from segue.errors import DefinitionError, UsageError
 
 T = TypeVar("T")
 Out = TypeVar("Out")
-
-
-class Settings(TypedDict, total=False):
-    """
-    The settings of an agent.
-
-    `timeout` is how long an attempt may run; `retries` how often a failed one is repeated, the first time after
-    `backoff` (None: at once), then after twice that and so on. `concurrency` is how many run at once in a worker.
-    `takes` is how long an attempt usually runs, for checking deadlines. A `speculative` agent may start before its
-    input is committed, in the same process. `decisions="required"` refuses hand-offs without decisions.
-    """
-
-    name: str | None
-    version: str
-    timeout: Duration | None
-    retries: int
-    backoff: Duration | None
-    concurrency: int | None
-    speculative: bool
-    decisions: Literal["required"] | None
-    takes: Duration | None
 
 
 class Agent(Declaration, Generic[Out]):
@@ -49,9 +30,15 @@ class Agent(Declaration, Generic[Out]):
 
     def __init__(self, fn: Callable[..., Any], settings: Settings, namespace: Mapping[str, Any]) -> None:
         super().__init__("agent", fn, settings.get("name"), namespace)
+        self.declared: Agent[Out] = self
+        """The agent as its decorator left it: itself, but for the copies that `with_` makes."""
         self.version = self.checked_version(settings.get("version", "1"))
-        self.concurrency = _checked_concurrency(self, settings.get("concurrency"))
-        self.settings = _checked_settings(self, settings)
+        try:
+            refuse_others(settings, Settings.__annotations__)
+            self.concurrency = _concurrency(settings.get("concurrency"))
+            self._take(settings)
+        except UsageError as error:
+            raise self.wrong(error.message, error.remedy or "") from None
 
     @cached_property
     def input_schemas(self) -> dict[str, Schema[Any]]:
@@ -67,6 +54,44 @@ class Agent(Declaration, Generic[Out]):
     def output_schema(self) -> Schema[Out]:
         """The schema of the output."""
         return schema_of(self.signature.output, where=f"the output of {self.name!r}")
+
+    @property
+    def fallbacks(self) -> tuple[Agent[Any], ...]:
+        """The agents that try in turn after this one. A cycle of them ends with the first that comes again."""
+        chain: list[Agent[Any]] = []
+        names = {self.name}
+        following = self.fallback
+        while following is not None:
+            chain.append(following)
+            following = None if following.name in names else following.fallback
+            names.add(chain[-1].name)
+        return tuple(chain)
+
+    def with_(self, **settings: Unpack[CallSettings]) -> Agent[Out]:
+        """
+        A copy with other settings, for one call: `research.with_(timeout="30s", retries=0)(goal)`.
+
+        What is not given stays as the agent has it. Raises DefinitionError.
+        """
+        other = copy(self)
+        try:
+            refuse_others(settings, CallSettings.__annotations__)
+            other._take({**self._given, **settings})
+        except UsageError as error:
+            raise DefinitionError(
+                f"{self.name}.with_(...) ({user_place()}): {error.message}", remedy=error.remedy
+            ) from None
+        return other
+
+    def _take(self, settings: Mapping[str, Any]) -> None:
+        self._given = settings
+        self.settings = read_settings(settings)
+        fallback = settings.get("fallback")
+        if not isinstance(fallback, Agent | None):
+            raise UsageError(
+                f"fallback={fallback!r} is no agent", remedy="Use an agent that takes and gives the same."
+            )
+        self.fallback: Agent[Any] | None = fallback
 
     def __call__(self, *args: Any, after: Any = (), **kwargs: Any) -> Out:
         """
@@ -173,54 +198,5 @@ def agent(fn: Callable[..., Any] | None = None, /, **settings: Unpack[Settings])
     return lambda function: Agent(function, settings, namespace)
 
 
-_KNOWN = Settings.__annotations__
-
-
-def _checked_concurrency(agent: Agent[Any], concurrency: Any) -> int | None:
-    if concurrency is None:
-        return None
-    return _checked_count(agent, "concurrency", concurrency, 1, "Use a number from 1, or None for no limit.")
-
-
-def _checked_settings(agent: Agent[Any], settings: Settings) -> NodeSettings:
-    unknown = [name for name in settings if name not in _KNOWN]
-    if unknown:
-        raise agent.wrong(f"there is no setting {unknown[0]!r}", f"There are: {', '.join(_KNOWN)}.")
-    speculative = settings.get("speculative", False)
-    if not isinstance(speculative, bool):
-        raise agent.wrong(f"speculative={speculative!r} is neither true nor false", "Use speculative=True.")
-    decisions = settings.get("decisions")
-    if decisions not in (None, "required"):
-        raise agent.wrong(
-            f"decisions={decisions!r} is not known", 'Use decisions="required", or leave it out.'
-        )
-    timeout_seconds = _checked_duration(agent, "timeout", settings.get("timeout"))
-    takes_seconds = _checked_duration(agent, "takes", settings.get("takes"))
-    if timeout_seconds is not None and takes_seconds is not None and takes_seconds > timeout_seconds:
-        raise agent.wrong(
-            f"takes={settings.get('takes')!r} is longer than timeout={settings.get('timeout')!r}",
-            "Give it more time, or say what it really takes.",
-        )
-    return NodeSettings(
-        timeout_seconds=timeout_seconds,
-        retries=_checked_count(agent, "retries", settings.get("retries", 0), 0, "Use a number from 0."),
-        backoff_seconds=_checked_duration(agent, "backoff", settings.get("backoff", "1s")) or 0.0,
-        takes_seconds=takes_seconds,
-        speculative=speculative,
-        decisions_required=decisions == "required",
-    )
-
-
-def _checked_count(agent: Agent[Any], name: str, value: Any, least: int, remedy: str) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise agent.wrong(f"{name}={value!r} is not possible", remedy)
-    return value
-
-
-def _checked_duration(agent: Agent[Any], name: str, value: Any) -> float | None:
-    if value is None:
-        return None
-    try:
-        return seconds_of(value)
-    except UsageError as error:
-        raise agent.wrong(f"{name}: {error.message}", error.remedy or "") from None
+def _concurrency(given: int | None) -> int | None:
+    return None if given is None else checked_count("concurrency", given, 1)

@@ -15,6 +15,7 @@ from segue.domain.graph import (
     Collection,
     Condition,
     Constant,
+    Fallback,
     Graph,
     GraphInput,
     Node,
@@ -82,6 +83,15 @@ class Assembling:
                 None if condition.function is None else condition.function.name,
             ),
             settings=call.agent.settings,
+            fallbacks=tuple(
+                Fallback(
+                    agent=each.name,
+                    agent_version=each.version,
+                    output_schema=self._schema(each.signature.output, f"the output of agent {each.name!r}"),
+                    settings=each.settings,
+                )
+                for each in call.agent.fallbacks
+            ),
         )
 
     def _argument(self, call: Call, parameter: Parameter, binding: Binding) -> Argument:

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
+from segue.domain.settings import NodeSettings, settings_document, settings_from
+
 Crossing = Literal["value", "handoff", "reference", "later"]
 """How much crosses: `T`, `Handoff[T]`, `Ref[T]`, `Later[T]`."""
 
@@ -81,15 +83,13 @@ class Condition:
 
 
 @dataclass(frozen=True, slots=True)
-class NodeSettings:
-    """What the agent's declaration and the call say about running a node. Seconds throughout; None means no limit."""
+class Fallback:
+    """An agent that a task is given to when the one before it has failed for good; under settings of its own."""
 
-    timeout_seconds: float | None = None
-    retries: int = 0
-    backoff_seconds: float = 1.0
-    takes_seconds: float | None = None
-    speculative: bool = False
-    decisions_required: bool = False
+    agent: str
+    agent_version: str
+    output_schema: str
+    settings: NodeSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,8 @@ class Node:
     One call of one agent.
 
     `map_parameter` names the parameter that gets one element of its list-valued binding per item; `map_limit` is the
-    largest number of items. `after` are nodes that must have settled before, without handing anything over.
+    largest number of items. `after` are nodes that must have settled before, without handing anything over. `fallbacks`
+    are the agents that try in turn, with the same arguments, when `agent` has failed for good.
     """
 
     name: str
@@ -111,6 +112,7 @@ class Node:
     map_limit: int = 0
     condition: Condition | None = None
     settings: NodeSettings = field(default_factory=NodeSettings)
+    fallbacks: tuple[Fallback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,7 +235,7 @@ def _node_document(node: Node) -> dict[str, Any]:
             }
             for argument in node.arguments
         ],
-        "settings": {name: getattr(node.settings, name) for name in NodeSettings.__slots__},
+        "settings": settings_document(node.settings),
     }
     if node.after:
         document["after"] = list(node.after)
@@ -242,6 +244,16 @@ def _node_document(node: Node) -> dict[str, Any]:
     if node.condition is not None:
         condition = node.condition
         document["when"] = {"binding": _binding_document(condition.binding), "function": condition.function}
+    if node.fallbacks:
+        document["fallbacks"] = [
+            {
+                "agent": each.agent,
+                "agent_version": each.agent_version,
+                "output_schema": each.output_schema,
+                "settings": settings_document(each.settings),
+            }
+            for each in node.fallbacks
+        ]
     return document
 
 
@@ -261,7 +273,11 @@ def _node_from(document: Mapping[str, Any]) -> Node:
         map_parameter=mapped.get("parameter"),
         map_limit=mapped.get("limit", 0),
         condition=Condition(_binding_from(when["binding"]), when["function"]) if when else None,
-        settings=NodeSettings(**document["settings"]),
+        settings=settings_from(document["settings"]),
+        fallbacks=tuple(
+            Fallback(**{**each, "settings": settings_from(each["settings"])})
+            for each in document.get("fallbacks", ())
+        ),
     )
 
 

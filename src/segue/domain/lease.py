@@ -1,4 +1,4 @@
-"""Arithmetic of leases, retries and sweeps: when to renew, when to try again. Randomness and time are arguments."""
+"""Arithmetic of leases, retries and sweeps: when to renew and when to sweep. Time is an argument."""
 
 from __future__ import annotations
 
@@ -10,20 +10,6 @@ RENEWALS_PER_LEASE = 3
 
 SWEEP_SECONDS = 0.5
 """How often a worker looks for claims of dead workers: a takeover on the same machine within a second."""
-
-BACKOFF_MAXIMUM_SECONDS = 60.0
-"""No retry waits longer than this for its turn."""
-
-
-def backoff_seconds(base: float, failures: int, jitter: float) -> float:
-    """
-    How long to wait after so many failures: doubled each time, capped, and shortened by up to half.
-
-    `jitter` is a random number from 0 to 1; it keeps tasks that failed together from coming back together ("equal
-    jitter" in Brooker's "Exponential Backoff and Jitter", AWS 2015).
-    """
-    full: float = min(base * 2 ** min(failures - 1, 30), BACKOFF_MAXIMUM_SECONDS)
-    return full * (1 - jitter / 2)
 
 
 def renew_interval_seconds(lease_seconds: float) -> float:

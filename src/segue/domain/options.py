@@ -5,13 +5,16 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
+from segue.domain.budgets import NO_BUDGETS, Budgets
+
 
 class RunOptions(NamedTuple):
     """
     Options of a run, as they are stored with it.
 
     `deadline` is wall-clock seconds; `trace` a W3C `traceparent` that the run's hand-offs continue; `module` is where
-    the agents were found: told to whoever resumes the run, and never imported because a store says so.
+    the agents were found: told to whoever resumes the run, and never imported because a store says so. `budgets` are
+    those of tasks for which neither call nor agent says otherwise.
     """
 
     goal: str | None = None
@@ -19,10 +22,11 @@ class RunOptions(NamedTuple):
     deadline: float | None = None
     trace: str | None = None
     module: str | None = None
+    budgets: Budgets = NO_BUDGETS
 
     def to_json(self) -> str:
         """The stored form: what is not set is left out."""
-        given = {name: value for name, value in self._asdict().items() if value not in (None, ())}
+        given = {name: value for name, value in self._asdict().items() if value not in (None, (), NO_BUDGETS)}
         return json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod

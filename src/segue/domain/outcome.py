@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from segue.domain.lease import backoff_seconds
 from segue.domain.plan import ClaimFor, Plan, expansion_releases, run_resolved, settle_releases
 from segue.domain.records import Claim, HandoffRecord, Pin, Release, Settlement
 
@@ -64,11 +63,11 @@ def settlement_of(
                 releases = settle_releases(plan, name, pin, claim_for)
                 resolved = run_resolved(plan, name)
         case Failed(error, handoff, final):
-            settings = plan.steps[name].node.settings
+            retry = plan.steps[name].node.settings.retry
             data = _json({**error, "attempt": claim.attempt})
-            if not final and claim.attempt <= settings.retries:
+            if not final and retry.allows(claim.attempt, frozenset()):
                 ending, handoff = "retry", None
-                delay_seconds = backoff_seconds(settings.backoff_seconds, claim.attempt, jitter)
+                delay_seconds = retry.delay_seconds(claim.attempt, jitter)
             else:
                 ending = "failed"
                 pin = Pin(name, token.item, handoff.version, handoff.digest, ending)

@@ -7,8 +7,8 @@ The state of a run is never asked for here. A settlement says by how many hand-o
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from segue.domain.graph import (
     Graph,
@@ -18,7 +18,9 @@ from segue.domain.graph import (
     needed_parents_of,
     parents_of,
 )
-from segue.domain.records import SINGLE, Pin, Release
+from segue.domain.options import RunOptions
+from segue.domain.records import SINGLE, Limits, Pin, Release
+from segue.domain.terms import Terms, terms_of
 
 MAP_AGENT = "segue.map"
 """
@@ -40,6 +42,13 @@ class Step:
     """The agent that must be there to claim this node's own task: `MAP_AGENT` for most mapped nodes."""
     ends_run: bool
     """The run waits for this task itself, because nothing that it waits for waits for this task."""
+    terms: Mapping[str, Terms]
+    """What holds for each agent that may come to work on it."""
+
+    @property
+    def limits(self) -> Limits | None:
+        """The budgets that a store watches, whoever works on it."""
+        return self.terms[self.node.agent].limits
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +69,13 @@ class Plan:
         """The steps that can start at once."""
         return tuple(step for step in self.steps.values() if not step.parents)
 
+    def under(self, options: RunOptions) -> Plan:
+        """The same plan in a run with these options, whose budgets and deadline hold for its tasks."""
+        if options.deadline is None and not options.budgets:
+            return self
+        steps = {name: replace(step, terms=terms_of(step.node, options)) for name, step in self.steps.items()}
+        return replace(self, steps=steps)
+
 
 def compile_plan(graph: Graph) -> Plan:
     """Compile a checked graph."""
@@ -77,6 +93,7 @@ def compile_plan(graph: Graph) -> Plan:
             dependents=tuple(dependents[node.name]),
             agent=MAP_AGENT if _any_worker_can_map(node) else node.agent,
             ends_run=not dependents[node.name],
+            terms=terms_of(node, RunOptions()),
         )
         for node in graph.nodes
     }
@@ -101,7 +118,9 @@ ClaimFor = Callable[[str], str | None]
 def root_releases(plan: Plan, claim_for: ClaimFor) -> tuple[Release, ...]:
     """What the submission of a run releases: every step that waits for nothing."""
     return tuple(
-        Release(step.node.name, SINGLE, step.agent, 0, 0, (), (), False, claim_for(step.agent))
+        Release(
+            step.node.name, SINGLE, step.agent, 0, 0, (), (), False, claim_for(step.agent), limits=step.limits
+        )
         for step in plan.roots
     )
 
@@ -135,6 +154,7 @@ def settle_releases(plan: Plan, name: str, pin: Pin | None, claim_for: ClaimFor)
                 pins if need == 1 and not mapped else None,
                 not usable and name in step.needed,
                 claim_for(agent),
+                limits=step.limits,
             )
         )
     return tuple(releases)
@@ -150,7 +170,8 @@ def expansion_releases(
     step = plan.steps[name]
     agent = step.node.agent
     items = (
-        Release(name, item, agent, 0, 0, step.parents, pins, False, claim_for(agent)) for item in range(count)
+        Release(name, item, agent, 0, 0, step.parents, pins, False, claim_for(agent), limits=step.limits)
+        for item in range(count)
     )
     waiting = (
         release._replace(resolved=1 - count, broken=False)

@@ -73,7 +73,7 @@ def build(draft: Draft) -> Built:
     ]
     return Built(
         graph=graph,
-        agents={call.agent.name: call.agent for call in calls},
+        agents={each.name: each.declared for call in calls for each in (call.agent, *call.agent.fallbacks)},
         conditions={function.name: function for function in functions},
         schemas=assembling.schemas,
         inputs=draft.inputs,

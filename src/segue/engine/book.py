@@ -39,7 +39,7 @@ class LiveRun:
 
     def __init__(self, run: str, plan: Plan, input_json: dict[str, bytes], options: RunOptions) -> None:
         self.run = run
-        self.plan = plan
+        self.plan = plan.under(options)
         self.input_json = input_json
         self.options = options
         self.handoffs: dict[tuple[str, int, int], StoredHandoff] = {}

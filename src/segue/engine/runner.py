@@ -20,7 +20,7 @@ from segue.domain.sealing import Sealed, seal, seal_failure
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder
 from segue.engine.threads import Threads
-from segue.errors import AttemptTimeout, PayloadTooLarge, SegueError, StoreError, UpstreamFailed, UsageError
+from segue.errors import BudgetExceeded, PayloadTooLarge, SegueError, StoreError, UpstreamFailed, UsageError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
 
@@ -92,7 +92,7 @@ class Runner:
             arguments = await self._binder.arguments(attempt)
         assert agent is not None
         attempt.called = True
-        timeout_seconds = attempt.step.node.settings.timeout_seconds
+        timeout_seconds = attempt.step.terms[agent.name].timeout_seconds
         if timeout_seconds is None:
             return await self._run(agent, arguments)
         try:
@@ -100,10 +100,7 @@ class Runner:
                 attempt.limit = limit
                 return await self._run(agent, arguments)
         except TimeoutError:
-            raise AttemptTimeout(
-                f"{attempt.name} ran for longer than its timeout of {timeout_seconds:g} s",
-                remedy="Give the agent more time (`timeout=`), or less to do.",
-            ) from None
+            raise BudgetExceeded("run", timeout_seconds, attempt.name) from None
         finally:
             attempt.limit = None
 

@@ -8,8 +8,10 @@ import pytest
 from pydantic import BaseModel, Field
 
 from segue.domain.agent import Agent, agent
-from segue.domain.graph import NodeSettings
+from segue.domain.agent_settings import Quorum
 from segue.domain.handoff import Handoff, Later, Ref
+from segue.domain.retrying import Retry, RetryPolicy
+from segue.domain.settings import NodeSettings
 from segue.errors import DefinitionError, UsageError
 
 
@@ -54,25 +56,39 @@ def test_settings_are_read():
         speculative=True,
         decisions="required",
         takes=30,
+        idle="30s",
+        queue=None,
+        deadline="10m",
+        on_overrun="fail",
+        losses=2,
+        on_failure=Quorum(3),
     )
     def research(goal: str) -> str:
         return goal
 
     assert (research.name, research.version, research.concurrency) == ("market.research", "2", 4)
     assert research.settings == NodeSettings(
-        timeout_seconds=120.0,
-        retries=3,
-        backoff_seconds=0.5,
+        budgets={
+            "timeout_seconds": 120.0,
+            "idle_seconds": 30.0,
+            "queue_seconds": None,
+            "deadline_seconds": 600.0,
+        },
+        retry=RetryPolicy(retries=3, backoff_seconds=0.5),
         takes_seconds=30.0,
         speculative=True,
         decisions_required=True,
+        on_overrun="fail",
+        losses=2,
+        on_failure="proceed",
+        quorum=3,
     )
 
 
 def test_backoff_can_be_none():
     """Without a backoff a retry comes at once."""
     retried = agent(name="x", backoff=None)(lambda: None)
-    assert retried.settings.backoff_seconds == 0.0
+    assert retried.settings.retry.backoff_seconds == 0.0
 
 
 @pytest.mark.parametrize(
@@ -88,6 +104,17 @@ def test_backoff_can_be_none():
         ({"backoff": -1}, "backoff: the duration -1"),
         ({"takes": "long"}, "takes: 'long'"),
         ({"takes": "2m", "timeout": "1m"}, "takes='2m' is longer than timeout='1m'"),
+        ({"takes": "2h"}, "takes='2h' is longer than timeout='1h', which holds where none is given"),
+        ({"idle": "2m", "timeout": "1m"}, "idle='2m' is longer than timeout='1m'"),
+        ({"idle": "2h"}, "idle='2h' is longer than timeout='1h', which holds where none is given"),
+        ({"timeout": "2m", "deadline": "1m"}, "timeout='2m' is longer than deadline='1m'"),
+        ({"queue": "2m", "deadline": "1m"}, "queue='2m' is longer than deadline='1m'"),
+        ({"queue": "later"}, "queue: 'later' is not a duration"),
+        ({"on_overrun": "retry"}, "on_overrun='retry' is not known"),
+        ({"on_failure": 2}, "on_failure=2 is not known"),
+        ({"losses": 0}, "losses=0"),
+        ({"fallback": "cheaper"}, "fallback='cheaper' is no agent"),
+        ({"retries": Retry(1), "backoff": "1s"}, "backoff= stands beside a Retry"),
         ({"speculative": "yes"}, "speculative='yes'"),
         ({"decisions": "maybe"}, "decisions='maybe'"),
         ({"version": 2}, "version=2"),
@@ -110,6 +137,43 @@ def test_bad_settings_are_refused(settings, part):
     name = settings.get("name", "research")
     place = f"{__file__}:{research.__code__.co_firstlineno}"
     assert caught.value.message.startswith(f"agent {name!r} ({place}): ")
+    assert part in caught.value.message
+    assert caught.value.remedy
+
+
+def test_a_call_may_have_other_settings():
+    """A copy differs in what it was given and in nothing else, and the agent itself stays as it was."""
+
+    @agent(timeout="2m", idle="20s", retries=Retry(3, terminal=(ValueError,)))
+    def research(goal: str) -> str:
+        return goal
+
+    other = research.with_(timeout="30s", retries=0)
+    assert other.settings == NodeSettings(budgets={"timeout_seconds": 30.0, "idle_seconds": 20.0})
+    assert research.settings.budgets["timeout_seconds"] == 120.0
+    assert (other.fn, other.name, other.declared) == (research.fn, research.name, research)
+    assert other.with_(idle=None).settings.budgets == {"timeout_seconds": 30.0, "idle_seconds": None}
+
+
+@pytest.mark.parametrize(
+    ("settings", "part"),
+    [
+        ({"name": "other"}, "there is no setting 'name' here"),
+        ({"concurrency": 2}, "there is no setting 'concurrency' here"),
+        ({"timeout": "10s"}, "idle='20s' is longer than timeout='10s'"),
+    ],
+)
+def test_bad_settings_of_a_call_are_refused(settings, part):
+    """What a call may not say, or contradicts what the agent says, is refused at the line of the call."""
+
+    @agent(idle="20s")
+    def research(goal: str) -> str:
+        return goal
+
+    with pytest.raises(
+        DefinitionError, match=r"research\.with_\(\.\.\.\) \(.*test_agent.py:\d+\): "
+    ) as caught:
+        research.with_(**settings)
     assert part in caught.value.message
     assert caught.value.remedy
 

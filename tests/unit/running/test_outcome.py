@@ -7,8 +7,7 @@ import json
 import pytest
 
 from segue.domain.event_names import matches, matches_any
-from segue.domain.graph import Argument, Graph, Node, NodeSettings, Output
-from segue.domain.lease import BACKOFF_MAXIMUM_SECONDS, backoff_seconds
+from segue.domain.graph import Argument, Graph, Node, Output
 from segue.domain.options import RunOptions
 from segue.domain.outcome import Complete, Expanded, Failed, Outcome, Skipped, handed_back, settlement_of
 from segue.domain.plan import compile_plan
@@ -21,6 +20,8 @@ from segue.domain.records import (
     parse_task_name,
     task_name,
 )
+from segue.domain.retrying import RetryPolicy
+from segue.domain.settings import NodeSettings
 
 PLAN = compile_plan(
     Graph(
@@ -28,7 +29,7 @@ PLAN = compile_plan(
         "1",
         (),
         (
-            Node("a", "agent", "1", (), "s", settings=NodeSettings(retries=2, backoff_seconds=4.0)),
+            Node("a", "agent", "1", (), "s", settings=NodeSettings(retry=RetryPolicy(2, 4.0))),
             Node("b", "b", "1", (Argument("p", Output("a")),), "s"),
         ),
         Output("b"),
@@ -109,18 +110,12 @@ def test_an_expansion_tells_its_size() -> None:
     assert json.loads(settle(Expanded(3)).data or "") == {"count": 3}
 
 
-def test_backoff_doubles_to_a_limit_and_jitter_shortens_it() -> None:
-    """No wait is longer than the maximum, and none shorter than half of what it would be."""
-    assert backoff_seconds(1.0, 1, 0.0) == 1.0
-    assert backoff_seconds(1.0, 3, 0.0) == 4.0
-    assert backoff_seconds(1.0, 1000, 0.0) == BACKOFF_MAXIMUM_SECONDS
-    assert backoff_seconds(1.0, 3, 1.0) == 2.0
-
-
 def test_options_survive_their_json() -> None:
     """What is not set takes no space, and everything comes back."""
     assert RunOptions().to_json() == "{}"
-    options = RunOptions("goal", ("a", "b"), 12.5, "00-1-2-01")
+    options = RunOptions(
+        "goal", ("a", "b"), 12.5, "00-1-2-01", None, {"timeout_seconds": 2.0, "idle_seconds": None}
+    )
     assert RunOptions.from_json(options.to_json()) == options
 
 

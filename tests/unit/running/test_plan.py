@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import json
+
+from segue.domain.budgets import DEFAULT_BUDGETS
 from segue.domain.graph import (
     Argument,
     Collection,
     Condition,
     Constant,
+    Fallback,
     Graph,
     GraphInput,
     Node,
-    NodeSettings,
     Output,
     RunInput,
     graph_from_json,
     graph_to_json,
 )
+from segue.domain.options import RunOptions
 from segue.domain.plan import (
     MAP_AGENT,
     compile_plan,
@@ -25,7 +29,9 @@ from segue.domain.plan import (
     run_resolved,
     settle_releases,
 )
-from segue.domain.records import SINGLE, Pin
+from segue.domain.records import SINGLE, Limits, Pin
+from segue.domain.retrying import RetryPolicy
+from segue.domain.settings import NodeSettings
 
 
 def node(name: str, *sources: str, **settings: object) -> Node:
@@ -78,7 +84,18 @@ def test_a_graph_survives_its_own_json() -> None:
                 map_parameter="one",
                 map_limit=7,
                 condition=Condition(Output("a", ("ok",)), "is_ok"),
-                settings=NodeSettings(2.0, 3, 0.5, 1.0, speculative=True, decisions_required=True),
+                settings=NodeSettings(
+                    {"timeout_seconds": 2.0, "queue_seconds": None},
+                    RetryPolicy(3, 0.5, retry_on=("TimeoutError",), terminal=("ValueError",)),
+                    1.0,
+                    speculative=True,
+                    decisions_required=True,
+                    on_overrun="fail",
+                    losses=2,
+                    on_failure="proceed",
+                    quorum=2,
+                ),
+                fallbacks=(Fallback("agent-c", "2", "sha256:o", NodeSettings(on_failure="fail")),),
             ),
         ),
         Collection((Output("a"), Output("b")), None),
@@ -87,6 +104,52 @@ def test_a_graph_survives_its_own_json() -> None:
     assert graph_from_json(text) == whole
     assert graph_to_json(graph_from_json(text)) == text
     assert plan_from_json(text) == compile_plan(whole)
+
+
+def test_an_older_graph_still_loads() -> None:
+    """A graph pinned before there were budgets has a limit or none, and the defaults for all that it does not know."""
+    text = graph_to_json(graph(node("a")))
+    document = json.loads(text)
+    document["nodes"][0]["settings"] = {
+        "timeout_seconds": None,
+        "retries": 2,
+        "backoff_seconds": 0.5,
+        "takes_seconds": 1.0,
+        "speculative": True,
+        "decisions_required": False,
+    }
+    assert graph_from_json(json.dumps(document)).node("a").settings == NodeSettings(
+        {"timeout_seconds": None}, RetryPolicy(2, 0.5), 1.0, speculative=True
+    )
+
+
+def test_the_nearest_word_on_a_budget_holds() -> None:
+    """The agent's word comes before the run's, and that before the default; of deadlines all hold."""
+    settings = NodeSettings({"timeout_seconds": 2.0, "deadline_seconds": 60.0})
+    plan = compile_plan(graph(node("a"), node("b", "a", settings=settings)))
+    assert plan.steps["a"].terms["a"].timeout_seconds == DEFAULT_BUDGETS["timeout_seconds"]
+    assert plan.steps["a"].limits is None
+    assert plan.under(RunOptions(goal="no budgets")) is plan
+
+    run = plan.under(RunOptions(deadline=99.0, budgets={"timeout_seconds": None, "queue_seconds": 5.0}))
+    assert [run.steps[name].terms[name].timeout_seconds for name in "ab"] == [None, 2.0]
+    (release,) = settle_releases(run, "a", pin("a"), nobody)
+    assert release.limits == Limits(5.0, 60.0, 99.0)
+    assert root_releases(run, nobody)[0].limits == Limits(5.0, None, 99.0)
+
+
+def test_each_agent_of_a_chain_has_its_own_terms() -> None:
+    """A fallback works under its own settings, and knows who comes after it."""
+    chain = (
+        Fallback("x", "1", "", NodeSettings({"timeout_seconds": 1.0})),
+        Fallback("y", "1", "", NodeSettings()),
+    )
+    terms = compile_plan(graph(node("a", fallbacks=chain))).steps["a"].terms
+    assert [(agent, each.timeout_seconds, each.fallback) for agent, each in terms.items()] == [
+        ("a", 3600.0, "x"),
+        ("x", 1.0, "y"),
+        ("y", 3600.0, None),
+    ]
 
 
 def test_only_what_waits_for_nothing_starts() -> None:

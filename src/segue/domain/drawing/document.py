@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from segue.domain.drawing.picture import DrawnNode, Edge, EdgeState, picture_of
-from segue.domain.graph import Graph, NodeSettings
+from segue.domain.graph import Graph
+from segue.domain.settings import settings_document
 
 
 def draw_json(
@@ -41,7 +42,7 @@ def _node(graph: Graph, drawn: DrawnNode) -> dict[str, Any]:
         if node.map_parameter is None
         else {"parameter": node.map_parameter, "limit": node.map_limit},
         "condition": None if node.condition is None else node.condition.function,
-        "settings": {name: getattr(node.settings, name) for name in NodeSettings.__slots__},
+        "settings": settings_document(node.settings),
     }
 
 

@@ -18,12 +18,12 @@ from segue.domain.graph import (
     Crossing,
     Graph,
     Node,
-    NodeSettings,
     Output,
     RunInput,
     later_parents_of,
     parents_of,
 )
+from segue.domain.settings import NodeSettings
 from segue.domain.standin import binding_text
 
 EdgeKind = Literal["data", "condition", "after"]
@@ -278,13 +278,15 @@ def _condition_text(node: Node) -> str:
 
 def settings_text(settings: NodeSettings) -> Iterator[str]:
     """The budgets of a node and what happens when it fails, each in a few words."""
-    if settings.timeout_seconds is not None:
-        yield f"timeout {duration_text(settings.timeout_seconds)}"
+    for name, seconds in settings.budgets.items():
+        word = name.removesuffix("_seconds")
+        yield f"{word} {duration_text(seconds)}" if seconds is not None else f"no {word}"
     if settings.takes_seconds is not None:
         yield f"takes {duration_text(settings.takes_seconds)}"
-    if settings.retries:
-        times = "1 retry" if settings.retries == 1 else f"{settings.retries} retries"
-        yield f"{times} from {duration_text(settings.backoff_seconds)}" if settings.backoff_seconds else times
+    retry = settings.retry
+    if retry.retries:
+        times = "1 retry" if retry.retries == 1 else f"{retry.retries} retries"
+        yield f"{times} from {duration_text(retry.backoff_seconds)}" if retry.backoff_seconds else times
     if settings.speculative:
         yield "speculative"
     if settings.decisions_required:
