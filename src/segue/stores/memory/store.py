@@ -230,8 +230,10 @@ class MemoryStore(Reading):
         if run is None or task is None:
             return "stale"
         for stored in run.handoffs.get((review.node, review.item), ()):
-            if stored.record.version == review.handoff.version:
-                return "repeated" if stored.record.digest == review.handoff.digest else "stale"
+            record, wanted = stored.record, review.handoff
+            if record.version == wanted.version:
+                same = (record.digest, record.status) == (wanted.digest, wanted.status)
+                return "repeated" if same else "stale"
         if task.state != "needs_review" or task.version != review.handoff.version - 1:
             return "stale"
         run.keep(task, task.epoch, review.handoff)

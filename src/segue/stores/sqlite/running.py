@@ -73,7 +73,7 @@ def review(tx: Transaction, review: Review) -> Verdict:
     run, node, item, agent, handoff, releases, run_resolved, data = review
     written = tx.row(SQL.find_version, (run, node, item, handoff.version))
     if written is not None:
-        return "repeated" if written[0] == handoff.digest else "stale"
+        return "repeated" if written == (handoff.digest, handoff.status) else "stale"
     task = tx.row(SQL.find_task, (run, node, item))
     if task is None:
         return "stale"

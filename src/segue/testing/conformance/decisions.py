@@ -91,6 +91,14 @@ class DecisionConformance(Suite):
         assert latest.record == winner
         assert await desk.store.review(decision(run, "a", winner)) == "repeated"
 
+    async def test_two_decisions_on_the_same_body_are_two(self, desk: Desk) -> None:
+        """Who refuses what somebody else has approved as it is hears that he came second, not that it was written."""
+        run, _ = await self._in_review(desk)
+        yes, no = handoff(version=2), handoff(version=2, status="failed")
+        assert await desk.store.review(decision(run, "a", yes)) == "accepted"
+        assert await desk.store.review(decision(run, "a", no)) == "stale"
+        assert await desk.store.review(decision(run, "a", yes)) == "repeated"
+
     async def test_only_what_is_in_review_can_be_decided(self, desk: Desk) -> None:
         """A decision on a running, settled or unknown task, or on another version, is refused."""
         run, (a, b) = await desk.start("a", "b", waits_for=2)
