@@ -6,6 +6,9 @@ import asyncio
 
 from segue.ports.clock import Clock
 
+Waiters = dict[asyncio.Future[None], None]
+"""Who waits, in the order in which they began to: they are woken in that order too."""
+
 
 class LocalNotifier:
     """Counts commits and wakes those who wait for the next one. Belongs to one event loop."""
@@ -14,8 +17,8 @@ class LocalNotifier:
         self._clock = clock
         self._own = 0
         self._foreign = 0
-        self._waiters: set[asyncio.Future[None]] = set()
-        self._foreign_waiters: set[asyncio.Future[None]] = set()
+        self._waiters: Waiters = {}
+        self._foreign_waiters: Waiters = {}
 
     @property
     def count(self) -> int:
@@ -55,19 +58,19 @@ class LocalNotifier:
             await self._sleep(self._foreign_waiters, timeout_seconds)
         return self._foreign
 
-    async def _sleep(self, waiters: set[asyncio.Future[None]], timeout_seconds: float) -> None:
+    async def _sleep(self, waiters: Waiters, timeout_seconds: float) -> None:
         waiter = asyncio.get_running_loop().create_future()
         sleeper = asyncio.ensure_future(self._clock.sleep(timeout_seconds))
-        sleeper.add_done_callback(lambda _: _wake({waiter}))
-        waiters.add(waiter)
+        sleeper.add_done_callback(lambda _: _wake({waiter: None}))
+        waiters[waiter] = None
         try:
             await waiter
         finally:
-            waiters.discard(waiter)
+            waiters.pop(waiter, None)
             sleeper.cancel()
 
 
-def _wake(waiters: set[asyncio.Future[None]]) -> None:
+def _wake(waiters: Waiters) -> None:
     for waiter in waiters:
         if not waiter.done():
             waiter.set_result(None)

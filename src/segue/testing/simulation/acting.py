@@ -1,0 +1,89 @@
+"""What the agents of a world do: the world decides, once for each task, and keeps account of every execution."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass
+from random import Random  # noqa: TID251 (the one of a world's seed)
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from segue.domain.records import Token
+from segue.engine.attempt import current_attempt
+
+if TYPE_CHECKING:
+    from segue.engine.attempt import Attempt
+    from segue.testing.simulation.process import Process
+
+here: ContextVar[Process] = ContextVar("simulated_process")
+"""The process that runs; agents find their world by it."""
+
+Mood = Literal["fine", "fails", "kills"]
+
+
+@dataclass(slots=True)
+class Behaviour:
+    """How an agent behaves in one task: what goes wrong, in how many of its first executions, and how slow it is."""
+
+    mood: Mood
+    times: int
+    seconds: float
+    executions: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Execution:
+    """An agent that ran: with which token, where, from what."""
+
+    number: int
+    token: Token
+    process: Process
+    agent: str
+    inputs: list[str]
+    waits: bool = False
+
+
+def draw_behaviour(chance: Random, faulty: bool) -> Behaviour:
+    """How an agent will behave. In a world without faults none fails."""
+    seconds = chance.choice(
+        (0.0, 0.0, 0.001, 0.02, 0.2, 0.3) if not faulty else (0.0, 0.0, 0.001, 0.1, 0.6, 2.0)
+    )
+    toss = chance.random()
+    if not faulty or toss < 0.7:
+        return Behaviour("fine", 0, seconds)
+    if toss < 0.9:
+        return Behaviour("fails", chance.choice((1, 1, 2, 9)), seconds)
+    return Behaviour("kills", chance.choice((1, 1, 2)), seconds)
+
+
+async def act(texts: Sequence[str | None], later: Any = None) -> str:
+    """Be an agent: take some time, go wrong if it is to be, else hand over a text that names this execution."""
+    process = here.get()
+    world = process.world
+    attempt = cast("Attempt", current_attempt.get())
+    executions = world.oracle.executions
+    execution = executions.begin(process, attempt, [each for each in texts if each is not None])
+    behaviour = world.behaviour_of(execution.token)
+    behaviour.executions += 1
+    try:
+        if behaviour.seconds:
+            await process.clock.sleep(behaviour.seconds)
+        if later is not None:
+            executions.pause(execution)
+            text = await later
+            executions.resume(execution)
+            execution.inputs += [] if text is None else [text]
+        if behaviour.executions <= behaviour.times:
+            await _go_wrong(behaviour.mood, process)
+        return f"{execution.token.run}/{attempt.name}#{execution.number}"
+    finally:
+        executions.end(execution)
+
+
+async def _go_wrong(mood: Mood, process: Process) -> None:
+    if mood == "kills":
+        process.world.saw("poison")
+        process.crash()
+        await asyncio.get_running_loop().create_future()
+    raise ConnectionError("the model does not answer")

@@ -1,0 +1,77 @@
+"""The executions of agents, as the world sees them: who ran, with which token, from what."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from segue.domain.records import Token
+from segue.testing.simulation.acting import Execution
+from segue.testing.simulation.order import lacking_parent
+
+if TYPE_CHECKING:
+    from segue.engine.attempt import Attempt
+    from segue.testing.simulation.oracle import Oracle
+    from segue.testing.simulation.process import Process
+    from segue.testing.simulation.world import World
+
+
+class Executions:
+    """Every execution of a world, by its token."""
+
+    def __init__(self, world: World, oracle: Oracle) -> None:
+        self._world = world
+        self._oracle = oracle
+        self.by_token: dict[Token, Execution] = {}
+        self._running: dict[Execution, None] = {}
+
+    def begin(self, process: Process, attempt: Attempt, inputs: list[str]) -> Execution:
+        """An agent begins."""
+        token = attempt.claim.token
+        execution = Execution(len(self.by_token) + 1, token, process, attempt.claim.agent, inputs)
+        self._world.trace.note(process.name, "begins", attempt.name, token.epoch, execution.number)
+        if token in self.by_token:
+            self._oracle.wrong("I10", f"{token} was executed twice")
+        self.by_token[token] = execution
+        if attempt.confirmed is None:
+            self._check_start(token)
+        else:
+            self._world.saw("started before its input was committed")
+        if any(other.token[:3] == token[:3] for other in self._running):
+            self._world.saw("two executions of one task at once")
+        self._running[execution] = None
+        self._check_room(process)
+        return execution
+
+    def _check_start(self, token: Token) -> None:
+        if token not in self._oracle.account(token[:3]).grants:
+            self._oracle.wrong("I5", f"{token} was executed and was never granted")
+        run = self._world.truth.runs[token.run]
+        lacking = lacking_parent(self._world.plan_of(run), run, run.tasks[token[1:3]])
+        if lacking is not None:
+            self._oracle.wrong("I5", f"{token} was executed although {lacking} has nothing to hand over")
+
+    def _check_room(self, process: Process) -> None:
+        here = Counter(each.agent for each in self._running if each.process is process and not each.waits)
+        if here.total() > process.place.concurrency or here["single"] > 1:
+            self._oracle.wrong(
+                "I11", f"{process.name} runs {dict(here)}, and it has {process.place.concurrency} places"
+            )
+
+    def pause(self, execution: Execution) -> None:
+        """An agent waits for a `Later`: it needs no place meanwhile."""
+        execution.waits = True
+
+    def resume(self, execution: Execution) -> None:
+        """It goes on."""
+        execution.waits = False
+        self._check_room(execution.process)
+
+    def end(self, execution: Execution) -> None:
+        """An agent ends, in whatever way."""
+        self._running.pop(execution, None)
+
+    def process_gone(self, process: Process) -> None:
+        """What ran there runs no more."""
+        for execution in [each for each in self._running if each.process is process]:
+            del self._running[execution]

@@ -1,0 +1,61 @@
+"""What the oracle itself knows of each task: what was granted, what was accepted, what was acknowledged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from segue.domain.records import Settlement, TaskState, Token
+from segue.stores.memory.rows import Task
+
+Key = tuple[str, str, int]
+"""A task: its run, node and item."""
+
+
+class Facts(NamedTuple):
+    """What may only change with an event."""
+
+    state: TaskState | None
+    epoch: int
+    attempt: int
+    version: int
+    claim: str | None
+
+
+NOTHING = Facts(None, 0, 0, 0, None)
+
+
+def facts_of(task: Task) -> Facts:
+    """The facts of a task as they are now."""
+    return Facts(task.state, task.epoch, task.attempt, task.version, task.claim)
+
+
+@dataclass(slots=True)
+class Account:
+    """One task's account. `grants` are its tokens, oldest first, and `revoked` those that may write no more."""
+
+    facts: Facts = NOTHING
+    grants: list[Token] = field(default_factory=list)
+    revoked: set[Token] = field(default_factory=set)
+    accepted: dict[Token, str] = field(default_factory=dict)
+    """What each token wrote: a digest, or else its ending."""
+    digests: list[str] = field(default_factory=list)
+    """The hand-offs that were accepted, by version from 1."""
+    decisions: set[tuple[int, str]] = field(default_factory=set)
+    """What people decided: versions and their status."""
+    handed_back: int = 0
+    lease_until: float = 0.0
+    claims_told: int = 0
+    ends_told: int = 0
+    """How often the log says that the task was claimed, and that it has ended."""
+    last_event: str | None = None
+
+    @property
+    def latest(self) -> Token | None:
+        """The token of the latest grant."""
+        return self.grants[-1] if self.grants else None
+
+
+def written_by(settlement: Settlement) -> str:
+    """What a settlement writes, in a word: two calls are the same if this is."""
+    return settlement.handoff.digest if settlement.handoff is not None else settlement.ending

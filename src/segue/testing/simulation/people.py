@@ -1,0 +1,124 @@
+"""The people of a world: they want runs, change their minds, decide, and read the log."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING
+
+from segue.domain.plan import run_resolved, settle_releases
+from segue.domain.records import Event, Pin
+from segue.ports.store import Review
+from segue.stores.memory.rows import Run, Task
+from segue.testing.simulation.workload import SHAPES, Order
+
+if TYPE_CHECKING:
+    from segue.testing.simulation.process import Process
+    from segue.testing.simulation.world import World
+
+ENDED = frozenset({"complete", "failed", "cancelled"})
+
+
+class People:
+    """Everybody who is not a worker. They are content when all that they wanted has come to its end."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.gone = False
+        chance = world.chance
+        self.orders = [
+            Order(world, f"order-{number}", chance.randrange(SHAPES))
+            for number in range(chance.choice((1, 1, 2, 3)))
+        ]
+        for order in self.orders:
+            world.after(chance.uniform(0.0, 0.5), partial(self._want, order))
+        if world.weather.kinds and chance.random() < 0.2:
+            world.after(chance.uniform(0.0, 3.0), partial(self._change_mind, chance.choice(self.orders)))
+        world.after(0.3, self._decide)
+        self._cursor: str | None = None
+        self._read: list[Event] = []
+        world.after(0.1, self._read_on)
+
+    @property
+    def content(self) -> bool:
+        """Whether every run that was wanted has ended, and is known to have."""
+        runs = self._world.truth.runs
+        return all(order.run is not None and runs[order.run].state in ENDED for order in self.orders)
+
+    def _somebody(self) -> Process | None:
+        able = [each for each in self._world.processes if each.serving]
+        return self._world.chance.choice(able) if able else None
+
+    def _want(self, order: Order) -> None:
+        """Submit, again and again until there is an answer: under its key that is safe."""
+        if order.run is not None and self._world.chance.random() < 0.7:
+            return
+        process = self._somebody()
+        if process is not None:
+            process.submit(order)
+        if not self.gone:
+            self._world.after(self._world.chance.uniform(0.3, 1.0), partial(self._want, order))
+
+    def _change_mind(self, order: Order) -> None:
+        process = self._somebody()
+        if process is not None and order.run is not None:
+            process.cancel(order.run)
+
+    def _decide(self) -> None:
+        """Look for hand-offs that need a decision; now and then two people decide at once, and differ."""
+        world = self._world
+        for run in list(world.truth.runs.values()):
+            for task in list(run.tasks.values()):
+                if task.state == "needs_review":
+                    decisions = [world.chance.random() < 0.7 for _ in range(world.chance.choice((1, 1, 2)))]
+                    reviews = [self._review(run, task, approve=each) for each in decisions]
+                    for review in reviews:
+                        world.execute(None, "review", (review,), {})
+        if not self.gone:
+            world.after(world.chance.uniform(0.05, 0.5), self._decide)
+
+    def _review(self, run: Run, task: Task, *, approve: bool) -> Review:
+        plan = self._world.plan_of(run)
+        latest = run.handoffs[task.node, task.item][-1].record
+        status = "complete" if approve else "failed"
+        handoff = latest._replace(version=latest.version + 1, status=status)
+        pin = Pin(task.node, task.item, handoff.version, handoff.digest, status)
+        releases = settle_releases(plan, task.node, pin, lambda agent: None)
+        resolved = run_resolved(plan, task.node)
+        name = plan.steps[task.node].node.agent
+        data = json.dumps({"approved": approve})
+        return Review(run.new.run, task.node, task.item, name, handoff, releases, resolved, data)
+
+    # --- reading the log -------------------------------------------------------------------------------
+
+    def _read_on(self) -> None:
+        """Read the log from a cursor, a few events at a time; an answer may get lost, and is asked for again."""
+        world = self._world
+        (events, cursor), _ = world.execute(None, "tail", (self._cursor, world.chance.randint(1, 9)), {})
+        if world.chance.random() < 0.9:
+            self._read += events
+            self._cursor = cursor
+        if not self.gone:
+            world.after(world.chance.uniform(0.02, 0.4), self._read_on)
+
+    # --- the end ---------------------------------------------------------------------------------------
+
+    def say_goodbye(self) -> None:
+        """Nothing more is wanted: every process is asked to stop, politely."""
+        self.gone = True
+        for process in self._world.processes:
+            if process.alive:
+                process.stop()
+
+    def last_look(self) -> None:
+        """Read the log to its end, and compare."""
+        world = self._world
+        while True:
+            (events, cursor), _ = world.execute(None, "tail", (self._cursor, 50), {})
+            self._read += events
+            self._cursor = cursor
+            if not events:
+                break
+        read = [(event.run, event.sequence) for event in self._read]
+        if read != [(event.run, event.sequence) for event in world.truth.events_from(0)]:
+            world.violated("I9", "a reader of the log has missed something, or read it out of order")

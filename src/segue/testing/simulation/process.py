@@ -1,0 +1,223 @@
+"""One simulated process: a real engine on a loop of its own, with its own clock, on its side of the wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Coroutine
+from contextvars import copy_context
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
+
+from segue.engine.engine import Engine
+from segue.errors import StoreError
+from segue.stores.memory import MemoryArtifacts
+from segue.testing.simulation import workload
+from segue.testing.simulation.acting import here
+from segue.testing.simulation.loop import SimulatedLoop
+from segue.testing.simulation.wire import SimulatedStore
+
+if TYPE_CHECKING:
+    from segue.domain.records import NewRun, RunState
+    from segue.ports.store import Store
+    from segue.testing.simulation.workload import Order
+    from segue.testing.simulation.world import World
+
+WALL_AT_START = 1_700_000_000.0
+
+
+class Place(NamedTuple):
+    """Where a process runs, again and again: what stays when it is started anew."""
+
+    slot: int
+    machine: int
+    concurrency: int
+    rate: float
+    """How fast its clock runs: 1.0 is right."""
+    boot_offset: float
+    wall_offset: float
+    agents: tuple[str, ...]
+
+
+class SimulatedClock:
+    """A machine's clock, which may run fast or slow and knows nothing of the others'."""
+
+    def __init__(self, world: World, place: Place) -> None:
+        self._world = world
+        self._place = place
+        self.wall_jump = 0.0
+
+    def wall(self) -> float:
+        """Seconds since 1970, as this machine believes."""
+        return WALL_AT_START + self._place.wall_offset + self.wall_jump + self._world.now
+
+    def boot(self) -> float:
+        """Seconds since this machine started, as it counts them."""
+        return self._place.boot_offset + self._place.rate * self._world.now
+
+    def world_time(self, boot: float) -> float:
+        """When, by the world's time, this clock shows so much."""
+        return (boot - self._place.boot_offset) / self._place.rate
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, by this clock."""
+        loop = asyncio.get_running_loop()
+        over: asyncio.Future[None] = loop.create_future()
+        timer = loop.call_later(max(0.0, seconds), _finish, over)
+        try:
+            await over
+        finally:
+            timer.cancel()
+
+
+def _finish(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class SimulatedLiveness:
+    """The kernel's word on who has died: given for processes of the same machine only."""
+
+    def __init__(self, world: World, place: Place) -> None:
+        self._world = world
+        self._machine = place.machine
+
+    def hold(self, worker: str) -> None:
+        """The kernel knows."""
+
+    def let_go(self, worker: str) -> None:
+        """The kernel knows."""
+
+    def dead(self, workers: Collection[str]) -> set[str]:
+        """Those of this machine that have died."""
+        found = set()
+        for worker in workers:
+            process = self._world.by_name.get(worker)
+            if process is not None and process.place.machine == self._machine and not process.alive:
+                found.add(worker)
+        return found
+
+
+class Process:
+    """An engine and its surroundings. It is dead for ever once it has crashed; its place gets another process."""
+
+    def __init__(self, world: World, place: Place, name: str) -> None:
+        self.world = world
+        self.place = place
+        self.name = name
+        self.alive = True
+        self.paused_until = 0.0
+        self.running = 0
+        """Agents that run now, those that wait for a `Later` not counted."""
+        self.serving = False
+        self.clock = SimulatedClock(world, place)
+        self.loop = SimulatedLoop(self.clock.boot, world.shuffle)  # type: ignore[abstract] # no sockets here
+        self.store = SimulatedStore(world.wire, self)
+        self._doing: set[asyncio.Task[None]] = set()
+        self._context = copy_context()
+        self._context.run(here.set, self)
+        self._do(self._serve())
+
+    def _do(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(coroutine, context=self._context)
+        self._doing.add(task)
+        task.add_done_callback(self._doing.discard)
+
+    @property
+    def due_at(self) -> float | None:
+        """When, by the world's time, this process has something to do."""
+        due = self.loop.due_at
+        if due is None:
+            return None
+        due = self.clock.world_time(due)
+        return max(self.paused_until, due)
+
+    async def _serve(self) -> None:
+        world = self.world
+        self.engine = Engine(
+            cast("Store", self.store),
+            MemoryArtifacts(self.clock),
+            SimulatedLiveness(world, self.place),
+            self.clock,
+            worker=self.name,
+            concurrency=self.place.concurrency,
+            lease_seconds=world.lease_seconds,
+            on_run_state=self._run_state_changed,
+            on_failure=self._failed,
+            chance=world.chance,
+        )
+        self.engine.know([workload.AGENTS[name] for name in self.place.agents], workload.CONDITIONS)
+        try:
+            await self.engine.start("{}")
+        except StoreError as error:
+            world.trace.note(self.name, "cannot start", type(error).__name__)
+            self.crash()
+            return
+        self.serving = True
+
+    def _run_state_changed(self, run: str, state: RunState) -> None:
+        if state != "needs_review":
+            self.engine.book.forget(run)
+
+    def _failed(self, error: BaseException) -> None:
+        self.world.engine_failed(self, error)
+
+    # --- what the world's people ask of it -------------------------------------------------------------
+
+    def submit(self, order: Order) -> None:
+        """Somebody submits a run here."""
+        self._do(self._submit(order))
+
+    async def _submit(self, order: Order) -> None:
+        engine, pinned = self.engine, order.pinned
+        new: NewRun = order.new_run()
+        live = engine.book.open(new.run, pinned.plan, order.documents, order.options)
+        engine.book.remember_plan(pinned.digest, pinned.plan)
+        try:
+            submitted = await engine.submit(new, live)
+        except StoreError as error:
+            engine.book.forget(new.run)
+            self.world.trace.note(self.name, "submission failed", new.run, type(error).__name__)
+            return
+        if submitted.run != new.run:
+            engine.book.forget(new.run)
+        self.world.oracle.submitted(order, submitted.run)
+
+    def cancel(self, run: str) -> None:
+        """Somebody cancels a run here."""
+        self._do(self._cancel(run))
+
+    async def _cancel(self, run: str) -> None:
+        try:
+            await self.store.cancel(run, "changed my mind")
+        except StoreError:
+            return
+        self.engine.cancel_attempts(run)
+        self.engine.book.forget(run)
+
+    def stop(self) -> None:
+        """A polite end: SIGTERM."""
+        if self.alive:
+            self._do(self._stop())
+
+    async def _stop(self) -> None:
+        if self.serving:
+            self.serving = False
+            await self.engine.stop()
+        self.leave()
+
+    # --- what happens to it ----------------------------------------------------------------------------
+
+    def pause(self, seconds: float) -> None:
+        """SIGSTOP, and SIGCONT after a while: nothing runs meanwhile, and then goes on as if nothing had been."""
+        self.paused_until = self.world.now + seconds
+
+    def crash(self) -> None:
+        """SIGKILL: every task vanishes without clearing up."""
+        if self.alive:
+            self.world.trace.note(self.name, "is gone")
+            self.leave()
+
+    def leave(self) -> None:
+        """The process is no more."""
+        self.alive = self.serving = False
+        self.loop.dead = True
+        self.world.process_gone(self)

@@ -1,0 +1,191 @@
+"""
+What is run in a world: agents whose behaviour the world decides, and workflows drawn by number.
+
+The shapes are chains, diamonds, fans, maps, conditions and `Later`s in any mixture. What an agent hands over names its
+execution (`run/task#number`), so that whoever looks at a hand-off can tell who made it and from what.
+"""
+
+from __future__ import annotations
+
+import zlib
+from dataclasses import dataclass, field
+from functools import lru_cache
+from random import Random  # noqa: TID251 (with a seed)
+from typing import TYPE_CHECKING, Any
+
+from segue.app.submission import Pinned, input_documents, input_text, pin
+from segue.domain.agent import Agent, agent
+from segue.domain.handoff import Handoff, Later
+from segue.domain.options import RunOptions
+from segue.domain.records import NewRun
+from segue.domain.workflow import Built, condition, workflow
+from segue.testing.simulation.acting import act
+
+if TYPE_CHECKING:
+    from segue.testing.simulation.world import World
+
+SHAPES = 400
+"""Workflows to choose from: drawing and checking one costs as much as a small world, so they are kept."""
+
+STEP_KINDS = (
+    *("work", "work", "work", "eager", "eager"),
+    *("hasty", "single", "hurried", "tolerant", "patient", "unsure", "map", "when"),
+)
+
+
+@agent(retries=2, backoff="100ms")
+async def work(texts: list[str]) -> str:
+    """The ordinary one: some inputs, one output."""
+    return await act(texts)
+
+
+@agent(retries=3, backoff=None)
+async def hasty(texts: list[str]) -> str:
+    """Tries again at once."""
+    return await act(texts)
+
+
+@agent(concurrency=1, retries=1, backoff="50ms")
+async def single(texts: list[str]) -> str:
+    """One at a time in each process."""
+    return await act(texts)
+
+
+@agent(speculative=True, retries=1, backoff="50ms")
+async def eager(text: str) -> str:
+    """May start on what is not committed yet."""
+    return await act([text])
+
+
+@agent(timeout="400ms", retries=2, backoff="50ms")
+async def hurried(texts: list[str]) -> str:
+    """Has little time."""
+    return await act(texts)
+
+
+@agent(retries=1, backoff="50ms")
+async def tolerant(texts: list[str | None]) -> str:
+    """Goes on without what failed or was skipped."""
+    return await act(texts)
+
+
+@agent(retries=1, backoff="50ms")
+async def patient(text: str, later: Later[str | None]) -> str:
+    """Starts without one of its inputs and waits for it in the middle."""
+    return await act([text], later)
+
+
+@agent(retries=1, backoff="50ms")
+async def split(texts: list[str]) -> list[str]:
+    """Hands over a list, for a map."""
+    text = await act(texts)
+    return [f"{text}.{item}" for item in range(toss(text) + len(texts) - 1)]
+
+
+@agent(retries=1, backoff="50ms")
+async def one(text: str, common: str) -> str:
+    """One element of a mapped list."""
+    return await act([text, common])
+
+
+@agent(retries=1, backoff="50ms")
+async def unsure(texts: list[str]) -> Handoff[str]:
+    """Asks for a review now and then, or hands over a failure."""
+    text = await act(texts)
+    return Handoff(text, status=("complete", "needs_review", "failed")[toss(text)])
+
+
+@condition
+def lucky(text: str) -> bool:
+    """Whether a task is to run."""
+    return toss(text) > 0
+
+
+def toss(text: str) -> int:
+    """0, 1 or 2, and always the same for the same text."""
+    return zlib.crc32(text.encode()) % 3
+
+
+AGENTS: dict[str, Agent[Any]] = {
+    each.name: each for each in (work, hasty, single, eager, hurried, tolerant, patient, split, one, unsure)
+}
+CONDITIONS = {lucky.name: lucky}
+
+
+@lru_cache(SHAPES)
+def shape(number: int) -> Pinned:
+    """The workflow of this number, built and pinned."""
+    return pin(_draw(number))
+
+
+def _draw(number: int) -> Built:
+    chance = Random(number)  # noqa: S311 (played again by its number)
+
+    @workflow(name=f"shape_{number}")
+    def drawn(text: str) -> list[str | None]:
+        outputs: list[Any] = [text]
+        maybe: list[Any] = []
+        for _ in range(chance.randint(1, 6)):
+            _add_step(chance, outputs, maybe)
+        return [*outputs[1:], *maybe]
+
+    return drawn.build()
+
+
+def _add_step(chance: Random, outputs: list[Any], maybe: list[Any]) -> None:
+    """Add one call. What may be missing in the end goes to `maybe`, and is for the tolerant only."""
+    some = [chance.choice(outputs[-3:]) for _ in range(chance.randint(1, 3))]
+    some = list({id(each): each for each in some}.values())
+    kind = chance.choice(STEP_KINDS)
+    match kind:
+        case "eager":
+            outputs.append(eager(outputs[-1]))
+        case "tolerant":
+            outputs.append(tolerant([*some, *maybe[-2:]]))
+        case "patient":
+            outputs.append(patient(outputs[0], chance.choice(outputs[1:] or [work(some)])))
+        case "map":
+            items = one.map(text=split(some), common=outputs[0])
+            if chance.random() < 0.5:
+                outputs.append(work(items))
+            else:
+                outputs.append(tolerant(items))
+        case "when":
+            maybe.append(work.when(lucky(chance.choice(outputs)))(some))
+        case _:
+            outputs.append(AGENTS[kind](some))
+
+
+@dataclass(slots=True)
+class Order:
+    """A run that somebody wants, under a key, asked for until it is there."""
+
+    world: World
+    key: str
+    number: int
+    tries: int = 0
+    run: str | None = None
+    pinned: Pinned = field(init=False)
+    documents: dict[str, bytes] = field(init=False)
+    options: RunOptions = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.pinned = shape(self.number)
+        self.options = RunOptions()
+        self.documents = input_documents(self.pinned.built, (self.key,), {})
+
+    def new_run(self) -> NewRun:
+        """One more try at it: a run of its own, under the same key."""
+        self.tries += 1
+        return NewRun(
+            run=f"{self.key}.{self.tries}",
+            key=self.key,
+            workflow=self.pinned.built.graph.workflow,
+            graph_digest=self.pinned.digest,
+            graph=self.pinned.graph,
+            schemas=(),
+            input=input_text(self.documents),
+            options=self.options.to_json(),
+            waits_for=self.pinned.plan.waits_for,
+            roots=(),
+        )

@@ -1,0 +1,281 @@
+"""
+A world: several real engines, one store, time that jumps, and faults, all from one seed and in one thread.
+
+What is real is the engine with everything below it. What is played is what surrounds it: time, the way to the store,
+wake-ups, the kernel, the people. Nothing waits: when no process has anything to do, time jumps to whatever comes next.
+Which process gets the next turn, how long each call is on its way, and what goes wrong are drawn from the seed.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from collections.abc import Callable
+from functools import partial
+from random import Random  # noqa: TID251 (the one source of chance of a world)
+from typing import Any
+
+from segue.domain.plan import Plan
+from segue.domain.records import Token
+from segue.errors import StoreUnavailable
+from segue.stores.memory.rows import Run
+from segue.testing.simulation.acting import Behaviour, draw_behaviour
+from segue.testing.simulation.oracle import Oracle, open_runs
+from segue.testing.simulation.people import People
+from segue.testing.simulation.process import Place, Process
+from segue.testing.simulation.trace import Trace
+from segue.testing.simulation.truth import Truth
+from segue.testing.simulation.weather import Blow, Weather
+from segue.testing.simulation.wire import Wire, carry_out
+from segue.testing.simulation.workload import AGENTS, shape
+
+PATIENCE_SECONDS = 90.0
+"""How long after the last fault everything must have come to its end."""
+
+STEPS_MAXIMUM = 60_000
+"""More turns than any sound world takes: something goes round in a circle."""
+
+READING = ("read_", "list_", "find_", "latest_", "tail", "cursor", "facts", "next_due", "artifact_")
+"""Verbs that change nothing begin like this."""
+
+INCARNATION = "0123456789abcdef"
+
+
+class Violation(Exception):
+    """An invariant does not hold in a world."""
+
+    def __init__(self, seed: int, step: int, invariant: str, what: str, last_lines: list[str]) -> None:
+        super().__init__(f"{invariant}: {what}")
+        self.seed = seed
+        self.step = step
+        self.invariant = invariant
+        self.what = what
+        self.last_lines = last_lines
+
+
+class StoreClock:
+    """The store's own time, which is the world's."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def wall(self) -> float:
+        """Seconds since 1970."""
+        return 1_700_000_000.0 + self._world.now
+
+    def boot(self) -> float:
+        """Seconds since the world began."""
+        return self._world.now
+
+    async def sleep(self, seconds: float) -> None:
+        """The store in memory never sleeps."""
+        raise NotImplementedError
+
+
+class World:
+    """One world. `run` plays it to its end and raises `Violation` if something is wrong."""
+
+    def __init__(self, seed: int, trace: Trace | None = None) -> None:
+        self.seed = seed
+        self.trace = trace or Trace()
+        self.chance = Random(seed)  # noqa: S311 (played again by its seed)
+        self.now = 0.0
+        self.step = 0
+        self.sometimes: Counter[str] = Counter()
+        self._agenda: list[tuple[float, float, int, Callable[[], None]]] = []
+        self._entries = 0
+        self._violation: Violation | None = None
+        self._turning: Process | None = None
+        self._behaviours: dict[tuple[str, str, int], Behaviour] = {}
+        chance = self.chance
+        self.lease_seconds = chance.choice((0.6, 1.0, 2.0))
+        slots = chance.choice((1, 2, 2, 3, 3))
+        self.weather = Weather(chance, self.lease_seconds, slots)
+        self.shuffle = chance if chance.random() < 0.7 else None
+        self.truth = Truth(StoreClock(self))
+        self.truth._state.log.incarnation = INCARNATION
+        self.wire = Wire(self)
+        self.oracle = Oracle(self)
+        self.people = People(self)
+        self.by_name: dict[str, Process] = {}
+        self.processes: list[Process] = []
+        for place in _draw_places(chance, slots, self.weather):
+            self.start(place)
+        for blow in self.weather.blows:
+            self.after(blow.at, partial(self._strike, blow))
+
+    # --- time ------------------------------------------------------------------------------------------
+
+    def after(self, seconds: float, action: Callable[[], None]) -> None:
+        """Do something later. What falls due at the same time comes in an order drawn from the seed."""
+        self._entries += 1
+        heapq.heappush(self._agenda, (self.now + seconds, self.chance.random(), self._entries, action))
+
+    def run(self) -> None:
+        """Play the world to its end. Raises `Violation`."""
+        end = self.weather.calm_at + PATIENCE_SECONDS
+        try:
+            self._play(lambda: self.people.content, end)
+            self.people.say_goodbye()
+            self._play(lambda: not any(process.alive for process in self.processes), end + PATIENCE_SECONDS)
+            self.oracle.last_look()
+            self.people.last_look()
+            self._raise()
+        finally:
+            for process in self.processes:
+                process.loop.abandon()
+
+    def _play(self, is_over: Callable[[], bool], end: float) -> None:
+        while not is_over():
+            self._next_event()
+            self._raise()
+            if self.now > end:
+                left = open_runs(self.truth.runs.values()) or ["a process does not stop"]
+                self.violated("I8", f"faults have ceased long ago, and: {'; '.join(left)}")
+
+    def _next_event(self) -> None:
+        """Give turns to processes until there is nothing to do now, and do what is next on the agenda."""
+        while ready := self._ready_now():
+            self.step += 1
+            if self.step > STEPS_MAXIMUM:
+                self.violated("I8", "the processes go round in a circle")
+                return
+            self._give_turn(ready[int(self.chance.random() * len(ready))] if len(ready) > 1 else ready[0])
+        if self._agenda:
+            heapq.heappop(self._agenda)[3]()
+
+    def _ready_now(self) -> list[Process]:
+        """Which processes have something to do, if need be after a jump of time; none if the agenda comes first."""
+        ready: list[Process] = []
+        soonest = self._agenda[0][0] if self._agenda else self.now + PATIENCE_SECONDS
+        for process in self.processes:
+            due = process.due_at
+            if due is None or due > soonest:
+                continue
+            if due > self.now:
+                if due < soonest:
+                    ready.clear()
+                soonest = due
+            elif soonest > self.now:
+                soonest = self.now
+                ready.clear()
+            ready.append(process)
+        if soonest > self.now:
+            self.now = self.trace.now = soonest
+        return ready
+
+    def _give_turn(self, process: Process) -> None:
+        self._turning = process
+        process.loop.turn()
+        self._turning = None
+        if process.loop.mishap is not None:
+            self.violated("I8", f"a callback of {process.name} raised {process.loop.mishap!r}")
+        if not process.alive:
+            process.loop.abandon()
+
+    # --- the store -------------------------------------------------------------------------------------
+
+    def execute(self, process: Process | None, verb: str, args: Any, kwargs: Any) -> tuple[Any, bool]:
+        """Carry out a verb on the one store, judge it, and say whether something was committed."""
+        commits = self.truth.commits
+        result = carry_out(getattr(self.truth, verb), args, kwargs)
+        if verb.startswith(READING):
+            return result, False
+        self.trace.note(process.name if process is not None else "people", verb)
+        self.oracle.transition(verb, args, result)
+        committed = self.truth.commits > commits
+        if committed:
+            self.wire.wake_others(process)
+        return result, committed
+
+    def plan_of(self, run: Run) -> Plan:
+        """The plan of a stored run."""
+        return shape(int(run.new.workflow.rpartition("_")[2])).plan
+
+    def behaviour_of(self, token: Token) -> Behaviour:
+        """How the agent of a task behaves: drawn when it first runs."""
+        behaviour = self._behaviours.get(token[:3])
+        if behaviour is None:
+            behaviour = draw_behaviour(self.chance, bool(self.weather.kinds))
+            self._behaviours[token[:3]] = behaviour
+        return behaviour
+
+    # --- processes -------------------------------------------------------------------------------------
+
+    def start(self, place: Place) -> None:
+        """Start a process in a place, unless the world ends."""
+        if self.people.gone:
+            return
+        name = f"w{place.slot}.{sum(each.place.slot == place.slot for each in self.by_name.values()) + 1}"
+        process = Process(self, place, name)
+        self.by_name[name] = process
+        self.processes = [each for each in self.processes if each.place.slot != place.slot] + [process]
+        self.trace.note(name, "starts")
+
+    def process_gone(self, process: Process) -> None:
+        """A process has ended or died: another one takes its place after a while."""
+        self.oracle.executions.process_gone(process)
+        if process is not self._turning:
+            process.loop.abandon()
+        self.after(self.chance.uniform(0.01, 1.0), partial(self.start, process.place))
+
+    def engine_failed(self, process: Process, error: BaseException) -> None:
+        """An engine gives up: right if the store was at fault, and then its process is started anew."""
+        self.trace.note(process.name, "gives up", type(error).__name__)
+        if isinstance(error, StoreUnavailable) and self.weather.kinds:
+            self.saw("engine gave up")
+            self.after(0.0, process.stop)
+        else:
+            self.violated("I8", f"the engine of {process.name} stopped: {type(error).__name__}: {error}")
+
+    def _strike(self, blow: Blow) -> None:
+        process = next((each for each in self.processes if each.place.slot == blow.slot), None)
+        self.trace.note("world", blow.kind, blow.slot, round(blow.seconds, 3))
+        if process is None or not process.alive:
+            return
+        match blow.kind:
+            case "pause":
+                process.pause(blow.seconds)
+            case "kill":
+                process.crash()
+            case "stop":
+                process.stop()
+            case _:
+                return
+        self.saw(blow.kind)
+
+    # --- what is found ---------------------------------------------------------------------------------
+
+    def saw(self, what: str) -> None:
+        """Count something that a sound sample of worlds must have shown."""
+        self.sometimes[what] += 1
+
+    def violated(self, invariant: str, what: str) -> None:
+        """Something is wrong; the first such thing counts."""
+        if self._violation is None:
+            self._violation = Violation(self.seed, self.step, invariant, what, self.trace.last_lines)
+
+    def _raise(self) -> None:
+        if self._violation is not None:
+            raise self._violation
+
+
+def _draw_places(chance: Random, slots: int, weather: Weather) -> list[Place]:
+    """Where processes run: on one machine or on several, with clocks that agree or do not, with all agents or some."""
+    one_machine = chance.random() < 0.5
+    skewed = "skew" in weather.kinds
+    places = []
+    for slot in range(slots):
+        others = [name for name in AGENTS if chance.random() < 0.5] if slot else list(AGENTS)
+        places.append(
+            Place(
+                slot=slot,
+                machine=0 if one_machine else slot,
+                concurrency=chance.choice((1, 2, 4)),
+                rate=chance.choice((0.5, 0.9, 1.1, 2.0)) if skewed and chance.random() < 0.5 else 1.0,
+                boot_offset=chance.uniform(0.0, 50_000.0),
+                wall_offset=chance.uniform(-3600.0, 3600.0) if skewed else 0.0,
+                agents=tuple(others),
+            )
+        )
+    return places
