@@ -55,18 +55,18 @@ async def test_a_newer_file_is_refused(tmp_path: Path) -> None:
 def test_an_older_file_gets_what_it_lacks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Only the missing migrations are applied, all in one transaction, and the version is written with them."""
     connection = apsw.Connection(str(tmp_path / "segue.db"))
-    bring_up_to_date(connection, tmp_path / "segue.db", "boot")
+    bring_up_to_date(connection, tmp_path / "segue.db", "boot", 0.0)
     second, third = tmp_path / "0002_more.sql", tmp_path / "0003_wrong.sql"
     second.write_text("-- More.\nCREATE TABLE more (x TEXT) STRICT;\n")
     third.write_text("-- Wrong.\nCREATE TABLE more (x TEXT) STRICT;\n")
     known = migrations()
     monkeypatch.setattr(migrating, "migrations", lambda: [*known, second, third])
     with pytest.raises(apsw.SQLError):
-        bring_up_to_date(connection, tmp_path / "segue.db", "boot")
+        bring_up_to_date(connection, tmp_path / "segue.db", "boot", 0.0)
     assert read_meta(connection, "schema_version") == str(len(known))
     assert "more" not in [name for _, name, _ in tables(connection)]
     monkeypatch.setattr(migrating, "migrations", lambda: [*known, second])
-    bring_up_to_date(connection, tmp_path / "segue.db", "boot")
+    bring_up_to_date(connection, tmp_path / "segue.db", "boot", 0.0)
     assert read_meta(connection, "schema_version") == str(len(known) + 1)
     assert "more" in [name for _, name, _ in tables(connection)]
     connection.close()
@@ -77,7 +77,7 @@ def test_each_file_has_an_incarnation_of_its_own(tmp_path: Path) -> None:
     found = []
     for name in ("a.db", "b.db", "a.db"):
         connection = apsw.Connection(str(tmp_path / name))
-        bring_up_to_date(connection, tmp_path / name, "boot")
+        bring_up_to_date(connection, tmp_path / name, "boot", 0.0)
         found.append(read_meta(connection, "incarnation"))
         connection.close()
     assert found[0] == found[2] != found[1]

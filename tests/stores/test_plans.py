@@ -11,13 +11,13 @@ from segue.stores.sqlite.migrating import whole_schema
 from segue.stores.sqlite.statements import SQL, Statements
 
 SMALL_OR_RARE = {
-    "any_ready": "stops at the first entry of an index that has only ready tasks",
     "artifact_references": "reads all references, for pruning",
     "count_rows": "counts everything, for a person",
     "find_expired": "looks at the claimed tasks, which an index has by themselves",
     "find_prunable": "looks at all runs, for pruning",
     "forget_worker": "looks at the claimed tasks",
     "list_workers": "reads all workers",
+    "look": "stops at the first entry of indexes that have only ready tasks, or suspects",
     "next_lease": "looks at the claimed tasks",
     "prune_graphs": "looks at all graphs, for pruning",
     "void_delays": "once after a restart of the machine",
@@ -52,25 +52,29 @@ def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection, nam
     assert [step for step in steps if "TEMP B-TREE" in step] == []
 
 
-@pytest.mark.parametrize("name", ["any_ready", "find_expired", "forget_worker", "next_lease"])
+@pytest.mark.parametrize("name", ["look", "find_expired", "forget_worker", "next_lease"])
 def test_what_is_scanned_is_small(connection: apsw.Connection, name: str) -> None:
     """Statements that go through all claimed or ready tasks go through an index that has only these."""
     steps = plan(connection, getattr(SQL, name))
     connection.close()
     looks = [step for step in steps if re.match("(SCAN|SEARCH) task", step)]
     assert looks
-    assert all(re.search(r"INDEX task_(claimed|ready)", step) for step in looks)
+    assert all(re.search(r"INDEX task_(claimed|ready|broken|queue|deadline|suspect)", step) for step in looks)
 
 
 @pytest.mark.parametrize(
     ("name", "index"),
     [
         ("find_ready", "task_ready (agent=? AND due<?)"),
+        ("find_suspects", "task_suspect (agent=? AND due<?)"),
+        ("find_unclaimed", "task_queue (queue_by<?)"),
+        ("find_too_late", "task_deadline (deadline<?)"),
+        ("find_running_late", "task_running_out (deadline<?)"),
         ("find_broken", "task_broken (due<?)"),
         ("find_own_claims", "task_claimed (claim>? AND claim<?)"),
         ("next_retry", "task_ready (agent=? AND due>?)"),
         ("block_run", "task_in_trouble (run=? AND state=?)"),
-        ("count_down_run", "task_in_trouble (run=? AND state=?)"),
+        ("count_down_run", "task_in_trouble (run=? AND state=? AND tolerated=?)"),
         ("insert_event", "event_in_run (run=?)"),
         ("tail", "INTEGER PRIMARY KEY (rowid>?)"),
         ("list_runs_in_state", "run_by_state (state=? AND run<?)"),

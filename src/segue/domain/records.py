@@ -180,9 +180,9 @@ class Claim(NamedTuple):
     """
     A task that a worker may run now. `attempt` counts from 1; `version` is that of the hand-off it would make.
 
-    `failures` counts the attempts of its present agent that failed, `losses` the claims that were lost with their
-    worker: those that ran out, or whose process died. `overrun` says that a budget has run out meanwhile: the task is
-    to be settled and not run. `deadline` is when it must have ended, by the wall clock.
+    `failures` counts the attempts of its present agent that failed, `losses` the claims of that agent that were lost
+    with their worker: those that ran out, or whose process died. `overrun` says that a budget has run out meanwhile:
+    the task is to be settled and not run. `deadline` is when it must have ended, by the wall clock.
     """
 
     token: Token

@@ -10,6 +10,8 @@ What every store promises, and `segue.testing` checks:
 
 - A task is ready when all the hand-offs it needs are there; the transaction that settles the last one makes it so.
 - Only `claim` (also on behalf of a settlement) raises an epoch, always by one, and never lowers it.
+- A claim that was lost with its worker is counted by the claim that follows it, in `losses`; what is settled, given
+  back or revoked is no loss.
 - A fenced write is accepted only while its epoch and claim are those of the task, the task is `claimed` or `ready`
   again (its lease ran out but nobody has claimed it since), and its run is not cancelled. Repeating an accepted write
   with the same token and the same hand-off digest answers `repeated`, whatever happened since; with another digest,
@@ -131,9 +133,12 @@ class Store(Protocol):
 
         Each settlement is accepted or refused by itself; a refused one claims nothing. Releases that carry a claim id
         are claimed for `worker` if they are ready now. A dependent that is already claimed or settled is left alone.
-        `retry` puts the task back to ready after `not_before` seconds and revokes the claim; `handed_back` does so at
-        once and does not count as an attempt. The last settlement that a run waits for ends the run: `failed` if any of
-        its tasks failed, else `complete`. A run needs a review when one of its tasks does and none is ready or claimed.
+        `retry` counts a failure, puts the task back to ready after `not_before` seconds and revokes the claim;
+        `handed_back` does so at once and counts neither as a failure nor as an attempt; `reassigned` does so at once
+        for the agent `successor`, which begins without failures and losses. `in_doubt` revokes the claim and leaves the
+        task to a person. The last settlement that a run waits for ends the run: `failed` if any of its tasks is failed
+        or dead and that is not tolerated, else `complete`. A run needs a review when one of its tasks needs one or is
+        in doubt, and none is ready or claimed.
         What is repeated is answered with the claims that still stand and the state of a run that is not running.
         `claim`, if given, is answered last, as by `claim()`.
         """
@@ -151,11 +156,14 @@ class Store(Protocol):
         """Lengthen the leases of live claims from now. False: superseded, revoked or settled; stop working."""
         ...
 
-    async def expire(self, dead_workers: Collection[str] = ()) -> Sequence[Expired]:
+    async def expire(self, dead_workers: Collection[str] = (), past_lease: bool = True) -> Sequence[Expired]:
         """
         Put back to ready what is claimed by dead workers or past its lease. State and epoch are checked in the write.
 
-        The claim id is kept, so that a late result which nobody has superseded is still accepted.
+        The claim id is kept, so that a late result which nobody has superseded is still accepted; the claim that comes
+        next counts the loss. Without `past_lease` leases are left alone, as after an outage in which nobody could
+        renew. What was claimed before its deadline and has passed it is taken back in any case and for good: the claim
+        is revoked, its worker can write nothing more, and any worker may claim the task to settle it.
         """
         ...
 

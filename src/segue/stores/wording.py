@@ -14,6 +14,9 @@ RUN_NEEDS_REVIEW = "run.needs_review"
 RUN_RESUMED = "run.resumed"
 STORE_PRUNED = "store.pruned"
 
+OVERRUN_DEADLINE = '{"budget":"deadline"}'
+"""The data of an event that revokes a claim because the task has passed its deadline."""
+
 _CURSOR = re.compile(r"([0-9a-f]{16}):(0|[1-9][0-9]{0,17}):(0|[1-9][0-9]{0,17})", re.ASCII)
 
 

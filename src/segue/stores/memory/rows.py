@@ -6,10 +6,12 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 from segue.domain.records import (
+    SUSPECT_LOSSES,
     Claim,
     Event,
     HandoffRecord,
     NewRun,
+    Overrun,
     Pin,
     RunRecord,
     RunState,
@@ -25,7 +27,11 @@ TaskKey = tuple[str, int]
 
 @dataclass(slots=True)
 class Task:
-    """A task that something has released. `waiting` counts the hand-offs that are still missing."""
+    """
+    A task that something has released. `waiting` counts the hand-offs that are still missing.
+
+    The claim of a ready task was lost with its worker. `overrun` belongs to the claim.
+    """
 
     run: str
     node: str
@@ -47,19 +53,43 @@ class Task:
     claimed_at: float | None = None
     settled_at: float | None = None
     error: str | None = None
+    failures: int = 0
+    losses: int = 0
+    tolerated: bool = False
+    spare: int | None = None
+    queue_seconds: float | None = None
+    queue_by: float | None = None
+    deadline: float | None = None
+    overrun: Overrun | None = None
 
     def answers(self, token: Token) -> bool:
         """Whether an attempt with this token may write."""
         live = self.state in {"claimed", "ready"}
         return live and self.epoch == token.epoch and self.claim == token.claim
 
+    @property
+    def is_suspect(self) -> bool:
+        """Whether it may have killed the workers that it was lost with."""
+        return self.losses + (self.claim is not None) >= SUSPECT_LOSSES
+
     def granted(self) -> Claim:
         """The claim that stands on this task."""
         assert self.claim is not None
         assert self.claimed_at is not None
         token = Token(self.run, self.node, self.item, self.epoch, self.claim)
-        pins = self.pins or ()
-        return Claim(token, self.agent, self.attempt, self.version + 1, pins, self.broken, self.claimed_at)
+        return Claim(
+            token=token,
+            agent=self.agent,
+            attempt=self.attempt,
+            version=self.version + 1,
+            pins=self.pins or (),
+            broken=self.broken,
+            claimed_at=self.claimed_at,
+            failures=self.failures,
+            losses=self.losses,
+            overrun=self.overrun,
+            deadline=self.deadline,
+        )
 
     def record(self) -> TaskRecord:
         """The task as it is read back."""
@@ -79,6 +109,10 @@ class Task:
             claimed_at=self.claimed_at,
             settled_at=self.settled_at,
             error=self.error,
+            failures=self.failures,
+            losses=self.losses,
+            deadline=self.deadline,
+            tolerated=self.tolerated,
         )
 
 
@@ -127,9 +161,9 @@ class Run:
 
     @property
     def stuck(self) -> bool:
-        """Whether nothing of it can go on before somebody has reviewed a hand-off."""
+        """Whether nothing of it can go on before a person has decided."""
         states = {task.state for task in self.tasks.values()}
-        return "needs_review" in states and not states & {"ready", "claimed"}
+        return bool(states & {"needs_review", "in_doubt"}) and not states & {"ready", "claimed"}
 
 
 class Log:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.domain.records import Claim, Release, RunState, TaskState, Token, task_name
+from segue.domain.overruns import deadline_of, overrun_of
+from segue.domain.records import Claim, Overrun, Release, RunState, TaskState, Token, task_name
 from segue.ports.clock import Clock
 from segue.stores import wording
 from segue.stores.memory.rows import Log, Run, Task
@@ -48,6 +49,8 @@ class State:
         task.broken |= release.broken
         if task.waiting > 0:
             return None
+        task.queue_seconds = release.limits.queue_seconds if release.limits is not None else None
+        task.deadline = deadline_of(release.limits, self.clock.wall())
         self.make_ready(task, 0.0)
         if release.claim is None:
             self.tell_task(run, task, "ready")
@@ -58,6 +61,8 @@ class State:
         """Give a ready task to a worker, with the exact version of each input."""
         task.epoch += 1
         task.attempt += 1
+        task.losses += task.claim is not None
+        task.overrun = self.overrun(task)
         task.claim, task.worker = claim, worker
         task.lease = self.clock.boot() + lease_seconds
         task.claimed_at = self.clock.wall()
@@ -76,10 +81,25 @@ class State:
             if task is not None and task.state == "claimed" and release.claim and task.claim == release.claim
         )
 
+    def overrun(self, task: Task) -> Overrun | None:
+        """Which budget of a ready task has run out."""
+        return overrun_of(task.queue_by, task.deadline, self.clock.boot(), self.clock.wall())
+
+    def runs_late(self, task: Task) -> bool:
+        """Whether a task was claimed before its deadline and has passed it since."""
+        if task.state != "claimed" or task.deadline is None or task.claimed_at is None:
+            return False
+        return task.claimed_at < task.deadline <= self.clock.wall()
+
+    def ready_tasks(self) -> list[Task]:
+        """All tasks that are ready, some of them not yet due."""
+        return [self.runs[name].tasks[node, item] for name, node, item in self.ready]
+
     def make_ready(self, task: Task, delay_seconds: float) -> None:
         """Let anybody claim a task, after a delay."""
         task.due = self.clock.boot() + delay_seconds
         task.ready_at = self.clock.wall() + delay_seconds
+        task.queue_by = task.due + task.queue_seconds if task.queue_seconds is not None else None
         self.set_state(task, "ready")
 
     def set_state(self, task: Task, state: TaskState) -> None:
@@ -95,7 +115,7 @@ class State:
 
     def count_down(self, run: Run, resolved: int) -> bool:
         """
-        End a run when the last task that it waits for is settled, and see whether only a review can move it.
+        End a run when the last task that it waits for is settled, and see whether only a person can move it.
 
         Whether the state of the run has changed.
         """
@@ -104,7 +124,9 @@ class State:
         if before not in {"running", "needs_review"}:
             return False
         if resolved and run.waits_for <= 0:
-            failed = any(task.state == "failed" for task in run.tasks.values())
+            failed = any(
+                task.state in {"failed", "dead"} and not task.tolerated for task in run.tasks.values()
+            )
             self.end(run, "failed" if failed else "complete", None)
         elif run.stuck and run.state == "running":
             run.state = "needs_review"

@@ -12,6 +12,7 @@ from collections.abc import Collection, Sequence
 from segue.domain.records import (
     Claim,
     ClaimRequest,
+    Ending,
     Expired,
     NewRun,
     Settled,
@@ -23,8 +24,9 @@ from segue.domain.records import (
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note, Review
 from segue.stores import wording
+from segue.stores.memory.claiming import claim_ready, own_claims
 from segue.stores.memory.reading import Reading
-from segue.stores.memory.rows import Run
+from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
 
@@ -113,7 +115,7 @@ class MemoryStore(Reading):
 
     def _settle(self, settlement: Settlement, worker: str, lease_seconds: float) -> Settled:
         token, ending = settlement.token, settlement.ending
-        handoff = settlement.handoff if ending not in {"retry", "handed_back"} else None
+        handoff = settlement.handoff if ending not in {"retry", "reassigned", "handed_back"} else None
         run, task = self._state.runs.get(token.run), self._state.find(token)
         if run is None or task is None:
             return Settled("stale", (), None)
@@ -128,17 +130,30 @@ class MemoryStore(Reading):
         run.accepted[token] = written
         if handoff is not None:
             run.keep(task, token.epoch, handoff)
-        if ending in {"retry", "failed", "skipped"} and settlement.data is not None:
-            task.error = settlement.data
-        if ending == "retry" or ending == "handed_back" or ending == "reassigned":  # noqa: PLR1714 (this narrows the type)
-            self._state.make_ready(task, settlement.not_before if ending == "retry" else 0.0)
-            task.claim = None
-            task.attempt -= ending == "handed_back"
-        else:
-            self._state.set_state(task, ending)
         self._state.tell_task(run, task, ending, wording.settlement_data(settlement))
+        if (
+            ending not in {"complete", "needs_review", "expanded", "handed_back"}
+            and settlement.data is not None
+        ):
+            task.error = settlement.data
+        if ending == "retry" or ending == "reassigned" or ending == "handed_back":  # noqa: PLR1714 (this narrows the type)
+            self._return(task, ending, settlement)
+        else:
+            task.tolerated = settlement.tolerated
+            task.claim = None if ending == "in_doubt" else task.claim
+            self._state.set_state(task, ending)
         claims = self._state.release_all(run, settlement.releases, worker, lease_seconds)
         return Settled("accepted", claims, None)
+
+    def _return(self, task: Task, ending: Ending, settlement: Settlement) -> None:
+        """End an attempt but not its task."""
+        self._state.make_ready(task, settlement.not_before if ending == "retry" else 0.0)
+        task.claim = None
+        task.attempt -= ending == "handed_back"
+        task.failures += ending == "retry"
+        if ending == "reassigned":
+            task.agent = settlement.successor or task.agent
+            task.failures = task.losses = 0
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """Claim ready tasks, oldest first."""
@@ -149,34 +164,11 @@ class MemoryStore(Reading):
 
     def _claim(self, request: ClaimRequest) -> Sequence[Claim]:
         state = self._state
-        own = [
-            task.granted()
-            for run in state.runs.values()
-            for task in run.tasks.values()
-            if task.state == "claimed" and task.claim and task.claim.rpartition(".")[0] == request.claim
-        ]
+        own = own_claims(state, request.claim)
         if own:
-            return sorted(own, key=lambda claim: int(claim.token.claim.rpartition(".")[2]))
-        now = self._clock.boot()
-        self._looked_at.update(dict.fromkeys(request.agents, now))
-        candidates = sorted(
-            (task.due, name, task.node, task.item)
-            for name, node, item in state.ready
-            if (task := state.runs[name].tasks[node, item]).due <= now
-            and (task.broken or task.agent in request.agents)
-        )
-        limits = dict(request.per_agent)
-        claims: list[Claim] = []
-        for _, name, node, item in candidates:
-            task = state.runs[name].tasks[node, item]
-            left = limits.get(task.agent, request.limit)
-            if len(claims) == request.limit or (left <= 0 and not task.broken):
-                continue
-            limits[task.agent] = left - (not task.broken)
-            claim = f"{request.claim}.{len(claims)}"
-            run = state.runs[name]
-            claims.append(state.grant(run, task, claim, request.worker, request.lease_seconds))
-        return claims
+            return own
+        self._looked_at.update(dict.fromkeys(request.agents, self._clock.boot()))
+        return claim_ready(state, request)
 
     async def renew(self, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:
         """Lengthen leases."""
@@ -190,17 +182,24 @@ class MemoryStore(Reading):
             alive.append(lives)
         return alive
 
-    async def expire(self, dead_workers: Collection[str] = ()) -> Sequence[Expired]:
-        """Take back what dead workers hold, and what is past its lease."""
-        now = self._clock.boot()
+    async def expire(self, dead_workers: Collection[str] = (), past_lease: bool = True) -> Sequence[Expired]:
+        """Take back what dead workers hold, and what is past its lease or deadline."""
         expired = []
         for _, run in sorted(self._state.runs.items()):
             for _, task in sorted(run.tasks.items()):
-                lost = task.lease <= now or task.worker in dead_workers
-                if task.state == "claimed" and lost and task.worker is not None:
-                    self._state.make_ready(task, 0.0)
-                    self._state.tell_task(run, task, "expired", wording.expiry_data(task.worker))
-                    expired.append(Expired(task.run, task.node, task.item, task.epoch, task.worker))
+                if task.state != "claimed" or task.worker is None:
+                    continue
+                lost = task.worker in dead_workers or (past_lease and task.lease <= self._clock.boot())
+                if self._state.runs_late(task):
+                    task.claim = None
+                    told = ("overrun", wording.OVERRUN_DEADLINE)
+                elif lost:
+                    told = ("expired", wording.expiry_data(task.worker))
+                else:
+                    continue
+                self._state.make_ready(task, 0.0)
+                self._state.tell_task(run, task, *told)
+                expired.append(Expired(task.run, task.node, task.item, task.epoch, task.worker))
         if expired:
             self.notifier.notify()
         return expired
@@ -254,7 +253,7 @@ class MemoryStore(Reading):
         if found is None or found.state not in {"running", "needs_review"}:
             return False
         for _, task in sorted(found.tasks.items()):
-            if task.state in {"waiting", "ready", "claimed", "needs_review"}:
+            if task.state in {"waiting", "ready", "claimed", "needs_review", "in_doubt"}:
                 self._state.set_state(task, "cancelled")
                 task.claim = None
                 self._state.tell_task(found, task, "cancelled")

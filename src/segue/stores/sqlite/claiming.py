@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Sequence
 from itertools import chain
 
 from segue.domain.records import Claim, ClaimRequest, Expired, Token, Verdict, task_name
 from segue.ports.store import Note
 from segue.stores.sqlite.granting import grant, standing_claim
+from segue.stores.sqlite.releasing import TaskKey
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import EventRow, Transaction, blob_of, pins_of
-from segue.stores.wording import expiry_data, task_event
+from segue.stores.wording import OVERRUN_DEADLINE, expiry_data, task_event
 
 Candidate = tuple[float, str, str, int]
+"""A ready task: when it fell due, its run, node and item."""
 
 
 def claim_ready(tx: Transaction, request: ClaimRequest, looked_at: dict[str, float]) -> Sequence[Claim]:
@@ -22,10 +25,13 @@ def claim_ready(tx: Transaction, request: ClaimRequest, looked_at: dict[str, flo
     if own:
         return own
     looked_at.update(dict.fromkeys(request.agents, tx.boot))
-    if not tx.row(SQL.any_ready, ())[0]:
+    any_ready, any_to_settle, any_suspect = tx.row(SQL.look, (tx.boot, tx.wall))
+    if not any_ready:
         return ()
+    found = _to_settle(tx, request.limit) if any_to_settle else []
+    found += _to_run(tx, request, request.limit - len(found), request.suspects if any_suspect else 0)
     claims: list[Claim] = []
-    for _, run, node, item in _candidates(tx, request):
+    for run, node, item in found:
         claim = f"{request.claim}.{len(claims)}"
         claims.append(grant(tx, run, node, item, claim, request.worker, request.lease_seconds))
     tx.tell([_task_event(tx, claim.token, claim.agent, "claimed", None) for claim in claims])
@@ -44,14 +50,37 @@ def _own_claims(tx: Transaction, request: ClaimRequest) -> Sequence[Claim]:
     )
 
 
-def _candidates(tx: Transaction, request: ClaimRequest) -> Sequence[Candidate]:
+def _to_settle(tx: Transaction, limit: int) -> list[TaskKey]:
+    """The tasks that any worker may have, because nobody is to run them any more."""
+    found: list[TaskKey] = [
+        *tx.rows(SQL.find_broken, (tx.boot, limit)),
+        *tx.rows(SQL.find_unclaimed, (tx.boot, limit)),
+        *tx.rows(SQL.find_too_late, (tx.wall, limit)),
+    ]
+    return list(dict.fromkeys(found))[:limit]
+
+
+def _to_run(tx: Transaction, request: ClaimRequest, limit: int, suspects: int) -> list[TaskKey]:
+    """The tasks of a worker's agents, oldest first, and at most so many suspects among them."""
     limits = dict(request.per_agent)
-    found: set[Candidate] = set(tx.rows(SQL.find_broken, (tx.boot, request.limit)))
+    found: list[tuple[Candidate, str, bool]] = []
     for agent in request.agents:
-        limit = min(limits.get(agent, request.limit), request.limit)
-        if limit > 0:
-            found.update(tx.rows(SQL.find_ready, (agent, tx.boot, limit)))
-    return sorted(found)[: request.limit]
+        most = min(limits.setdefault(agent, limit), limit)
+        if most > 0:
+            rows = tx.rows(SQL.find_ready, (agent, tx.boot, tx.wall, most))
+            found += [(row, agent, False) for row in rows]
+        if min(most, suspects) > 0:
+            rows = tx.rows(SQL.find_suspects, (agent, tx.boot, tx.wall, min(most, suspects)))
+            found += [(row, agent, True) for row in rows]
+    chosen: list[TaskKey] = []
+    for (_, run, node, item), agent, is_suspect in sorted(found):
+        if len(chosen) == limit:
+            break
+        if limits[agent] > 0 and suspects >= is_suspect:
+            limits[agent] -= 1
+            suspects -= is_suspect
+            chosen.append((run, node, item))
+    return chosen
 
 
 def renew(tx: Transaction, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:
@@ -60,16 +89,21 @@ def renew(tx: Transaction, tokens: Sequence[Token], lease_seconds: float) -> Seq
     return [tx.changed(SQL.renew_task, (*token, until)) for token in tokens]
 
 
-def expire(tx: Transaction, dead_workers: Collection[str]) -> Sequence[Expired]:
-    """Take back what dead workers hold, and what is past its lease."""
+def expire(tx: Transaction, dead_workers: Collection[str], past_lease: bool) -> Sequence[Expired]:
+    """Take back what dead workers hold, and what is past its lease or its deadline."""
+    dead = json.dumps(sorted(dead_workers))
+    lost = tx.rows(SQL.find_expired, (tx.boot if past_lease else -math.inf, dead))
+    late = set(tx.rows(SQL.find_running_late, (tx.wall,)))
     expired: list[Expired] = []
     events: list[EventRow] = []
-    dead = json.dumps(sorted(dead_workers))
-    for run, node, item, epoch, agent, worker in sorted(tx.rows(SQL.find_expired, (tx.boot, dead))):
-        if tx.changed(SQL.expire_task, (run, node, item, epoch, worker, tx.boot, tx.wall)):
+    for found in sorted({*lost, *late}):
+        run, node, item, epoch, agent, worker = found
+        statement = SQL.revoke_task if found in late else SQL.expire_task
+        if tx.changed(statement, (run, node, item, epoch, worker, tx.boot, tx.wall)):
             expired.append(Expired(run, node, item, epoch, worker))
             token = Token(run, node, item, epoch, "")
-            events.append(_task_event(tx, token, agent, "expired", expiry_data(worker)))
+            what, data = ("overrun", OVERRUN_DEADLINE) if found in late else ("expired", expiry_data(worker))
+            events.append(_task_event(tx, token, agent, what, data))
     tx.tell(events)
     return expired
 
@@ -84,7 +118,7 @@ def _note(tx: Transaction, note: Note) -> Verdict:
     found = tx.row(SQL.find_task, token[:3])
     if found is None:
         return "stale"
-    agent, state, epoch, _, _, claim, blob, _, _, _ = found
+    agent, state, epoch, _, _, claim, blob, *_ = found
     if state not in {"claimed", "ready"} or (epoch, claim) != (token.epoch, token.claim):
         return "stale"
     if note.pin is not None:

@@ -53,7 +53,9 @@ def folder_beside(path: Path) -> Path:
 
 async def open_files(path: Path, durability: Durability, clock: Clock) -> Opened:
     """Open or create a store. Raises `StoreUnavailable`, `StoreTooNew`, `StoreCorrupt` or `StoreFull`."""
-    prepared = await asyncio.get_running_loop().run_in_executor(None, _prepare, path, durability)
+    prepared = await asyncio.get_running_loop().run_in_executor(
+        None, _prepare, path, durability, clock.boot()
+    )
     path = prepared.path
     try:
         readers = Readers(path, durability)
@@ -68,20 +70,20 @@ async def open_files(path: Path, durability: Durability, clock: Clock) -> Opened
     return Opened(path, prepared.incarnation, prepared.lock, writer, readers, notifier)
 
 
-def _prepare(path: Path, durability: Durability) -> _Prepared:
+def _prepare(path: Path, durability: Durability, boot: float) -> _Prepared:
     path = path.resolve()
     check_library()
     check_place(path)
     is_new = not path.exists()
     try:
-        return _create(path, durability)
+        return _create(path, durability, boot)
     except BaseException:
         if is_new:
             path.unlink(missing_ok=True)
         raise
 
 
-def _create(path: Path, durability: Durability) -> _Prepared:
+def _create(path: Path, durability: Durability, boot: float) -> _Prepared:
     folder = folder_beside(path)
     try:
         for each in (folder, folder / "workers", folder / "wake", folder / "artifacts"):
@@ -95,7 +97,7 @@ def _create(path: Path, durability: Durability) -> _Prepared:
         ) from error
     lock.acquire()
     try:
-        connection = _open_database(path, durability)
+        connection = _open_database(path, durability, boot)
     except BaseException:
         lock.close()
         raise
@@ -103,7 +105,7 @@ def _create(path: Path, durability: Durability) -> _Prepared:
     return _Prepared(path, connection, lock, str(read_meta(connection, "incarnation")))
 
 
-def _open_database(path: Path, durability: Durability) -> apsw.Connection:
+def _open_database(path: Path, durability: Durability, boot: float) -> apsw.Connection:
     try:
         connection = connect(path, durability)
     except apsw.NotADBError:
@@ -113,7 +115,7 @@ def _open_database(path: Path, durability: Durability) -> apsw.Connection:
     except apsw.Error as error:
         raise translate(error, str(path)) from error
     try:
-        bring_up_to_date(connection, path, boot_id())
+        bring_up_to_date(connection, path, boot_id(), boot)
     except apsw.Error as error:
         failure = translate(error, str(path), connection.system_errno)
         connection.close()

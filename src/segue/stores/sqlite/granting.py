@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import apsw
 
+from segue.domain.overruns import overrun_of
 from segue.domain.records import Claim, Pin, Release, Token
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, Unforeseen, blob_of, pins_of
@@ -15,15 +17,32 @@ def grant(
     tx: Transaction, run: str, node: str, item: int, claim: str, worker: str, lease_seconds: float
 ) -> Claim:
     """Claim a task that was found ready in this transaction. The event is the caller's to write."""
-    found = tx.row(SQL.find_task, (run, node, item))
-    agent, _, epoch, attempt, version, _, blob, parents, broken, _ = found
+    agent, _, epoch, attempt, version, lost, blob, parents, broken, _, *counts = tx.row(
+        SQL.find_task, (run, node, item)
+    )
+    failures, losses, queue_by, deadline = counts
+    overrun = overrun_of(queue_by, deadline, tx.boot, tx.wall)
     pins = pins_of(blob) if blob is not None else _latest_pins(tx, run, parents)
     lease = tx.boot + lease_seconds
-    granted = (run, node, item, epoch, claim, worker, lease, tx.wall, blob or blob_of(pins))
+    kept = queue_by if overrun == "queue" else None
+    granted = (run, node, item, epoch, claim, worker, lease, tx.wall, blob or blob_of(pins), kept)
     if not tx.changed(SQL.grant_task, granted):
         raise Unforeseen
     token = Token(run, node, item, epoch + 1, claim)
-    return Claim(token, agent, attempt + 1, version + 1, pins, bool(broken), tx.wall)
+    losses += lost is not None
+    return Claim(
+        token,
+        agent,
+        attempt + 1,
+        version + 1,
+        pins,
+        bool(broken),
+        tx.wall,
+        failures,
+        losses,
+        overrun,
+        deadline,
+    )
 
 
 def _latest_pins(tx: Transaction, run: str, parents: bytes | None) -> tuple[Pin, ...]:
@@ -36,11 +55,26 @@ def standing_claim(tx: Transaction, run: str, node: str, item: int, claim: str) 
     found = tx.row(SQL.find_task, (run, node, item))
     if found is None:
         return None
-    agent, state, epoch, attempt, version, standing, blob, _, broken, claimed_at = found
+    agent, state, epoch, attempt, version, standing, blob, _, broken, claimed_at, *counts = found
     if state != "claimed" or standing != claim:
         return None
-    token = Token(run, node, item, epoch, claim)
-    return Claim(token, agent, attempt, version + 1, pins_of(blob), bool(broken), claimed_at)
+    failures, losses, queue_by, deadline = counts
+    # A claim keeps the time that had passed when it was given out, and no other.
+    overrun = overrun_of(queue_by, deadline, math.inf, claimed_at)
+    token, pins = Token(run, node, item, epoch, claim), pins_of(blob)
+    return Claim(
+        token,
+        agent,
+        attempt,
+        version + 1,
+        pins,
+        bool(broken),
+        claimed_at,
+        failures,
+        losses,
+        overrun,
+        deadline,
+    )
 
 
 def standing_claims(tx: Transaction, run: str, releases: Sequence[Release]) -> tuple[Claim, ...]:

@@ -27,16 +27,19 @@ def whole_schema() -> str:
     return (files(__package__) / "schema.sql").read_text()
 
 
-def bring_up_to_date(connection: apsw.Connection, path: Path, boot_id: str) -> None:
+def bring_up_to_date(connection: apsw.Connection, path: Path, boot_id: str, boot: float) -> None:
     """
     Create the schema in a new file, or apply the migrations that an older one lacks, in one transaction.
+
+    `boot_id` and `boot` are the present start of the machine, and the time since then: what an older file counted from
+    an earlier start means nothing any more.
 
     Raises `StoreUnavailable` for the file of another program and `StoreTooNew` for one of a newer Segue.
     """
     connection.execute("BEGIN IMMEDIATE")
     try:
         _migrate(connection, path)
-        _void_what_a_restart_ended(connection, boot_id)
+        _void_what_a_restart_ended(connection, boot_id, boot)
     except BaseException:
         connection.execute("ROLLBACK")
         raise
@@ -67,11 +70,11 @@ def _migrate(connection: apsw.Connection, path: Path) -> None:
         write_meta(connection, "schema_version", str(len(steps)))
 
 
-def _void_what_a_restart_ended(connection: apsw.Connection, boot_id: str) -> None:
+def _void_what_a_restart_ended(connection: apsw.Connection, boot_id: str, boot: float) -> None:
     if read_meta(connection, "boot_id") == boot_id:
         return
     connection.execute(SQL.void_leases)
-    connection.execute(SQL.void_delays)
+    connection.execute(SQL.void_delays, (boot,))
     write_meta(connection, "boot_id", boot_id)
 
 

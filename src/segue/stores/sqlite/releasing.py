@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from segue.domain.records import Claim, Release, Token, task_name
+from segue.domain.overruns import deadline_of, overrun_of
+from segue.domain.records import Claim, Limits, Release, Token, task_name
 from segue.stores.sqlite.granting import grant
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import EventRow, Transaction, blob_of
 
 TaskRow = tuple[object, ...]
+LimitsRow = tuple[float | None, float | None, float | None]
 TaskKey = tuple[str, str, int]
+
+NO_LIMITS: LimitsRow = (None, None, None)
 
 
 class Joined(NamedTuple):
@@ -28,19 +32,34 @@ def starts_at_once(release: Release) -> bool:
 
 def new_task(tx: Transaction, run: str, release: Release, worker: str, lease: float) -> TaskRow:
     """The row of a task that is ready, or claimed, as soon as it is there."""
-    node, item, agent, _, _, _, pins, broken, claim, *_ = release
+    node, item, agent, _, _, _, pins, broken, claim, _, limits = release
     blob = blob_of(pins or ())
+    queue_seconds, queue_by, deadline = _limits_row(tx, limits)
     if claim is None:
-        return (run, node, item, agent, "ready", 0, None, None, None, tx.boot, broken, tx.wall, None, blob)
-    return (run, node, item, agent, "claimed", 1, claim, worker, lease, None, broken, tx.wall, tx.wall, blob)
+        state = ("ready", 0, None, None, None, tx.boot, broken, tx.wall, None, blob)
+        return (run, node, item, agent, *state, queue_seconds, queue_by, deadline)
+    held = ("claimed", 1, claim, worker, lease, None, broken, tx.wall, tx.wall, blob)
+    return (run, node, item, agent, *held, queue_seconds, None, deadline)
 
 
 def new_claim(tx: Transaction, run: str, release: Release) -> Claim | None:
     """The claim that stands in such a row."""
-    node, item, agent, _, _, _, pins, broken, claim, *_ = release
+    node, item, agent, _, _, _, pins, broken, claim, _, limits = release
     if claim is None:
         return None
-    return Claim(Token(run, node, item, 1, claim), agent, 1, 1, pins or (), broken, tx.wall)
+    deadline = deadline_of(limits, tx.wall)
+    overrun = overrun_of(None, deadline, tx.boot, tx.wall)
+    token = Token(run, node, item, 1, claim)
+    return Claim(token, agent, 1, 1, pins or (), broken, tx.wall, 0, 0, overrun, deadline)
+
+
+def _limits_row(tx: Transaction, limits: Limits | None) -> LimitsRow:
+    """What a task's row holds of its budgets once it is ready: `queue_seconds`, `queue_by` and `deadline`."""
+    if limits is None:
+        return NO_LIMITS
+    queue_seconds = limits.queue_seconds
+    queue_by = tx.boot + queue_seconds if queue_seconds is not None else None
+    return (queue_seconds, queue_by, deadline_of(limits, tx.wall))
 
 
 def join(
@@ -79,7 +98,8 @@ def _join_row(tx: Transaction, key: TaskKey, release: Release) -> TaskRow:
     pins = blob_of(release.pins) if release.pins is not None else None
     missing = release.need - release.resolved
     parents = blob_of(release.parents)
-    return (*key, release.agent, missing, tx.boot, tx.wall, release.broken, parents, pins, release.resolved)
+    row = (*key, release.agent, missing, tx.boot, tx.wall, release.broken, parents, pins, release.resolved)
+    return (*row, *_limits_row(tx, release.limits))
 
 
 def start_event(tx: Transaction, run: str, release: Release, claim: Claim | None) -> EventRow:

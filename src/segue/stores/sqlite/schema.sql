@@ -31,31 +31,40 @@ CREATE TABLE run (
 
 CREATE INDEX run_by_state ON run (state, run);
 
--- A task has a row from its first release on. `lease` and `due` are seconds of the boot clock, all other times of
--- the wall clock. `claim` and `worker` are those of the last attempt that was not revoked. `pins` is NULL until a
--- claim has looked up the latest hand-offs of `parents`.
+-- A task has a row from its first release on. `lease`, `due` and `queue_by` are seconds of the boot clock, all other
+-- times of the wall clock. `claim` and `worker` are those of the last attempt that was not revoked: where a ready task
+-- has a claim, that was lost with its worker, and the next claim counts the loss. `pins` is NULL until a claim has
+-- looked up the latest hand-offs of `parents`. `queue_by` is kept by a claim that was given out because that time had
+-- passed.
 CREATE TABLE task (
-    run        TEXT NOT NULL,
-    node       TEXT NOT NULL,
-    item       INTEGER NOT NULL,
-    agent      TEXT NOT NULL,
-    state      TEXT NOT NULL,
-    waiting    INTEGER NOT NULL,
-    epoch      INTEGER NOT NULL DEFAULT 0,
-    attempt    INTEGER NOT NULL DEFAULT 0,
-    version    INTEGER NOT NULL DEFAULT 0,
-    handoff    INTEGER,
-    claim      TEXT,
-    worker     TEXT,
-    lease      REAL,
-    due        REAL,
-    broken     INTEGER NOT NULL,
-    ready_at   REAL,
-    claimed_at REAL,
-    settled_at REAL,
-    error      TEXT,
-    parents    BLOB,
-    pins       BLOB,
+    run           TEXT NOT NULL,
+    node          TEXT NOT NULL,
+    item          INTEGER NOT NULL,
+    agent         TEXT NOT NULL,
+    state         TEXT NOT NULL,
+    waiting       INTEGER NOT NULL,
+    epoch         INTEGER NOT NULL DEFAULT 0,
+    attempt       INTEGER NOT NULL DEFAULT 0,
+    version       INTEGER NOT NULL DEFAULT 0,
+    handoff       INTEGER,
+    claim         TEXT,
+    worker        TEXT,
+    lease         REAL,
+    due           REAL,
+    broken        INTEGER NOT NULL,
+    ready_at      REAL,
+    claimed_at    REAL,
+    settled_at    REAL,
+    error         TEXT,
+    parents       BLOB,
+    pins          BLOB,
+    failures      INTEGER NOT NULL DEFAULT 0,
+    losses        INTEGER NOT NULL DEFAULT 0,
+    tolerated     INTEGER NOT NULL DEFAULT 0,
+    spare         INTEGER,
+    queue_seconds REAL,
+    queue_by      REAL,
+    deadline      REAL,
     PRIMARY KEY (run, node, item),
     CHECK (CASE state
         WHEN 'claimed' THEN lease IS NOT NULL AND claim IS NOT NULL AND worker IS NOT NULL AND due IS NULL
@@ -63,17 +72,27 @@ CREATE TABLE task (
         WHEN 'ready' THEN due IS NOT NULL AND lease IS NULL
         WHEN 'waiting' THEN waiting > 0 AND lease IS NULL AND due IS NULL
         ELSE lease IS NULL AND due IS NULL
-            AND state IN ('failed', 'needs_review', 'skipped', 'expanded', 'cancelled')
+            AND state IN ('failed', 'dead', 'needs_review', 'in_doubt', 'skipped', 'expanded', 'cancelled')
     END)
 ) STRICT, WITHOUT ROWID;
 
 CREATE INDEX task_ready ON task (agent, due) WHERE state = 'ready';
 
+-- Of the ready tasks: those that will only be settled, and those that may have killed their workers.
 CREATE INDEX task_broken ON task (due) WHERE state = 'ready' AND broken = 1;
+
+CREATE INDEX task_queue ON task (queue_by) WHERE state = 'ready' AND queue_by IS NOT NULL;
+
+CREATE INDEX task_deadline ON task (deadline) WHERE state = 'ready' AND deadline IS NOT NULL;
+
+CREATE INDEX task_suspect ON task (agent, due) WHERE state = 'ready' AND losses + (claim IS NOT NULL) >= 2;
 
 CREATE INDEX task_claimed ON task (claim, lease, worker) WHERE state = 'claimed';
 
-CREATE INDEX task_in_trouble ON task (run, state) WHERE state = 'failed' OR state = 'needs_review';
+CREATE INDEX task_running_out ON task (deadline) WHERE state = 'claimed' AND deadline IS NOT NULL;
+
+CREATE INDEX task_in_trouble ON task (run, state, tolerated)
+    WHERE state = 'failed' OR state = 'dead' OR state = 'needs_review' OR state = 'in_doubt';
 
 -- A hand-off is written once and never changed. A task names its latest, and each version the one before: so there is
 -- no index to keep, and settling a task writes a page less. `claim` is NULL where a person decided.

@@ -40,8 +40,11 @@ from segue.stores.wording import RUN_NEEDS_REVIEW, run_event, settlement_data
 
 Row = tuple[object, ...]
 
-ENDS_ATTEMPT_ONLY = frozenset({"retry", "handed_back"})
+ENDS_ATTEMPT_ONLY = frozenset({"retry", "reassigned", "handed_back"})
 """After these the task goes on; they leave no hand-off."""
+
+HAS_REASON = frozenset({"failed", "dead", "in_doubt", "skipped"})
+"""After these the data of the settlement is the task's error."""
 
 
 def settle(
@@ -108,11 +111,12 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
         if ending in ENDS_ATTEMPT_ONLY:
             returned.append(_returned_row(tx, settlement))
             continue
-        error = settlement.data if ending in {"failed", "skipped"} else None
+        error = settlement.data if ending in HAS_REASON else None
+        tolerated = settlement.tolerated
         if handoff is None:
-            ended.append((*settlement.token, ending, None, None, tx.wall, error))
+            ended.append((*settlement.token, ending, None, None, tx.wall, error, tolerated))
         else:
-            ended.append((*settlement.token, ending, handoff.version, number, tx.wall, error))
+            ended.append((*settlement.token, ending, handoff.version, number, tx.wall, error, tolerated))
             number += 1
     before = tx.connection.total_changes()
     if ended:
@@ -149,10 +153,12 @@ def _columns(handoff: HandoffRecord) -> Row:
 
 
 def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
-    retried = settlement.ending == "retry"
-    delay_seconds = settlement.not_before if retried else 0.0
-    error = settlement.data if retried else None
-    return (*settlement.token, tx.boot + delay_seconds, tx.wall + delay_seconds, not retried, error)
+    ending = settlement.ending
+    delay_seconds = settlement.not_before if ending == "retry" else 0.0
+    successor = settlement.successor if ending == "reassigned" else None
+    error = settlement.data if ending != "handed_back" else None
+    times = (tx.boot + delay_seconds, tx.wall + delay_seconds)
+    return (*settlement.token, *times, ending, successor, error)
 
 
 def _told(

@@ -14,7 +14,6 @@ from typing import NamedTuple
 class Statements(NamedTuple):
     """Every statement by name."""
 
-    any_ready: str
     artifact_references: str
     block_run: str
     cancel_run: str
@@ -31,7 +30,11 @@ class Statements(NamedTuple):
     find_prunable: str
     find_ready: str
     find_run: str
+    find_running_late: str
+    find_suspects: str
     find_task: str
+    find_too_late: str
+    find_unclaimed: str
     find_version: str
     forget_worker: str
     grant_task: str
@@ -51,6 +54,7 @@ class Statements(NamedTuple):
     list_runs: str
     list_runs_in_state: str
     list_workers: str
+    look: str
     next_lease: str
     next_retry: str
     pin_task: str
@@ -75,6 +79,7 @@ class Statements(NamedTuple):
     renew_task: str
     resume_run: str
     return_task: str
+    revoke_task: str
     run_state: str
     settle_task: str
     tail: str

@@ -104,9 +104,11 @@ class SqliteStore(ReadingVerbs):
         answer: Sequence[bool] = await self._write(lambda tx: claiming.renew(tx, tokens, lease_seconds))
         return answer
 
-    async def expire(self, dead_workers: Collection[str] = ()) -> Sequence[Expired]:
-        """Take back what dead workers hold, and what is past its lease."""
-        answer: Sequence[Expired] = await self._write(lambda tx: claiming.expire(tx, dead_workers))
+    async def expire(self, dead_workers: Collection[str] = (), past_lease: bool = True) -> Sequence[Expired]:
+        """Take back what dead workers hold, and what is past its lease or deadline."""
+        answer: Sequence[Expired] = await self._write(
+            lambda tx: claiming.expire(tx, dead_workers, past_lease)
+        )
         return answer
 
     async def note(self, notes: Sequence[Note]) -> Sequence[Verdict]:

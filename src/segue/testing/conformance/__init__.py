@@ -21,6 +21,7 @@ from segue.testing.conformance.expansion import ExpansionConformance
 from segue.testing.conformance.handoffs import HandoffConformance
 from segue.testing.conformance.joins import JoinConformance
 from segue.testing.conformance.leases import LeaseConformance
+from segue.testing.conformance.losses import LossConformance
 from segue.testing.conformance.runs import RunConformance
 from segue.testing.conformance.settling import SettlingConformance
 from segue.testing.conformance.sharing import SharedStoreConformance
@@ -36,6 +37,7 @@ class StoreConformance(
     JoinConformance,
     ExpansionConformance,
     LeaseConformance,
+    LossConformance,
     EventConformance,
     HandoffConformance,
     DecisionConformance,

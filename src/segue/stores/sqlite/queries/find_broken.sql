@@ -1,5 +1,5 @@
 -- The tasks that any worker may claim, to skip them, oldest first.
-SELECT due, run, node, item
+SELECT run, node, item
 FROM task
 WHERE state = 'ready' AND broken = 1 AND due <= ?
 ORDER BY due, run, node, item

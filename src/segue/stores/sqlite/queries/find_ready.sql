@@ -1,6 +1,8 @@
--- The tasks of one agent whose time has come, oldest first.
+-- The tasks of one agent that are to be run and whose time has come, oldest first, without suspects.
 SELECT due, run, node, item
 FROM task
-WHERE state = 'ready' AND agent = ? AND due <= ? AND broken = 0
+WHERE state = 'ready' AND agent = ?1 AND due <= ?2 AND broken = 0
+  AND (queue_by <= ?2) IS NOT TRUE AND (deadline <= ?3) IS NOT TRUE
+  AND losses + (claim IS NOT NULL) < 2
 ORDER BY due, run, node, item
-LIMIT ?
+LIMIT ?4

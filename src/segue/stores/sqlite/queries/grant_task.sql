@@ -1,5 +1,6 @@
--- Give a ready task to a worker; the only statement, beside the insertion of a claimed one, that raises an epoch.
+-- Give a ready task to a worker; the only statement, beside the insertion of a claimed one, that raises an epoch. A
+-- claim that is still there was lost with its worker.
 UPDATE task
-SET state = 'claimed', epoch = epoch + 1, attempt = attempt + 1, claim = ?5, worker = ?6, lease = ?7, due = NULL,
-    claimed_at = ?8, pins = ?9
+SET state = 'claimed', epoch = epoch + 1, attempt = attempt + 1, losses = losses + (claim IS NOT NULL), claim = ?5,
+    worker = ?6, lease = ?7, due = NULL, claimed_at = ?8, pins = ?9, queue_by = ?10
 WHERE run = ?1 AND node = ?2 AND item = ?3 AND epoch = ?4 AND state = 'ready'

@@ -1,6 +1,7 @@
--- End a task, if the attempt that says so may still write and its hand-off is the next version.
+-- End a task, if the attempt that says so may still write and its hand-off is the next version. A task in doubt goes on
+-- by a person's word and not by that of its attempt.
 UPDATE task
 SET state = ?6, version = coalesce(?7, version), handoff = coalesce(?8, handoff), lease = NULL, due = NULL,
-    settled_at = ?9, error = coalesce(?10, error)
+    settled_at = ?9, error = coalesce(?10, error), tolerated = ?11, claim = iif(?6 = 'in_doubt', NULL, claim)
 WHERE run = ?1 AND node = ?2 AND item = ?3 AND epoch = ?4 AND claim = ?5
   AND state IN ('claimed', 'ready') AND version = coalesce(?7 - 1, version)

@@ -1,0 +1,67 @@
+"""Which ready tasks a worker gets: those that are only to be settled, then those that it is to run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from segue.domain.records import Claim, ClaimRequest
+from segue.stores.memory.rows import Task
+from segue.stores.memory.state import State
+
+
+def own_claims(state: State, claim: str) -> Sequence[Claim]:
+    """What a request was given before, and still has."""
+    own = [
+        task.granted()
+        for run in state.runs.values()
+        for task in run.tasks.values()
+        if task.state == "claimed" and task.claim and task.claim.rpartition(".")[0] == claim
+    ]
+    return sorted(own, key=lambda claim: int(claim.token.claim.rpartition(".")[2]))
+
+
+def claim_ready(state: State, request: ClaimRequest) -> Sequence[Claim]:
+    """Claim what there is for a worker, up to its limit."""
+    chosen = _to_settle(state)[: request.limit]
+    chosen += _to_run(state, request, request.limit - len(chosen))
+    return [
+        state.grant(
+            state.runs[task.run], task, f"{request.claim}.{number}", request.worker, request.lease_seconds
+        )
+        for number, task in enumerate(chosen)
+    ]
+
+
+def _to_settle(state: State) -> list[Task]:
+    """The tasks that any worker may have, because nobody is to run them any more."""
+    boot, wall = state.clock.boot(), state.clock.wall()
+    tasks = state.ready_tasks()
+    broken = [(task.due, *_key(task), task) for task in tasks if task.broken and task.due <= boot]
+    unclaimed = [(task.queue_by, *_key(task), task) for task in tasks if _has_passed(task.queue_by, boot)]
+    too_late = [(task.deadline, *_key(task), task) for task in tasks if _has_passed(task.deadline, wall)]
+    found = {_key(task): task for *_, task in [*sorted(broken), *sorted(unclaimed), *sorted(too_late)]}
+    return list(found.values())
+
+
+def _to_run(state: State, request: ClaimRequest, limit: int) -> list[Task]:
+    """The tasks of a worker's agents, oldest first, and not too many suspects among them."""
+    limits = dict.fromkeys(request.agents, request.limit) | dict(request.per_agent)
+    suspects = request.suspects
+    chosen: list[Task] = []
+    for task in sorted(state.ready_tasks(), key=lambda task: (task.due, *_key(task))):
+        if len(chosen) == limit:
+            break
+        is_due = task.due <= state.clock.boot() and not task.broken and state.overrun(task) is None
+        if is_due and task.agent in request.agents and limits[task.agent] > 0 and suspects >= task.is_suspect:
+            limits[task.agent] -= 1
+            suspects -= task.is_suspect
+            chosen.append(task)
+    return chosen
+
+
+def _key(task: Task) -> tuple[str, str, int]:
+    return (task.run, task.node, task.item)
+
+
+def _has_passed(moment: float | None, now: float) -> bool:
+    return moment is not None and moment <= now

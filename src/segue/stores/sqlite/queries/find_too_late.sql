@@ -1,0 +1,6 @@
+-- The tasks that lie ready past their deadline, so that any worker may claim them, longest overdue first.
+SELECT run, node, item
+FROM task
+WHERE state = 'ready' AND deadline <= ?
+ORDER BY deadline, run, node, item
+LIMIT ?
