@@ -35,14 +35,16 @@ class FolderArtifacts:
     """
     Artifacts as files `ab/cdef...` below a folder.
 
-    Bytes are written under a temporary name, synced with their folder if `durable`, and renamed: a crash leaves a whole
-    file or a temporary one, which `prune` removes. They are verified whenever they are read.
+    Bytes are written under a temporary name, synced with their folders if `durable`, and renamed: a crash leaves a
+    whole file or a temporary one, which `prune` removes. They are verified whenever they are read.
     """
 
     def __init__(self, folder: Path, clock: Clock, *, durable: bool) -> None:
         self._folder = folder
         self._clock = clock
         self._durable = durable
+        self._made: set[Path] = set()
+        """Folders whose own names this process has seen to."""
 
     async def put(self, content: bytes | AsyncIterable[bytes]) -> StoredArtifact:
         """Store bytes. Raises `StoreFull` or `StoreUnavailable`, and then leaves nothing behind."""
@@ -50,7 +52,7 @@ class FolderArtifacts:
             if len(content) <= SMALL_BYTES and not self._durable:
                 return self._put_whole(content)
             return await _in_thread(lambda: self._put_whole(content))
-        partial = await _in_thread(lambda: _Partial(self._folder))
+        partial = await _in_thread(self._begin)
         try:
             async for piece in content:
                 await _in_thread(lambda piece=piece: partial.write(piece))  # type: ignore[misc]
@@ -92,7 +94,7 @@ class FolderArtifacts:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if self._is_kept(digest):
             return StoredArtifact(digest, len(content))
-        partial = _Partial(self._folder)
+        partial = self._begin()
         try:
             partial.write(content)
             return self._keep(partial)
@@ -100,16 +102,31 @@ class FolderArtifacts:
             partial.discard()
             raise
 
+    def _begin(self) -> _Partial:
+        with _told(self._folder):
+            self._make(self._folder)
+        return _Partial(self._folder)
+
     def _keep(self, partial: _Partial) -> StoredArtifact:
         stored = partial.finish(self._clock.wall(), sync=self._durable)
         path = self._path(stored.digest)
         with _told(path):
-            if not path.parent.is_dir():
-                path.parent.mkdir(mode=0o700, exist_ok=True)
-                self._sync(self._folder)
+            self._make(path.parent)
             os.replace(partial.path, path)
             self._sync(path.parent)
         return stored
+
+    def _make(self, folder: Path) -> None:
+        """
+        Make a folder, and sync the one that it is in: a file in a folder that has no name is lost.
+
+        Once in each process, even if the folder is there: whoever made it may have been killed before he synced.
+        """
+        if folder in self._made and folder.is_dir():
+            return
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._sync(folder.parent)
+        self._made.add(folder)
 
     def _is_kept(self, digest: str) -> bool:
         """Whether the bytes are there already; they are as young as new ones then, so that no pruning takes them."""
@@ -189,7 +206,6 @@ class _Partial:
         self._digest = hashlib.sha256()
         self._size = 0
         with _told(self.path):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
             self._file = os.fdopen(os.open(self.path, flags, 0o600), "wb", buffering=0)
 

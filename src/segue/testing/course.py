@@ -1,0 +1,103 @@
+"""The course of one task, told again from its events: which states it went through, and whether it may have done so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from segue.domain.records import Event
+
+NOT_THERE = "not there"
+"""What a task is before its first event: it has no row, or waits."""
+
+RESET = "reset"
+"""What a task is that will be tried again: ready, or waiting for others that will."""
+
+ENDINGS = frozenset({"complete", "failed", "dead", "needs_review", "in_doubt", "skipped", "expanded"})
+"""Kinds of events after which a task has the state of that name, until somebody decides otherwise."""
+
+LEAVES_HANDOFF = {
+    "complete": "complete",
+    "needs_review": "needs_review",
+    "failed": "failed",
+    "dead": "failed",
+}
+"""The status of the hand-off that an ending may leave."""
+
+_LIVE = frozenset({"claimed", "ready"})
+"""An attempt may write in these: as long as it holds its claim, and after its lease ran out."""
+
+_BEFORE: dict[str, frozenset[str]] = {
+    "ready": frozenset({NOT_THERE, RESET}),
+    "claimed": frozenset({NOT_THERE, RESET, "ready"}),
+    "complete": _LIVE | {"needs_review"},
+    "failed": _LIVE | {"needs_review"},
+    "needs_review": _LIVE | {"needs_review"},
+    "dead": _LIVE,
+    "in_doubt": _LIVE,
+    "skipped": _LIVE,
+    "expanded": _LIVE,
+    "retry": _LIVE,
+    "reassigned": _LIVE,
+    "handed_back": _LIVE,
+    "expired": frozenset({"claimed"}),
+    "overrun": frozenset({"claimed"}),
+    "cancelled": _LIVE | {NOT_THERE, RESET, "needs_review", "in_doubt"},
+    "redriven": frozenset({"failed", "dead", "skipped"}),
+}
+"""In which states a task can be when something happens to it that moves it."""
+
+_AFTER = {
+    "ready": "ready",
+    "claimed": "claimed",
+    "retry": "ready",
+    "reassigned": "ready",
+    "handed_back": "ready",
+    "expired": "ready",
+    "overrun": "ready",
+    "cancelled": "cancelled",
+    "redriven": RESET,
+    **{ending: ending for ending in ENDINGS},
+}
+
+
+class Course:
+    """Where a task stands after all its events, and what was wrong on the way."""
+
+    def __init__(self, task: str) -> None:
+        self.task = task
+        self.state = NOT_THERE
+        self.epoch = 0
+        self.problems: list[str] = []
+        self.left: list[tuple[int, str]] = []
+        """Epoch and kind of each ending that leaves a hand-off, or may."""
+
+    def follow(self, event: Event) -> None:
+        """Take the next event of the task."""
+        kind = event.name.rpartition(".")[2]
+        if kind not in _BEFORE:
+            return  # a remark, which moves nothing
+        if self.state not in _BEFORE[kind]:
+            self._wrong(event, f"the task was {self.state}")
+        epoch = self.epoch + 1 if kind == "claimed" else self.epoch
+        if event.epoch != epoch:
+            self._wrong(event, f"its epoch is {event.epoch} and not {epoch}")
+        if kind in LEAVES_HANDOFF:
+            self.left.append((epoch, kind))
+        self.state, self.epoch = _AFTER[kind], max(epoch, event.epoch or 0)
+
+    def fits(self, state: str) -> bool:
+        """Whether the row of a task may have this state now."""
+        possible = {NOT_THERE: {"waiting"}, RESET: {"waiting", "ready"}}
+        return state in possible.get(self.state, {self.state})
+
+    def _wrong(self, event: Event, why: str) -> None:
+        self.problems.append(f"event {event.sequence} ({event.name}) of {self.task} cannot be: {why}")
+
+
+def courses(events: Sequence[Event]) -> Iterator[Course]:
+    """The course of each task that events of one run speak of."""
+    found: dict[str, Course] = {}
+    for event in events:
+        if event.task is not None:
+            found.setdefault(event.task, Course(event.task)).follow(event)
+    yield from found.values()
