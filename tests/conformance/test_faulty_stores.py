@@ -56,11 +56,11 @@ def events_come_later(original: Any) -> Any:
 
 
 def expire_everything(original: Any) -> Any:
-    async def expire(self: Model, dead_workers: Any = ()) -> Any:
+    async def expire(self: Model, *args: Any, **options: Any) -> Any:
         for run in self._state.runs.values():
             for task in run.tasks.values():
                 task.lease = 0.0
-        return await original(self, dead_workers)
+        return await original(self, *args, **options)
 
     return expire
 
@@ -180,6 +180,32 @@ def answers_without(field: str) -> Callable[[Any], Any]:
     return make
 
 
+def count_losses_at_once(original: Any) -> Any:
+    async def expire(self: Model, *args: Any, **options: Any) -> Any:
+        expired = await original(self, *args, **options)
+        for each in expired:
+            self._state.runs[each.run].tasks[each.node, each.item].losses += 1
+        return expired
+
+    return expire
+
+
+def hand_back_without_revoking(original: Any) -> Any:
+    def give_back(self: Model, task: Task, *args: Any) -> None:
+        claim = task.claim
+        original(self, task, *args)
+        task.claim = claim
+
+    return give_back
+
+
+def take_only_what_is_late(original: Any) -> Any:
+    async def expire(self: Model, dead_workers: Any = (), past_lease: bool = True) -> Any:
+        return await original(self, dead_workers)
+
+    return expire
+
+
 MODEL_FAULTS: dict[str, tuple[Patch, list[str]]] = {
     "no epoch check": (
         fault(Task, "answers", answers_without("epoch")),
@@ -205,6 +231,29 @@ MODEL_FAULTS: dict[str, tuple[Patch, list[str]]] = {
     "blind expire": (
         fault(Model, "expire", expire_everything),
         ["test_a_claim_is_kept_until_its_lease_is_over", "test_renewing_lengthens_a_lease_from_now"],
+    ),
+    "losses counted when the claim runs out": (
+        fault(Model, "expire", count_losses_at_once),
+        ["test_a_lost_claim_is_counted_by_the_next", "test_a_claim_that_settles_late_was_not_lost"],
+    ),
+    "a return that keeps its claim": (
+        fault(Model, "_return", hand_back_without_revoking),
+        ["test_what_was_given_back_or_failed_is_no_loss"],
+    ),
+    "leases that are not spared": (
+        fault(Model, "expire", take_only_what_is_late),
+        ["test_leases_can_be_spared"],
+    ),
+    "an overrun that is not told": (
+        fault(State, "overrun", lambda original: lambda self, task: None),
+        [
+            "test_a_task_that_nobody_claims_in_time_goes_to_anybody",
+            "test_the_deadline_comes_before_the_queue",
+        ],
+    ),
+    "a deadline that claimed tasks do not have": (
+        fault(State, "runs_late", lambda original: lambda self, task: False),
+        ["test_a_claim_is_revoked_at_the_deadline"],
     ),
     "renew revives": (fault(Model, "renew", renew_what_is_ready), ["test_renewing_does_not_revive"]),
     "key not idempotent": (fault(Model, "_submit", ignore_keys), ["test_a_key_names_one_run"]),
@@ -253,6 +302,116 @@ async def test_a_fault_of_the_model_is_seen(name: str, monkeypatch: pytest.Monke
 # --- faults of the SQL ------------------------------------------------------------------------------
 
 SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
+    "losses not counted": (
+        {"grant_task": ("losses + (claim IS NOT NULL)", "losses")},
+        ["test_a_lost_claim_is_counted_by_the_next", "test_a_repeated_request_hears_of_the_same_losses"],
+    ),
+    "losses counted when the claim runs out": (
+        {
+            "expire_task": ("lease = NULL", "losses = losses + 1, lease = NULL"),
+            "grant_task": ("losses + (claim IS NOT NULL)", "losses"),
+        },
+        ["test_a_lost_claim_is_counted_by_the_next", "test_a_claim_that_settles_late_was_not_lost"],
+    ),
+    "a task handed back counts as lost": (
+        {
+            "return_task": (
+                "losses = iif(?8 = 'reassigned', 0, losses)",
+                "losses = losses + (?8 = 'handed_back')",
+            )
+        },
+        ["test_what_was_given_back_or_failed_is_no_loss"],
+    ),
+    "failures not counted": (
+        {"return_task": ("failures + 1", "failures")},
+        ["test_what_was_given_back_or_failed_is_no_loss"],
+    ),
+    "a successor inherits failures and losses": (
+        {
+            "return_task": (
+                "WHEN 'reassigned' THEN 0 ELSE failures END,\n    losses = iif(?8 = 'reassigned', 0, losses)",
+                "ELSE failures END",
+            )
+        },
+        ["test_a_reassigned_task_begins_anew_with_its_successor"],
+    ),
+    "a reassigned task stays with its agent": (
+        {"return_task": ("agent = coalesce(?9, agent)", "agent = iif(?9 IS NULL, agent, agent)")},
+        ["test_a_reassigned_task_begins_anew_with_its_successor"],
+    ),
+    "a dead task does not fail its run": (
+        {"count_down_run": ("task.state = 'dead'", "task.state = ''")},
+        ["test_a_dead_task_fails_its_run"],
+    ),
+    "a tolerated failure fails the run": (
+        {"count_down_run": ("task.tolerated = 0", "1")},
+        ["test_a_tolerated_failure_does_not_fail_the_run"],
+    ),
+    "a failure tolerated that was not": (
+        {"settle_task": ("tolerated = ?11", "tolerated = ?11 OR 1")},
+        ["test_a_tolerated_failure_does_not_fail_the_run", "test_a_failed_task_makes_a_failed_run"],
+    ),
+    "a task in doubt keeps its claim": (
+        {"settle_task": ("iif(?6 = 'in_doubt', NULL, claim)", "claim")},
+        ["test_a_task_in_doubt_waits_for_a_person"],
+    ),
+    "a task in doubt does not stop its run": (
+        {"block_run": ("task.state = 'in_doubt'", "task.state = ''")},
+        ["test_a_task_in_doubt_waits_for_a_person", "test_a_task_in_doubt_stops_nobody_else"],
+    ),
+    "a task in doubt outlives its run": (
+        {"cancel_tasks": (", 'in_doubt'", "")},
+        ["test_a_task_in_doubt_stops_nobody_else"],
+    ),
+    "two suspects at once": (
+        {"find_ready": ("\n  AND losses + (claim IS NOT NULL) < 2", "")},
+        ["test_suspects_are_given_out_one_by_one", "test_suspects_are_in_nobodys_way"],
+    ),
+    "suspects given to nobody": (
+        {"look": ("losses + (claim IS NOT NULL) >= 2", "0")},
+        ["test_suspects_are_given_out_one_by_one"],
+    ),
+    "an overrun of the queue given to nobody": (
+        {"find_unclaimed": ("queue_by <= ?", "queue_by <= ? - 1e9")},
+        ["test_a_task_that_nobody_claims_in_time_goes_to_anybody"],
+    ),
+    "an overrun of the queue given only to its own agents": (
+        {
+            "find_unclaimed": ("queue_by <= ?", "queue_by <= ? - 1e9"),
+            "find_ready": ("(queue_by <= ?2) IS NOT TRUE", "1"),
+        },
+        ["test_a_task_that_nobody_claims_in_time_goes_to_anybody"],
+    ),
+    "a queue budget that counts once": (
+        {"return_task": ("queue_by = ?6 + queue_seconds", "queue_by = queue_by")},
+        ["test_the_queue_budget_counts_anew_each_time"],
+    ),
+    "a queue budget that goes on during the attempt": (
+        {"grant_task": ("queue_by = ?10", "queue_by = iif(?10, queue_by, queue_by)")},
+        ["test_a_task_that_is_claimed_in_time_has_no_overrun"],
+    ),
+    "a deadline that ready tasks do not have": (
+        {"find_too_late": ("deadline <= ?", "deadline <= ? - 1e9")},
+        ["test_a_ready_task_past_its_deadline_goes_to_anybody"],
+    ),
+    "a deadline that claimed tasks do not have": (
+        {"find_running_late": ("deadline <= ?1", "deadline <= ?1 - 1e9")},
+        ["test_a_claim_is_revoked_at_the_deadline", "test_a_revoked_attempt_can_write_nothing"],
+    ),
+    "a revoked claim still accepted": (
+        {"revoke_task": ("claim = NULL, ", "")},
+        ["test_a_revoked_attempt_can_write_nothing", "test_a_claim_is_revoked_at_the_deadline"],
+    ),
+    "a claim revoked from who would settle the overrun": (
+        {"find_running_late": ("AND claimed_at < deadline", "")},
+        ["test_a_claim_given_out_after_the_deadline_is_left_alone"],
+    ),
+    "a deadline that starts with the first parent": (
+        {
+            "release_task": ("iif(?5 > 0, NULL, ?14)", "?14"),
+        },
+        ["test_the_deadline_of_a_join_counts_from_its_last_parent"],
+    ),
     "no epoch check": (
         {"settle_task": ("AND epoch = ?4 ", "")},
         ["test_epoch_and_claim_are_both_compared"],

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segue.domain.records import SINGLE, Claim, Ending, Pin, Release, Settlement
+from segue.domain.records import SINGLE, Claim, Ending, Limits, Pin, Release, Settlement
 from segue.errors import KeyConflict
 from segue.ports.store import Note, Review, Store
 from segue.stores.memory import MemoryStore
@@ -21,10 +21,21 @@ ENDINGS: tuple[Ending, ...] = (
     "complete",
     "complete",
     "failed",
+    "dead",
     "needs_review",
+    "in_doubt",
     "skipped",
     "retry",
+    "reassigned",
     "handed_back",
+)
+LEAVES_NOTHING: tuple[Ending, ...] = ("retry", "reassigned", "handed_back", "needs_review", "in_doubt")
+LIMITS = (
+    None,
+    None,
+    Limits(queue_seconds=8.0),
+    Limits(total_seconds=30.0),
+    Limits(queue_seconds=15.0, total_seconds=25.0, deadline=1_700_000_060.0),
 )
 
 
@@ -59,7 +70,10 @@ class Play:
         await self.random.choice((*moves, self.note, self.review, self.cancel, self.wait, self.prune))()
 
     async def submit(self) -> None:
-        roots = [root(node, self._id()) for node in self.random.sample("abcd", self.random.randint(0, 3))]
+        roots = [
+            root(node, self.random.choice([None, self._id()]), self._limits())
+            for node in self.random.sample("abcd", self.random.randint(0, 3))
+        ]
         key = self.random.choice([None, None, "k1", "k2"])
         new = self.desk.new_run(
             *roots, key=key, waits_for=self.random.randint(1, 4), text=self.random.choice("12")
@@ -87,7 +101,7 @@ class Play:
         artifacts = (digest_of(self._id().encode()),) if self.random.random() < 0.2 else ()
         version = claim.version + (self.random.random() < 0.05)
         record = handoff(f'"{self.random.randint(0, 3)}"', version, status, artifacts) if leaves else None
-        ends_task = ending not in {"retry", "handed_back", "needs_review"}
+        ends_task = ending not in LEAVES_NOTHING
         pins = (Pin(claim.token.node, claim.token.item, version, record.digest, status),) if record else ()
         releases = self._releases(claim, pins) if ends_task else ()
         if self.random.random() < 0.1:
@@ -103,7 +117,7 @@ class Play:
             not_before=self.random.choice([0.0, 10.0]),
             data=self.random.choice([None, '{"kind":"Error"}']),
             speculative=self.random.random() < 0.1,
-        )
+        )._replace(successor=self.random.choice(AGENTS), tolerated=self.random.random() < 0.5)
 
     def _releases(self, claim: Claim, pins: tuple[Pin, ...]) -> tuple[Release, ...]:
         chosen: list[Release] = []
@@ -111,9 +125,10 @@ class Play:
             broken = self.random.random() < 0.1
             claim_id = self._id() if self.random.random() < 0.6 else None
             if node in "efg":
-                chosen.append(join(node, 2, parents=("a", "b", "m"), claim=claim_id)._replace(broken=broken))
+                one_of_two = join(node, 2, parents=("a", "b", "m"), claim=claim_id)
+                chosen.append(one_of_two._replace(broken=broken, limits=self._limits()))
             else:
-                chosen.append(release(node, pins=pins, broken=broken, claim=claim_id))
+                chosen.append(release(node, pins=pins, broken=broken, claim=claim_id, limits=self._limits()))
         if self.random.random() < 0.1:
             count = self.random.randint(0, 3)
             items = [release("m", item=item, need=0, resolved=0, claim=self._id()) for item in range(count)]
@@ -128,10 +143,17 @@ class Play:
         limits = tuple((agent, self.random.randint(0, 2)) for agent in agents if self.random.random() < 0.3)
         claim = self._id() if self.random.random() < 0.9 else "again"
         worker = self.random.choice(["w1", "w2"])
-        return request(*agents, claim=claim, limit=self.random.randint(1, 6), worker=worker, per_agent=limits)
+        wanted = request(
+            *agents, claim=claim, limit=self.random.randint(1, 6), worker=worker, per_agent=limits
+        )
+        return wanted._replace(suspects=self.random.randint(0, 2))
+
+    def _limits(self) -> Limits | None:
+        return self.random.choice(LIMITS)
 
     async def expire(self) -> None:
-        await self.all("expire", self.random.choice([(), ("w1",), ("w2", "w3")]))
+        dead_workers = self.random.choice([(), ("w1",), ("w1", "w2"), ("w2", "w3")])
+        await self.all("expire", dead_workers, self.random.random() < 0.7)
 
     async def renew(self) -> None:
         tokens = [claim.token for claim in self.random.sample(self.claims, min(3, len(self.claims)))]

@@ -8,6 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from segue.domain.records import Limits
 from segue.errors import SegueError, StoreCorrupt, StoreUnavailable
 from segue.stores.sqlite import SqliteStore
 from segue.stores.sqlite.connection import _assert_settings, connect
@@ -184,6 +185,31 @@ async def test_a_restart_of_the_machine_ends_leases_and_delays(
         "a",
         "b",
     ]
+    await store.close()
+
+
+async def test_a_restart_of_the_machine_begins_queue_budgets_anew_and_no_deadline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """How long a task lay ready before a restart is not known, so it has its time again; deadlines outlive it."""
+    clock = ManualClock(boot=1_000_000.0)
+    store = SqliteStore(tmp_path / "segue.db", "fast", clock)
+    await store.open()
+    limits = (Limits(queue_seconds=60.0), Limits(total_seconds=100.0))
+    new = Desk(store, clock).new_run(root("a", limits=limits[0]), root("b", limits=limits[1]))
+    await store.submit([new], WORKER, LEASE_SECONDS)
+    await store.close()
+    monkeypatch.setattr("segue.stores.sqlite.files.boot_id", lambda: "another start")
+    restarted = ManualClock(wall=clock.wall() + 90.0, boot=5.0)
+    store = SqliteStore(tmp_path / "segue.db", "fast", restarted)
+    await store.open()
+    desk = Desk(store, restarted)
+    restarted.advance(10.0)
+    assert [(claim.token.node, claim.overrun) for claim in await desk.claim()] == [("b", "deadline")]
+    restarted.advance(49.5)
+    assert list(await desk.claim()) == []
+    restarted.advance(0.5)
+    assert [(claim.token.node, claim.overrun) for claim in await desk.claim()] == [("a", "queue")]
     await store.close()
 
 

@@ -163,8 +163,8 @@ class ClaimRequest(NamedTuple):
 
     `claim` is a fresh id: the tasks get the claims `claim.0`, `claim.1` ... so that a repeated request (after a broken
     connection) finds its own claims instead of taking more. Tasks that were lost with their workers `SUSPECT_LOSSES`
-    times or more are suspects, and at most `suspects` of them are given out: one that kills its workers then takes no
-    other suspect with it.
+    times or more are suspects, and at most `suspects` of them are given out to be run: one that kills its workers then
+    takes no other suspect with it.
     """
 
     worker: str

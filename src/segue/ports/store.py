@@ -146,9 +146,12 @@ class Store(Protocol):
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """
-        Claim ready tasks whose time has come, oldest first, in runs that are not cancelled.
+        Claim ready tasks, in runs that are not cancelled: first those that are only to be settled, then, oldest first,
+        those of the worker's agents whose time has come.
 
-        Broken tasks are given to any worker and do not count against the limit of their agent.
+        Only to be settled are broken tasks, and tasks that lay ready past their `queue_by` or deadline (`Claim.overrun`
+        says which; the deadline comes first). They are given to any worker and count neither against the limit of their
+        agent nor as suspects.
         """
         ...
 
@@ -181,10 +184,11 @@ class Store(Protocol):
 
     async def next_due(self, agents: Collection[str]) -> float | None:
         """
-        Seconds until the next delayed retry of one of these agents or the next lease ends; None if there is none.
+        Seconds until the next delayed retry of one of these agents, or until the next lease or budget of any task ends;
+        None if there is none.
 
-        A retry counts that fell due since this store last claimed for its agent (0.0), so that none is missed between a
-        claim and this call; one that a claim left lying is not spoken of again.
+        What fell due since this store last claimed (for that agent) counts as due now (0.0), so that nothing is missed
+        between a claim and this call; what a claim left lying is not spoken of again.
         """
         ...
 

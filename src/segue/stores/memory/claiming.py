@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from segue.domain.records import Claim, ClaimRequest
+from segue.stores.looking import Looks
 from segue.stores.memory.rows import Task
 from segue.stores.memory.state import State
 
@@ -57,6 +58,24 @@ def _to_run(state: State, request: ClaimRequest, limit: int) -> list[Task]:
             suspects -= task.is_suspect
             chosen.append(task)
     return chosen
+
+
+def seconds_until_due(state: State, agents: Collection[str], looks: Looks) -> list[float]:
+    """How long it is to each moment at which somebody should look again."""
+    boot, wall = state.clock.boot(), state.clock.wall()
+    since_boot, since_wall = looks.since_any(boot, wall)
+    ready = state.ready_tasks()
+    claimed = [task for run in state.runs.values() for task in run.tasks.values() if task.state == "claimed"]
+    by_boot = [
+        *(task.due for task in ready if task.agent in agents and task.due > looks.since(task.agent, boot)),
+        *(task.queue_by for task in ready if task.queue_by is not None and task.queue_by > since_boot),
+        *(task.lease for task in claimed),
+    ]
+    by_wall = [
+        *(task.deadline for task in ready if task.deadline is not None and task.deadline > since_wall),
+        *(task.deadline for task in claimed if task.deadline is not None and task.overrun != "deadline"),
+    ]
+    return [*(time - boot for time in by_boot), *(time - wall for time in by_wall)]
 
 
 def _key(task: Task) -> tuple[str, str, int]:

@@ -24,7 +24,8 @@ from segue.domain.records import (
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note, Review
 from segue.stores import wording
-from segue.stores.memory.claiming import claim_ready, own_claims
+from segue.stores.looking import Looks
+from segue.stores.memory.claiming import claim_ready, own_claims, seconds_until_due
 from segue.stores.memory.reading import Reading
 from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
@@ -51,7 +52,7 @@ class MemoryStore(Reading):
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock: Clock = clock or SystemClock()
         self._state = State(self._clock)
-        self._looked_at: dict[str, float] = {}
+        self._looks = Looks()
         self.notifier = LocalNotifier(self._clock)
         self.liveness = NobodyDies()
 
@@ -167,7 +168,7 @@ class MemoryStore(Reading):
         own = own_claims(state, request.claim)
         if own:
             return own
-        self._looked_at.update(dict.fromkeys(request.agents, self._clock.boot()))
+        self._looks.note(request.agents, self._clock.boot(), self._clock.wall())
         return claim_ready(state, request)
 
     async def renew(self, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:
@@ -263,17 +264,8 @@ class MemoryStore(Reading):
 
     async def next_due(self, agents: Collection[str]) -> float | None:
         """Seconds until something falls due."""
-        now = self._clock.boot()
-        runs = self._state.runs
-        ready = [runs[name].tasks[node, item] for name, node, item in self._state.ready]
-        times = [
-            task.due
-            for task in ready
-            if task.agent in agents and task.due > self._looked_at.get(task.agent, now)
-        ]
-        tasks = [task for run in runs.values() for task in run.tasks.values()]
-        times += [task.lease for task in tasks if task.state == "claimed"]
-        return max(0.0, min(times) - now) if times else None
+        waits = seconds_until_due(self._state, agents, self._looks)
+        return max(0.0, min(waits)) if waits else None
 
     async def register_worker(self, worker: str, about: str) -> None:
         """Make a worker known."""

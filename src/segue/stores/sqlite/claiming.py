@@ -9,6 +9,7 @@ from itertools import chain
 
 from segue.domain.records import Claim, ClaimRequest, Expired, Token, Verdict, task_name
 from segue.ports.store import Note
+from segue.stores.looking import Looks
 from segue.stores.sqlite.granting import grant, standing_claim
 from segue.stores.sqlite.releasing import TaskKey
 from segue.stores.sqlite.statements import SQL
@@ -19,12 +20,12 @@ Candidate = tuple[float, str, str, int]
 """A ready task: when it fell due, its run, node and item."""
 
 
-def claim_ready(tx: Transaction, request: ClaimRequest, looked_at: dict[str, float]) -> Sequence[Claim]:
-    """Claim ready tasks, oldest first, and note when each agent's were looked at."""
+def claim_ready(tx: Transaction, request: ClaimRequest, looks: Looks) -> Sequence[Claim]:
+    """Claim ready tasks, those that are only to be settled first, each kind oldest first."""
     own = _own_claims(tx, request)
     if own:
         return own
-    looked_at.update(dict.fromkeys(request.agents, tx.boot))
+    looks.note(request.agents, tx.boot, tx.wall)
     any_ready, any_to_settle, any_suspect = tx.row(SQL.look, (tx.boot, tx.wall))
     if not any_ready:
         return ()

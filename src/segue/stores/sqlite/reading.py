@@ -8,6 +8,7 @@ from typing import Any
 import apsw
 
 from segue.domain.records import Event, HandoffRecord, RunRecord, RunState, StoredHandoff, TaskRecord
+from segue.stores.looking import Looks
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import pins_of
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
@@ -126,13 +127,18 @@ def _start(connection: apsw.Connection, incarnation: str, after: str) -> int:
 
 
 def next_due(
-    connection: apsw.Connection, now: float, agents: Iterable[str], looked_at: dict[str, float]
+    connection: apsw.Connection, boot: float, wall: float, agents: Iterable[str], looks: Looks
 ) -> float | None:
-    """Seconds until a retry of one of these agents, or a lease, falls due."""
-    times = [_value(connection, SQL.next_retry, (agent, looked_at.get(agent, now))) for agent in agents]
-    times.append(_value(connection, SQL.next_lease))
-    due = [float(time) for time in times if time is not None]
-    return max(0.0, min(due) - now) if due else None
+    """Seconds until a retry of one of these agents, a lease or a budget of any task falls due."""
+    since_boot, since_wall = looks.since_any(boot, wall)
+    queue_by, ready_deadline, claimed_deadline = _rows(
+        connection, SQL.next_overrun, (since_boot, since_wall)
+    )[0]
+    by_boot = [_value(connection, SQL.next_retry, (agent, looks.since(agent, boot))) for agent in agents]
+    by_boot += [_value(connection, SQL.next_lease), queue_by]
+    waits = [time - boot for time in by_boot if time is not None]
+    waits += [time - wall for time in (ready_deadline, claimed_deadline) if time is not None]
+    return max(0.0, min(waits)) if waits else None
 
 
 def workers(connection: apsw.Connection) -> Sequence[tuple[str, str]]:

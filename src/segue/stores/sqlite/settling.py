@@ -22,6 +22,7 @@ from segue.domain.records import (
     Settlement,
     task_name,
 )
+from segue.stores.looking import Looks
 from segue.stores.sqlite.claiming import claim_ready
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.releasing import (
@@ -53,7 +54,7 @@ def settle(
     worker: str,
     lease_seconds: float,
     request: ClaimRequest | None,
-    looked_at: dict[str, float],
+    looks: Looks,
 ) -> tuple[Sequence[Settled], Sequence[Claim]]:
     """End attempts, release their dependents, end runs, and claim."""
     if tx.careful:
@@ -61,7 +62,7 @@ def settle(
     else:
         answers = _settle_together(tx, settlements, worker, lease_seconds)
     _move_runs(tx, settlements, answers)
-    return answers, claim_ready(tx, request, looked_at) if request is not None else ()
+    return answers, claim_ready(tx, request, looks) if request is not None else ()
 
 
 # --- the quick way ----------------------------------------------------------------------------------

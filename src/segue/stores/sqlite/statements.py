@@ -56,6 +56,7 @@ class Statements(NamedTuple):
     list_workers: str
     look: str
     next_lease: str
+    next_overrun: str
     next_retry: str
     pin_task: str
     place: str

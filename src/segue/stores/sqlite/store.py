@@ -20,6 +20,7 @@ from segue.domain.records import (
 )
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note, Review
+from segue.stores.looking import Looks
 from segue.stores.sqlite import claiming, running, settling
 from segue.stores.sqlite.connection import Durability
 from segue.stores.sqlite.files import Opened, folder_beside, open_files
@@ -46,7 +47,7 @@ class SqliteStore(ReadingVerbs):
         self._durability: Durability = durability
         self._clock: Clock = clock or SystemClock()
         self._opened: Opened | None = None
-        self._looked_at: dict[str, float] = {}
+        self._looks = Looks()
         self.idle: Callable[[], bool] = _never
         self.liveness = LockedFiles(folder_beside(self._path.resolve()) / "workers")
         """Says which workers on this machine are dead; of use while the store is open."""
@@ -88,15 +89,13 @@ class SqliteStore(ReadingVerbs):
     ) -> tuple[Sequence[Settled], Sequence[Claim]]:
         """End attempts, release their dependents, and claim."""
         answer: tuple[Sequence[Settled], Sequence[Claim]] = await self._write(
-            lambda tx: settling.settle(tx, settlements, worker, lease_seconds, claim, self._looked_at)
+            lambda tx: settling.settle(tx, settlements, worker, lease_seconds, claim, self._looks)
         )
         return answer
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """Claim ready tasks, oldest first."""
-        answer: Sequence[Claim] = await self._write(
-            lambda tx: claiming.claim_ready(tx, request, self._looked_at)
-        )
+        answer: Sequence[Claim] = await self._write(lambda tx: claiming.claim_ready(tx, request, self._looks))
         return answer
 
     async def renew(self, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:

@@ -11,6 +11,7 @@ from segue.domain.records import Event, RunRecord, RunState, StoredHandoff, Task
 from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
 from segue.ports.store import StoreFacts
+from segue.stores.looking import Looks
 from segue.stores.sqlite import reading
 from segue.stores.sqlite.connection import Durability
 from segue.stores.sqlite.files import Opened
@@ -29,7 +30,7 @@ class ReadingVerbs:
     _durability: Durability
     _clock: Clock
     _opened: Opened | None
-    _looked_at: dict[str, float]
+    _looks: Looks
 
     def _files(self) -> Opened:
         if self._opened is None:
@@ -101,8 +102,10 @@ class ReadingVerbs:
 
     async def next_due(self, agents: Collection[str]) -> float | None:
         """Seconds until something falls due."""
-        now, looked_at = self._clock.boot(), self._looked_at
-        return self._readers().near(lambda connection: reading.next_due(connection, now, agents, looked_at))
+        boot, wall, looks = self._clock.boot(), self._clock.wall(), self._looks
+        return self._readers().near(
+            lambda connection: reading.next_due(connection, boot, wall, agents, looks)
+        )
 
     async def list_workers(self) -> Sequence[tuple[str, str]]:
         """Known workers."""

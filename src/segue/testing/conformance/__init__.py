@@ -14,6 +14,7 @@ once also passes `SharedStoreConformance`, and a store of artifacts `ArtifactCon
 """
 
 from segue.testing.conformance.artifacts import ArtifactConformance
+from segue.testing.conformance.budgets import BudgetConformance
 from segue.testing.conformance.claims import ClaimConformance
 from segue.testing.conformance.decisions import DecisionConformance
 from segue.testing.conformance.events import EventConformance
@@ -38,6 +39,7 @@ class StoreConformance(
     ExpansionConformance,
     LeaseConformance,
     LossConformance,
+    BudgetConformance,
     EventConformance,
     HandoffConformance,
     DecisionConformance,

@@ -14,6 +14,7 @@ from segue.domain.records import (
     Ending,
     Event,
     HandoffRecord,
+    Limits,
     NewRun,
     Pin,
     Release,
@@ -69,14 +70,16 @@ def release(
     pins: tuple[Pin, ...] | None = (),
     broken: bool = False,
     claim: str | None = None,
+    limits: Limits | None = None,
 ) -> Release:
     """What a settlement means for a dependent; by default its only parent is there and it is left to anybody."""
-    return Release(node, item, agent or f"{node}_agent", need, resolved, parents, pins, broken, claim)
+    agent = agent or f"{node}_agent"
+    return Release(node, item, agent, need, resolved, parents, pins, broken, claim, limits=limits)
 
 
-def root(node: str, claim: str | None = None) -> Release:
+def root(node: str, claim: str | None = None, limits: Limits | None = None) -> Release:
     """A task that waits for nothing."""
-    return release(node, need=0, resolved=0, claim=claim)
+    return release(node, need=0, resolved=0, claim=claim, limits=limits)
 
 
 def join(
