@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from segue.cli.chaos import chaos
 from segue.cli.decide import decide
 from segue.cli.demo import demo
 from segue.cli.look import events, graph, prune, runs, show
@@ -25,7 +26,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (run, resume, worker, decide, runs, show, graph, events, prune, demo):
+for command in (run, resume, worker, decide, runs, show, graph, events, prune, demo, chaos):
     app.command()(command)
 
 

@@ -85,7 +85,7 @@ class Ledger:
     def noted(self, notes: Sequence[Note], verdicts: Sequence[str]) -> None:
         """Remarks were accepted."""
         for note, verdict in zip(notes, verdicts, strict=True):
-            if verdict != "stale":
+            if verdict == "accepted":  # a pin that an earlier attempt took is not told of again
                 self._told(_event(note.token, note.agent, note.kind))
 
     def reviewed(self, review: Review, verdict: str) -> None:

@@ -1,0 +1,169 @@
+"""Many workers on one store while they are killed and stopped at random, and new ones come."""
+
+from __future__ import annotations
+
+import random  # noqa: TID251 - see the seed of a plan
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from segue.app.segue import Segue
+from segue.errors import SegueError
+from segue.ports.clock import SystemClock
+from segue.testing.chaos.crew import Crew, Member
+from segue.testing.chaos.verdict import Verdict, verdict
+from segue.testing.chaos.workload import TASKS_PER_RUN, story
+
+STOPS_PER_FAULT = 0.15
+"""The share of faults that stop a worker for longer than its lease, instead of killing it."""
+
+WORK_SECONDS = 0.05
+"""How long the slow agent of each run works."""
+
+OPEN_RUNS_PER_WORKER = 6
+"""So many runs are kept going for each worker: enough that everybody is busy, few enough that they end."""
+
+LOOK_SECONDS = 0.05
+"""How often it is seen whether there is something to do."""
+
+PATIENCE_SECONDS = 120.0
+"""How long the last runs may take once nobody is killed any more."""
+
+
+class StormPlan(NamedTuple):
+    """
+    So many workers, until there were so many tasks and so many seconds, one of them killed or stopped every
+    `kill_every_seconds`. The same seed gives the same faults in the same order.
+    """
+
+    workers: int
+    tasks: int
+    seconds: float
+    kill_every_seconds: float
+    lease_seconds: float
+    durability: str
+    seed: int
+
+
+class StormReport(NamedTuple):
+    """What was done, and whether everything held."""
+
+    workers: int
+    runs: int
+    tasks: int
+    kills: int
+    stops: int
+    seconds: float
+    tasks_per_second: float
+    verdict: Verdict
+
+
+class StuckError(SegueError):
+    """Runs do not end although nobody disturbs them any more."""
+
+
+async def run_storm(plan: StormPlan, folder: Path, on_progress: Callable[[str], None]) -> StormReport:
+    """A storm on a new store in an empty folder."""
+    url = str(folder / "segue.db")
+    crew = Crew(url, folder, plan.durability, plan.lease_seconds, WORK_SECONDS, SystemClock())
+    try:
+        async with Segue(url, worker=False, durability=plan.durability) as segue:  # type: ignore[arg-type]
+            return await _Storm(plan, crew, on_progress).run(segue)
+    finally:
+        await crew.disband()
+
+
+class _Storm:
+    """Keeps a crew busy and in trouble."""
+
+    def __init__(self, plan: StormPlan, crew: Crew, on_progress: Callable[[str], None]) -> None:
+        self._plan = plan
+        self._crew = crew
+        self._chance = random.Random(plan.seed)  # noqa: S311 - the seed plays it again
+        self._on_progress = on_progress
+        self._numbers: list[int] = []
+        self._open: set[str] = set()
+        self._stopped: list[tuple[float, Member]] = []
+        self._kills = 0
+        self._stops = 0
+
+    async def run(self, segue: Segue) -> StormReport:
+        """Work until there were enough tasks and enough time; `segue` submits and reads, and is no worker."""
+        clock = self._crew.clock
+        began = clock.boot()
+        working = [await self._crew.start() for _ in range(self._plan.workers)]
+        next_fault_at = began + self._plan.kill_every_seconds
+        while (
+            clock.boot() - began < self._plan.seconds or len(self._numbers) * TASKS_PER_RUN < self._plan.tasks
+        ):
+            await self._submit(segue)
+            if clock.boot() >= next_fault_at:
+                next_fault_at += self._plan.kill_every_seconds
+                await self._disturb(working, clock.boot())
+                self._tell(clock.boot() - began)
+            self._wake(clock.boot())
+            await clock.sleep(LOOK_SECONDS)
+        self._wake(float("inf"))
+        await self._finish(segue)
+        seconds = clock.boot() - began
+        for member in working:
+            member.dismiss()
+        for member in working:
+            await member.ended()
+        tasks = len(self._numbers) * TASKS_PER_RUN
+        judged = await verdict(segue.host, self._crew, self._numbers)
+        return StormReport(
+            self._plan.workers,
+            len(self._numbers),
+            tasks,
+            self._kills,
+            self._stops,
+            round(seconds, 1),
+            round(tasks / seconds, 1),
+            judged,
+        )
+
+    async def _submit(self, segue: Segue) -> None:
+        running = await segue.host.store.list_runs(len(self._open) + 1, None, {"running"})
+        self._open &= {record.run for record in running}
+        while len(self._open) < self._plan.workers * OPEN_RUNS_PER_WORKER:
+            number = len(self._numbers)
+            handle = await segue.with_(key=f"story-{number}").submit(story, number)
+            self._numbers.append(number)
+            self._open.add(handle.run)
+
+    async def _disturb(self, working: list[Member], now: float) -> None:
+        """Kill or stop one worker; a new one comes for one that was killed."""
+        stopped = {id(member) for _, member in self._stopped}
+        place = self._chance.choice([i for i, each in enumerate(working) if id(each) not in stopped])
+        if self._chance.random() < STOPS_PER_FAULT and len(stopped) < self._plan.workers // 2:
+            working[place].stop()
+            self._stopped.append(
+                (now + self._crew.lease_seconds * self._chance.uniform(0.5, 2.5), working[place])
+            )
+            self._stops += 1
+        else:
+            working[place].kill()
+            working[place] = await self._crew.start()
+            self._kills += 1
+
+    def _wake(self, now: float) -> None:
+        for entry in [entry for entry in self._stopped if entry[0] <= now]:
+            entry[1].go_on()
+            self._stopped.remove(entry)
+
+    async def _finish(self, segue: Segue) -> None:
+        clock = self._crew.clock
+        give_up_at = clock.boot() + PATIENCE_SECONDS
+        while left := await segue.host.store.list_runs(1000, None, {"running"}):
+            if clock.boot() > give_up_at:
+                raise StuckError(
+                    f"{len(left)} runs do not end: {left[0].run}", remedy="Look at one with `segue show`."
+                )
+            self._on_progress(f"waiting for the last {len(left)} runs")
+            await clock.sleep(LOOK_SECONDS)
+
+    def _tell(self, seconds: float) -> None:
+        self._on_progress(
+            f"{seconds:.0f} s: {len(self._numbers)} runs, {self._kills} killed, {self._stops} stopped"
+        )

@@ -1,0 +1,105 @@
+"""What must hold whatever happened: the store against what was acknowledged, what ran, and what workers said."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator, Sequence
+from pathlib import Path
+
+from segue.app.host import Host
+from segue.domain.records import RunRecord, task_name
+from segue.stores.sqlite.checking import file_problems
+from segue.stores.urls import file_of
+from segue.testing.auditing import RunContents, audit, read_contents
+from segue.testing.chaos.crew import Crew
+from segue.testing.chaos.witness import read_journals, read_lines
+from segue.testing.chaos.workload import expected
+from segue.testing.ledger import missing
+
+INVARIANTS = {
+    "kept": "what was acknowledged is in the store, unchanged",
+    "once": "every task has exactly one accepted hand-off",
+    "ended": "every run has ended, with the right result",
+    "log": "the log says what the state says, without a gap, and every artifact is there",
+    "waste": "nothing ran twice without a reason that is in the log",
+    "quiet": "nobody heard that the database is locked, or of an unexpected error",
+    "sound": "the file passes its own check",
+}
+"""Name and meaning of each invariant, in the order in which they are shown."""
+
+Verdict = dict[str, list[str]]
+"""What is wrong, by invariant; nothing but empty lists if all is well."""
+
+ALLOWED_WORDS = ("StoreUnavailable: the answer to", "StoreFull:")
+"""What workers may say: they were told that an answer was lost, or that the disk is full, because it was so."""
+
+CLAIMED_AGAIN = frozenset({"expired", "retry", "handed_back"})
+"""The events that let a task be claimed once more."""
+
+PAGE = 500
+
+
+async def verdict(host: Host, crew: Crew, numbers: Sequence[int]) -> Verdict:
+    """Whether everything held, for runs of these numbers; nobody may be working any more."""
+    runs = [await read_contents(host.store, record) async for record in _runs(host)]
+    path = file_of(host.url)
+    return {
+        "kept": await missing(host.store, read_journals(crew.folder / "journals")),
+        "once": [line for run in runs for line in _doubled(run)],
+        "ended": [line async for line in _not_ended(host, [run.record for run in runs], numbers)],
+        "log": await audit(host.store, host.artifacts),
+        "waste": [*_ran_twice(crew.folder / "ledgers"), *(line for run in runs for line in _wasted(run))],
+        "quiet": list(_complaints(crew)),
+        "sound": [] if path is None else file_problems(path),
+    }
+
+
+async def _runs(host: Host) -> AsyncIterator[RunRecord]:
+    before = None
+    while page := await host.store.list_runs(PAGE, before):
+        for record in page:
+            yield record
+        before = page[-1].run
+
+
+def _doubled(run: RunContents) -> Iterator[str]:
+    accepted = Counter(event.task for event in run.events if event.name.endswith(".complete"))
+    for task in run.tasks:
+        name = task_name(task.node, task.item)
+        if task.state == "complete" and (task.version, accepted[name]) != (1, 1):
+            yield f"{name} of run {task.run}: version {task.version}, accepted {accepted[name]} times"
+
+
+async def _not_ended(host: Host, runs: Sequence[RunRecord], numbers: Sequence[int]) -> AsyncIterator[str]:
+    by_key = {record.key: record for record in runs}
+    for number in numbers:
+        record = by_key.get(f"story-{number}")
+        if record is None or record.state != "complete":
+            yield f"the run of {number} is {record.state if record is not None else 'not there'}"
+            continue
+        result = await host.result(record.run, None)
+        if result != expected(number):
+            yield f"the run of {number} returned {result!r}, not {expected(number)!r}"
+
+
+def _ran_twice(ledgers: Path) -> Iterator[str]:
+    """Each claim runs at most once, in one process."""
+    for (run, task, epoch), count in Counter(tuple(line) for line in read_lines(ledgers)).items():
+        if count > 1:
+            yield f"{task} of run {run} ran {count} times in epoch {epoch}"
+
+
+def _wasted(run: RunContents) -> Iterator[str]:
+    """A task is claimed again only after a claim that was lost, failed or handed back."""
+    reasons = Counter(event.task for event in run.events if event.name.rpartition(".")[2] in CLAIMED_AGAIN)
+    for task in run.tasks:
+        name = task_name(task.node, task.item)
+        if task.epoch > 1 + reasons[name]:
+            yield f"{name} of run {task.run} was claimed {task.epoch} times, not {1 + reasons[name]}"
+
+
+def _complaints(crew: Crew) -> Iterator[str]:
+    for name, words in crew.said().items():
+        for line in words.splitlines():
+            if not line.startswith(ALLOWED_WORDS):
+                yield f"worker {name}: {line}"

@@ -1,0 +1,111 @@
+"""
+What the workers of `segue chaos` work on: a workflow with a map, a join, an artifact, a `Later`, threads, and agents
+that fail now and then or take their time.
+
+Its result is known beforehand, so a run that ended with another one has been told something wrong. Each agent notes
+that it ran, in a file of its own outside the store: what ran twice and why is told from there.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+
+from pydantic import BaseModel
+
+from segue.domain.agent import agent
+from segue.domain.handoff import Handoff, Later
+from segue.domain.workflow import workflow
+from segue.engine.attempt import ctx
+from segue.ports.clock import SystemClock
+
+LEDGER_VARIABLE = "SEGUE_CHAOS_LEDGER"
+"""Names the file that this process's agents write to."""
+
+WORK_VARIABLE = "SEGUE_CHAOS_WORK_SECONDS"
+"""How long the slow agent works."""
+
+TASKS_PER_RUN = 8
+"""Tasks of a run that hand something over."""
+
+
+class PassingError(Exception):
+    """An agent fails on purpose; another try helps."""
+
+
+class Numbers(BaseModel):
+    """What the first agent hands over; `evidence` is large enough to become an artifact."""
+
+    numbers: list[int]
+    evidence: str
+
+
+@agent
+async def start(number: int) -> Handoff[Numbers]:
+    """Three numbers, with the reasoning that a hand-off carries."""
+    _note()
+    numbers = Numbers(numbers=[number, number + 1, number + 2], evidence=f"{number:08}" * 1_500)
+    return Handoff(numbers, summary=f"three numbers from {number}", decisions=["no more than three"])
+
+
+@agent
+async def square(number: int) -> int:
+    """One of the mapped tasks."""
+    _note()
+    return number * number
+
+
+@agent
+def total(squares: list[int]) -> int:
+    """The join, in a thread."""
+    _note()
+    return sum(squares)
+
+
+@agent(retries=20, backoff="10ms")
+async def moody(number: int) -> int:
+    """Fails at its first try if its number is odd, and takes its time: others must wait for it, and its lease runs."""
+    _note()
+    if ctx.attempt == 1 and number % 2:
+        raise PassingError(f"not today, {number}")
+    await SystemClock().sleep(float(os.environ.get(WORK_VARIABLE, "0")))
+    return -number
+
+
+@agent
+async def check(total: int, moody: Later[int]) -> int:
+    """A join that starts without one of its inputs."""
+    _note()
+    return total + await moody
+
+
+@agent
+async def close(checked: Handoff[int]) -> str:
+    """The end of the chain."""
+    _note()
+    return f"{checked.output}"
+
+
+@workflow
+def story(number: int) -> str:
+    """What every run of `segue chaos` is."""
+    numbers = start(number)
+    return close(check(total(square.map(numbers.numbers)), moody(number)))
+
+
+def expected(number: int) -> str:
+    """What a run of `story` must return."""
+    return str(sum(each * each for each in range(number, number + 3)) - number)
+
+
+def _note() -> None:
+    """One line, in one write: a process that is killed leaves it whole or not at all."""
+    path = os.environ.get(LEDGER_VARIABLE)
+    if path is None:
+        return
+    line = json.dumps([ctx.run, ctx.task, ctx.epoch]).encode() + b"\n"
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        os.write(file, line)
+    finally:
+        os.close(file)
