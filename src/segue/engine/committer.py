@@ -9,7 +9,7 @@ about. A commit that fails is repeated with the same tokens, which is safe: it m
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import NamedTuple
 
 from segue.domain.records import Claim, ClaimRequest, Settled, Settlement
@@ -106,8 +106,12 @@ class Committer(Service):
     async def _commit(self, batch: list[Finished]) -> None:
         self._committing = len(batch)
         request = self._wanted()
+        settlements = [each.settlement for each in batch]
         try:
-            answers, claims = await self._settle([each.settlement for each in batch], request)
+            try:
+                answers, claims = await self._settle(settlements, request)
+            except StoreUnavailable:
+                answers, claims = await self._settle_again(settlements, request)
         except BaseException:
             self._failed = True
             self._drained.set()
@@ -119,16 +123,22 @@ class Committer(Service):
         if request is not None:
             self._on_claims(request, claims)
 
-    async def _settle(
+    def _settle(
+        self, settlements: list[Settlement], request: ClaimRequest | None
+    ) -> Awaitable[tuple[Sequence[Settled], Sequence[Claim]]]:
+        return self._store.settle(settlements, self._worker, self._lease_seconds, request)
+
+    async def _settle_again(
         self, settlements: list[Settlement], request: ClaimRequest | None
     ) -> tuple[Sequence[Settled], Sequence[Claim]]:
+        """Ask a store that could not be reached again and again, for as long as there is patience."""
         give_up_at = self._clock.boot() + COMMIT_PATIENCE_SECONDS
         pause_seconds = 0.02
         while True:
+            await self._clock.sleep(pause_seconds)
             try:
-                return await self._store.settle(settlements, self._worker, self._lease_seconds, request)
+                return await self._settle(settlements, request)
             except StoreUnavailable:
                 if self._clock.boot() >= give_up_at:
                     raise
-            await self._clock.sleep(pause_seconds)
             pause_seconds = min(pause_seconds * 2, 1.0)

@@ -22,6 +22,7 @@ class Joined(NamedTuple):
     """A task that waits for nothing more: by which settlement of the batch, and the claim if it was claimed at once."""
 
     by: int
+    release: Release
     claim: Claim | None
 
 
@@ -30,33 +31,28 @@ def starts_at_once(release: Release) -> bool:
     return release.pins is not None and release.need <= release.resolved
 
 
-def new_task(tx: Transaction, run: str, release: Release, worker: str, lease: float) -> TaskRow:
-    """The row of a task that is ready, or claimed, as soon as it is there."""
-    node, item, agent, _, _, _, pins, broken, claim, _, limits = release
-    blob = blob_of(pins or ())
-    queue_seconds, queue_by, deadline = _limits_row(tx, limits)
+def new_task(
+    tx: Transaction, run: str, release: Release, worker: str, lease: float
+) -> tuple[TaskRow, Claim | None, EventRow]:
+    """A task that is ready, or claimed, as soon as it is there: its row, the claim that stands in it, its event."""
+    node, item, agent, _, _, _, known, broken, claim, _, limits = release
+    pins, task, wall = known or (), task_name(node, item), tx.wall
+    queue_seconds, queue_by, deadline = _limits_row(tx, limits) if limits is not None else NO_LIMITS
     if claim is None:
-        state = ("ready", 0, None, None, None, tx.boot, broken, tx.wall, None, blob)
-        return (run, node, item, agent, *state, queue_seconds, queue_by, deadline)
-    held = ("claimed", 1, claim, worker, lease, None, broken, tx.wall, tx.wall, blob)
-    return (run, node, item, agent, *held, queue_seconds, None, deadline)
+        state = ("ready", 0, None, None, None, tx.boot, broken, wall, None, blob_of(pins))
+        row = (run, node, item, agent, *state, queue_seconds, queue_by, deadline)
+        return row, None, (run, f"task.{agent}.ready", task, 0, wall, None, None)
+    held = ("claimed", 1, claim, worker, lease, None, broken, wall, wall, blob_of(pins))
+    row = (run, node, item, agent, *held, queue_seconds, None, deadline)
+    overrun = overrun_of(None, deadline, tx.boot, wall) if deadline is not None else None
+    granted = Claim(
+        Token(run, node, item, 1, claim), agent, 1, 1, pins, broken, wall, 0, 0, overrun, deadline
+    )
+    return row, granted, (run, f"task.{agent}.claimed", task, 1, wall, None, None)
 
 
-def new_claim(tx: Transaction, run: str, release: Release) -> Claim | None:
-    """The claim that stands in such a row."""
-    node, item, agent, _, _, _, pins, broken, claim, _, limits = release
-    if claim is None:
-        return None
-    deadline = deadline_of(limits, tx.wall)
-    overrun = overrun_of(None, deadline, tx.boot, tx.wall)
-    token = Token(run, node, item, 1, claim)
-    return Claim(token, agent, 1, 1, pins or (), broken, tx.wall, 0, 0, overrun, deadline)
-
-
-def _limits_row(tx: Transaction, limits: Limits | None) -> LimitsRow:
+def _limits_row(tx: Transaction, limits: Limits) -> LimitsRow:
     """What a task's row holds of its budgets once it is ready: `queue_seconds`, `queue_by` and `deadline`."""
-    if limits is None:
-        return NO_LIMITS
     queue_seconds = limits.queue_seconds
     queue_by = tx.boot + queue_seconds if queue_seconds is not None else None
     return (queue_seconds, queue_by, deadline_of(limits, tx.wall))
@@ -84,7 +80,7 @@ def join(
     for run, node, item, state in tx.rows_of_each(SQL.release_task, rows):
         if state == "ready":
             by, release = sums[run, node, item]
-            joined[run, node, item] = Joined(by, _claim(tx, run, release, worker, lease_seconds))
+            joined[run, node, item] = Joined(by, release, _claim(tx, run, release, worker, lease_seconds))
     return joined
 
 
@@ -99,7 +95,7 @@ def _join_row(tx: Transaction, key: TaskKey, release: Release) -> TaskRow:
     missing = release.need - release.resolved
     parents = blob_of(release.parents)
     row = (*key, release.agent, missing, tx.boot, tx.wall, release.broken, parents, pins, release.resolved)
-    return (*row, *_limits_row(tx, release.limits))
+    return (*row, *(_limits_row(tx, release.limits) if release.limits is not None else NO_LIMITS))
 
 
 def start_event(tx: Transaction, run: str, release: Release, claim: Claim | None) -> EventRow:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from segue.domain.records import NewRun, Submitted, Verdict
 from segue.ports.store import Review
 from segue.stores.sqlite.granting import standing_claims
-from segue.stores.sqlite.releasing import new_claim, new_task, release_new, start_event
+from segue.stores.sqlite.releasing import new_task, release_new
 from segue.stores.sqlite.settling import move_run, write_handoffs
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
@@ -60,12 +60,10 @@ def _submit(tx: Transaction, new: NewRun, worker: str, lease_seconds: float) -> 
         return Submitted(new.run, created=True, claims=standing_claims(tx, new.run, new.roots))
     head = (new.run, new.key, new.workflow, new.waits_for, new.graph_digest, new.input, new.options)
     tx.cursor.execute(SQL.insert_run, (*head, tx.wall))
-    tasks = [new_task(tx, new.run, root, worker, tx.boot + lease_seconds) for root in new.roots]
-    tx.cursor.executemany(SQL.insert_task, tasks)
-    claims = [new_claim(tx, new.run, root) for root in new.roots]
-    events = [start_event(tx, new.run, root, claim) for root, claim in zip(new.roots, claims, strict=True)]
-    tx.tell([(new.run, RUN_STARTED, None, None, tx.wall, None, None), *events])
-    return Submitted(new.run, created=True, claims=tuple(claim for claim in claims if claim is not None))
+    roots = [new_task(tx, new.run, root, worker, tx.boot + lease_seconds) for root in new.roots]
+    tx.cursor.executemany(SQL.insert_task, [row for row, _, _ in roots])
+    tx.tell([(new.run, RUN_STARTED, None, None, tx.wall, None, None), *(event for _, _, event in roots)])
+    return Submitted(new.run, created=True, claims=tuple(claim for _, claim, _ in roots if claim is not None))
 
 
 def review(tx: Transaction, review: Review) -> Verdict:
@@ -80,7 +78,7 @@ def review(tx: Transaction, review: Review) -> Verdict:
     _, task_state, epoch, _, version, *_ = task
     if task_state != "needs_review" or version != handoff.version - 1:
         return "stale"
-    number = write_handoffs(tx, [((run, node, item), epoch, None, handoff)])
+    number = write_handoffs(tx, [((run, node, item, epoch, None), handoff)])
     state = decided_state(handoff.status)
     error = data if state == "failed" else None
     tx.cursor.execute(SQL.decide_task, (run, node, item, handoff.version, state, number, tx.wall, error))

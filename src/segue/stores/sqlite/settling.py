@@ -17,19 +17,18 @@ from segue.domain.records import (
     Claim,
     ClaimRequest,
     HandoffRecord,
+    Release,
     RunState,
     Settled,
     Settlement,
+    Token,
     task_name,
 )
 from segue.stores.looking import Looks
 from segue.stores.sqlite.claiming import claim_ready
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.releasing import (
-    Joined,
-    TaskKey,
     join,
-    new_claim,
     new_task,
     release_new,
     start_event,
@@ -40,6 +39,8 @@ from segue.stores.sqlite.transaction import EventRow, Transaction, Unforeseen
 from segue.stores.wording import RUN_NEEDS_REVIEW, run_event, settlement_data
 
 Row = tuple[object, ...]
+Author = Token | tuple[str, str, int, int, None]
+"""The task of a hand-off with its epoch and claim; no claim where a person decided."""
 
 ENDS_ATTEMPT_ONLY = frozenset({"retry", "reassigned", "handed_back"})
 """After these the task goes on; they leave no hand-off."""
@@ -71,28 +72,36 @@ def settle(
 def _settle_together(
     tx: Transaction, settlements: Sequence[Settlement], worker: str, lease_seconds: float
 ) -> list[Settled]:
+    _write_endings(tx, settlements)
     lease = tx.boot + lease_seconds
     tasks: list[Row] = []
-    joins = []
+    joins: list[tuple[int, str, Release]] = []
+    events: list[EventRow] = []
+    answers: list[Settled] = []
     for number, settlement in enumerate(settlements):
         run = settlement.token.run
+        events.append(_ending_event(tx, settlement))
+        claims: list[Claim] = []
         for release in settlement.releases:
-            if starts_at_once(release):
-                tasks.append(new_task(tx, run, release, worker, lease))
-            else:
+            if not starts_at_once(release):
                 joins.append((number, run, release))
-    _write_endings(tx, settlements)
+                continue
+            task, claim, event = new_task(tx, run, release, worker, lease)
+            tasks.append(task)
+            events.append(event)
+            if claim is not None:
+                claims.append(claim)
+        answers.append(Settled("accepted", tuple(claims), None))
     if tasks:
         try:
             tx.cursor.executemany(SQL.insert_task, tasks)
         except apsw.ConstraintError as conflict:
             raise Unforeseen from conflict
-    joined = join(tx, joins, worker, lease_seconds) if joins else {}
-    events: list[EventRow] = []
-    answers = [
-        Settled("accepted", _told(tx, number, settlement, joined, events), None)
-        for number, settlement in enumerate(settlements)
-    ]
+    if joins:
+        for (run, _, _), (by, release, claim) in join(tx, joins, worker, lease_seconds).items():
+            events.append(start_event(tx, run, release, claim))
+            if claim is not None:
+                answers[by] = answers[by]._replace(claims=(*answers[by].claims, claim))
     tx.tell(events)
     return answers
 
@@ -104,20 +113,20 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
         for settlement in settlements
         if settlement.handoff is not None and settlement.ending not in ENDS_ATTEMPT_ONLY
     ]
-    number = write_handoffs(tx, [(token[:3], token.epoch, token.claim, handoff) for token, handoff in left])
+    number = write_handoffs(tx, left)
     ended: list[Row] = []
     returned: list[Row] = []
     for settlement in settlements:
-        ending, handoff = settlement.ending, settlement.handoff
+        token, ending, handoff = settlement.token, settlement.ending, settlement.handoff
         if ending in ENDS_ATTEMPT_ONLY:
             returned.append(_returned_row(tx, settlement))
             continue
         error = settlement.data if ending in HAS_REASON else None
         tolerated = settlement.tolerated
         if handoff is None:
-            ended.append((*settlement.token, ending, None, None, tx.wall, error, tolerated))
+            ended.append((*token, ending, None, None, tx.wall, error, tolerated))
         else:
-            ended.append((*settlement.token, ending, handoff.version, number, tx.wall, error, tolerated))
+            ended.append((*token, ending, handoff.version, number, tx.wall, error, tolerated))
             number += 1
     before = tx.connection.total_changes()
     if ended:
@@ -128,29 +137,26 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
         raise Unforeseen
 
 
-def write_handoffs(
-    tx: Transaction, handoffs: Sequence[tuple[TaskKey, int, str | None, HandoffRecord]]
-) -> int:
-    """Write hand-offs, each with its task, epoch and claim (None: a person decided); the number of the first."""
+def write_handoffs(tx: Transaction, handoffs: Sequence[tuple[Author, HandoffRecord]]) -> int:
+    """Write hand-offs, each with who made it; the number of the first."""
     if not handoffs:
         return 0
-    rows = [(*key, record[0], epoch, claim, *_columns(record)) for key, epoch, claim, record in handoffs]
+    rows: list[Row] = []
+    artifacts: list[tuple[int, int, str]] = []
+    for place, ((run, node, item, epoch, claim), handoff) in enumerate(handoffs):
+        version, status, body, output_size, digest, schema, started_at, completed_at, attached = handoff
+        times = (started_at, completed_at)
+        rows.append(
+            (run, node, item, version, epoch, claim, status, digest, schema, *times, output_size, body)
+        )
+        artifacts += [(place, number, each) for number, each in enumerate(attached)]
     tx.cursor.executemany(SQL.insert_handoff, rows)
     # Numbers go up one by one: in the one transaction that writes, SQLite gives each row the highest there is plus one.
     first = tx.connection.last_insert_rowid() - len(rows) + 1
-    artifacts = [
-        (number, place, digest)
-        for number, (_, _, _, record) in enumerate(handoffs, first)
-        for place, digest in enumerate(record.artifacts)
-    ]
     if artifacts:
-        tx.cursor.executemany(SQL.insert_handoff_artifact, artifacts)
+        numbered = [(first + place, number, digest) for place, number, digest in artifacts]
+        tx.cursor.executemany(SQL.insert_handoff_artifact, numbered)
     return first
-
-
-def _columns(handoff: HandoffRecord) -> Row:
-    _, status, body, output_size, digest, schema, started_at, completed_at, _ = handoff
-    return (status, digest, schema, started_at, completed_at, output_size, body)
 
 
 def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
@@ -160,31 +166,6 @@ def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
     error = settlement.data if ending != "handed_back" else None
     times = (tx.boot + delay_seconds, tx.wall + delay_seconds)
     return (*settlement.token, *times, ending, successor, error)
-
-
-def _told(
-    tx: Transaction,
-    number: int,
-    settlement: Settlement,
-    joined: dict[TaskKey, Joined],
-    events: list[EventRow],
-) -> tuple[Claim, ...]:
-    """Add the events of one settlement; the claims that came with it."""
-    run = settlement.token.run
-    events.append(_ending_event(tx, settlement))
-    claims: list[Claim] = []
-    for release in settlement.releases:
-        if starts_at_once(release):
-            claim = new_claim(tx, run, release)
-        else:
-            entry = joined.get((run, release.node, release.item))
-            if entry is None or entry.by != number:
-                continue
-            claim = entry.claim
-        events.append(start_event(tx, run, release, claim))
-        if claim is not None:
-            claims.append(claim)
-    return tuple(claims)
 
 
 def _ending_event(tx: Transaction, settlement: Settlement) -> EventRow:

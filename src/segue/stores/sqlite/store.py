@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,9 +69,9 @@ class SqliteStore(ReadingVerbs):
             await opened.close()
             self.liveness.close()
 
-    async def _write(self, operation: Callable[[Transaction], Any]) -> Any:
+    def _write(self, operation: Callable[[Transaction], Any]) -> Awaitable[Any]:
         inline = self._durability == "fast" or self.idle()
-        return await self._files().writer.run(operation, inline=inline)
+        return self._files().writer.run(operation, inline=inline)
 
     async def submit(self, runs: Sequence[NewRun], worker: str, lease_seconds: float) -> Sequence[Submitted]:
         """Create runs with their roots ready or claimed."""
