@@ -55,8 +55,9 @@ class Attempt:
         "claim",
         "confirmed",
         "ended",
+        "ends_at",
         "entered",
-        "limit",
+        "in_agent",
         "live",
         "pause",
         "released_slot",
@@ -65,6 +66,7 @@ class Attempt:
         "step",
         "superseded",
         "task",
+        "timed_out",
     )
 
     live: LiveRun
@@ -81,11 +83,14 @@ class Attempt:
         self.begun = False
         self.called = False
         """Whether the agent itself has begun."""
+        self.in_agent = False
+        """Whether the agent itself is running."""
         self.entered = False
         """Whether the run of the attempt is known, so that an outcome can be settled."""
         self.task: asyncio.Task[None] | None = None
-        self.limit: asyncio.Timeout | None = None
-        """The time-out of the agent, where it has one: it stands still while the task waits for a `Later`."""
+        self.ends_at: float | None = None
+        """When the agent must have ended, by the boot clock; None without limit, and while its time stands still."""
+        self.timed_out = False
         self.superseded = False
         self.pause: Pause | None = None
         """Given to an attempt that waits for a `Later`, or did."""
@@ -100,6 +105,12 @@ class Attempt:
         """
         if self.begun and self.task is not None:
             self.task.cancel()
+
+    def time_out(self) -> None:
+        """The time is up: stop the agent."""
+        self.ends_at = None
+        self.timed_out = True
+        self.cancel()
 
     def enter(self, live: LiveRun, registry: Registry) -> None:
         """The run of the attempt is known now."""

@@ -52,6 +52,7 @@ from segue.engine.slots import Slots
 from segue.engine.submitter import Submitter
 from segue.engine.sweeper import Sweeper
 from segue.engine.threads import Threads
+from segue.engine.timekeeper import Timekeeper
 from segue.errors import SegueError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.chance import Chance
@@ -107,9 +108,12 @@ class Engine:
         self.observer: Observer = lambda claim, what, data: None
         """Hears of each claim of this worker and of how its attempt ended: one of `Ending`, or that it was lost."""
         self._context = contextvars.copy_context()
-        self._later = LaterDesk(store, self._slots, self._room_came_free, self._fail)
+        self._timekeeper = Timekeeper(clock, self._live.values)
+        self._later = LaterDesk(store, self._slots, self._timekeeper, self._room_came_free, self._fail)
         self.binder = Binder(store, self.book, self.registry, self.home, self._later)
-        self._runner = Runner(self.binder, artifacts, self.threads, clock, secrets_of(os.environ))
+        self._runner = Runner(
+            self.binder, artifacts, self.threads, self._timekeeper, clock, secrets_of(os.environ)
+        )
         self._claimer = Claimer(
             store,
             clock,
@@ -158,6 +162,7 @@ class Engine:
             await asyncio.wait_for(self._leaving.hand_back(), timeout=self._lease_seconds)
         for service in (self._claimer, self._committer, self._renewer, self._sweeper):
             await service.stop()
+        self._timekeeper.stop()
         self.threads.close()
         with contextlib.suppress(SegueError):
             await self._store.forget_workers([self.worker])

@@ -18,6 +18,7 @@ from segue.engine import threads
 from segue.engine.attempt import Attempt
 from segue.engine.pausing import Pause
 from segue.engine.slots import Slots
+from segue.engine.timekeeper import Timekeeper
 from segue.errors import StaleEpoch, StoreError, TaskFailed, UpstreamFailed
 from segue.ports.store import Note, NoteKind, Store
 
@@ -37,11 +38,13 @@ class LaterDesk:
         self,
         store: Store,
         slots: Slots,
+        timekeeper: Timekeeper,
         on_room: Callable[[], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._store = store
         self._slots = slots
+        self._timekeeper = timekeeper
         self._on_room = on_room
         self._on_failure = on_failure
         self._parked: Counter[bool] = Counter()
@@ -85,7 +88,7 @@ class LaterDesk:
         return pins
 
     async def _park(self, attempt: Attempt, nodes: tuple[str, ...], seen: int) -> list[TaskRecord]:
-        pause = attempt.pause = attempt.pause or Pause(attempt, self._slots)
+        pause = attempt.pause = attempt.pause or Pause(attempt, self._slots, self._timekeeper)
         in_thread = attempt.agent is not None and not attempt.agent.signature.is_async
         self._check_room(attempt, in_thread)
         self._parked[in_thread] += 1

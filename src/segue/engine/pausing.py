@@ -11,18 +11,19 @@ import asyncio
 
 from segue.engine.attempt import Attempt
 from segue.engine.slots import Slots
+from segue.engine.timekeeper import Timekeeper
 
 
 class Pause:
     """The waits of one attempt."""
 
-    def __init__(self, attempt: Attempt, slots: Slots) -> None:
+    def __init__(self, attempt: Attempt, slots: Slots, timekeeper: Timekeeper) -> None:
         self._attempt = attempt
         self._slots = slots
+        self._timekeeper = timekeeper
         self._waits = 0
         self._returning = asyncio.Lock()
-        self._began_at = 0.0
-        self._ends_at: float | None = None
+        self._seconds_left: float | None = None
 
     def begin(self) -> bool:
         """Wait for one thing more. True if it is the first: the place was given back, and time stands still."""
@@ -32,10 +33,7 @@ class Pause:
             return False
         attempt.released_slot = True
         self._slots.release(attempt.claim.agent)
-        self._began_at = asyncio.get_running_loop().time()
-        if attempt.limit is not None:
-            self._ends_at = attempt.limit.when()
-            attempt.limit.reschedule(None)
+        self._seconds_left = self._timekeeper.halt(attempt)
         return True
 
     async def end(self) -> bool:
@@ -73,5 +71,5 @@ class Pause:
     def _return(self) -> None:
         attempt = self._attempt
         attempt.released_slot = False
-        if attempt.limit is not None and self._ends_at is not None:
-            attempt.limit.reschedule(self._ends_at + asyncio.get_running_loop().time() - self._began_at)
+        if attempt.in_agent and self._seconds_left is not None:
+            self._timekeeper.begin(attempt, self._seconds_left)

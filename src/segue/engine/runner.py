@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from segue.domain.agent import Agent
 from segue.domain.handoff import Handoff
 from segue.domain.limits import ERROR_MESSAGE_CHARACTERS
 from segue.domain.outcome import Complete, Expanded, Failed, Outcome, Skipped
@@ -20,6 +19,7 @@ from segue.domain.sealing import Sealed, seal, seal_failure
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder
 from segue.engine.threads import Threads
+from segue.engine.timekeeper import Timekeeper
 from segue.errors import BudgetExceeded, PayloadTooLarge, SegueError, StoreError, UpstreamFailed, UsageError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
@@ -42,12 +42,14 @@ class Runner:
         binder: Binder,
         artifacts: ArtifactStore,
         threads: Threads,
+        timekeeper: Timekeeper,
         clock: Clock,
         secrets: tuple[str, ...],
     ) -> None:
         self._binder = binder
         self._artifacts = artifacts
         self._threads = threads
+        self._timekeeper = timekeeper
         self._clock = clock
         self._secrets = secrets
 
@@ -91,28 +93,25 @@ class Runner:
         if arguments is None:
             arguments = await self._binder.arguments(attempt)
         assert agent is not None
-        attempt.called = True
         timeout_seconds = attempt.step.terms[agent.name].timeout_seconds
-        if timeout_seconds is None:
-            return await self._run(agent, arguments)
-        try:
-            async with asyncio.timeout(timeout_seconds) as limit:
-                attempt.limit = limit
-                return await self._run(agent, arguments)
-        except TimeoutError:
-            raise BudgetExceeded("run", timeout_seconds, attempt.name) from None
-        finally:
-            attempt.limit = None
-
-    async def _run(self, agent: Agent[Any], arguments: dict[str, Any]) -> Any:
+        if timeout_seconds is not None:
+            self._timekeeper.begin(attempt, timeout_seconds)
+        attempt.called = attempt.in_agent = True
         try:
             if agent.signature.is_async:
                 return await agent.fn(**arguments)
             return await self._threads.call(agent.fn, arguments)
-        except (asyncio.CancelledError, KeyboardInterrupt):
+        except asyncio.CancelledError:
+            # One that is not by the clock alone has been cancelled by somebody else as well, who goes before.
+            if timeout_seconds is None or not attempt.timed_out or _uncancel():
+                raise
+            raise BudgetExceeded("run", timeout_seconds, attempt.name) from None
+        except KeyboardInterrupt:
             raise
         except BaseException as error:
             raise _Raised(error) from error
+        finally:
+            attempt.in_agent, attempt.ends_at = False, None
 
     async def _seal(self, attempt: Attempt, result: Any) -> HandoffRecord:
         agent = attempt.agent
@@ -156,3 +155,9 @@ class Runner:
 def _failure_told_by(result: Handoff[Any]) -> dict[str, Any]:
     """What is kept of a failure that the agent handed over instead of raising it."""
     return {"kind": "handed over", "message": storable_text(result.summary, ERROR_MESSAGE_CHARACTERS)}
+
+
+def _uncancel() -> int:
+    """Take back one cancellation of the current task; how many are left."""
+    task = asyncio.current_task()
+    return task.uncancel() if task is not None else 0

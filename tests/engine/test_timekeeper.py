@@ -1,0 +1,78 @@
+"""One timer for all agents that run under a limit."""
+
+from __future__ import annotations
+
+import asyncio
+
+from segue.domain.records import Claim, Token
+from segue.engine.attempt import Attempt
+from segue.engine.timekeeper import Timekeeper
+from segue.testing import ManualClock
+
+
+def attempt(number: int) -> Attempt:
+    """An attempt that only says whether its time was up."""
+    token = Token("run", "task", number, 1, f"claim-{number}")
+    return Attempt(Claim(token, "agent", 1, 1, (), broken=False, claimed_at=0.0), 0.0)
+
+
+async def advance(clock: ManualClock, seconds: float) -> None:
+    """Let time pass, and those who slept act on it."""
+    await turns(2)  # whoever is about to sleep does
+    clock.advance(seconds)
+    await turns(5)
+
+
+async def turns(count: int) -> None:
+    """Let the loop go round."""
+    for _ in range(count):
+        await asyncio.sleep(0)  # noqa: TID251 - gives others their turn, waits for nothing
+
+
+async def test_each_ends_at_its_own_time() -> None:
+    """A limit that is set later and ends earlier moves the timer forward; the others keep theirs."""
+    clock, attempts = ManualClock(), [attempt(number) for number in range(3)]
+    timekeeper = Timekeeper(clock, lambda: attempts)
+    for each, seconds in zip(attempts, (10.0, 3.0, 5.0), strict=True):
+        timekeeper.begin(each, seconds)
+    seen = []
+    for seconds in (2.9, 0.1, 2.0, 4.9, 0.1):
+        await advance(clock, seconds)
+        seen.append([each.timed_out for each in attempts])
+    assert seen == [
+        [False, False, False],
+        [False, True, False],
+        [False, True, True],
+        [False, True, True],
+        [True, True, True],
+    ]
+    timekeeper.stop()
+
+
+async def test_time_that_stands_still_is_not_counted() -> None:
+    """A halted attempt outlives its limit, and goes on with what it had left."""
+    clock, one = ManualClock(), attempt(1)
+    timekeeper = Timekeeper(clock, lambda: [one])
+    timekeeper.begin(one, 4.0)
+    await advance(clock, 1.0)
+    left = timekeeper.halt(one)
+    await advance(clock, 100.0)
+    assert (left, one.timed_out) == (3.0, False)
+    timekeeper.begin(one, 3.0)
+    await advance(clock, 2.9)
+    assert not one.timed_out
+    await advance(clock, 0.1)
+    assert one.timed_out
+    timekeeper.stop()
+
+
+async def test_many_limits_have_one_timer() -> None:
+    """A thousand agents with an hour each leave one sleeper behind, not a thousand."""
+    clock, attempts = ManualClock(), [attempt(number) for number in range(1000)]
+    timekeeper = Timekeeper(clock, lambda: attempts)
+    before = len(asyncio.all_tasks())
+    for each in attempts:
+        timekeeper.begin(each, 3600.0)
+    await turns(2)
+    assert len(asyncio.all_tasks()) == before + 1
+    timekeeper.stop()
