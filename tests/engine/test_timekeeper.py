@@ -46,7 +46,7 @@ async def test_each_ends_at_its_own_time() -> None:
         [False, True, True],
         [True, True, True],
     ]
-    timekeeper.stop()
+    await timekeeper.stop()
 
 
 async def test_time_that_stands_still_is_not_counted() -> None:
@@ -63,7 +63,7 @@ async def test_time_that_stands_still_is_not_counted() -> None:
     assert not one.timed_out
     await advance(clock, 0.1)
     assert one.timed_out
-    timekeeper.stop()
+    await timekeeper.stop()
 
 
 async def test_many_limits_have_one_timer() -> None:
@@ -75,4 +75,4 @@ async def test_many_limits_have_one_timer() -> None:
         timekeeper.begin(each, 3600.0)
     await turns(2)
     assert len(asyncio.all_tasks()) == before + 1
-    timekeeper.stop()
+    await timekeeper.stop()

@@ -8,7 +8,7 @@ crosses (a crossing). Edges are not stored: they follow from the bindings, so th
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -147,14 +147,15 @@ class Graph:
         return {node.name: node for node in self.nodes}
 
 
-def nodes_of(binding: Binding) -> Iterator[str]:
+def nodes_of(binding: Binding) -> tuple[str, ...]:
     """The nodes whose hand-offs a binding needs, in the order of their appearance."""
     match binding:
         case Output(node=node):
-            yield node
+            return (node,)
         case Collection(items=items):
-            for item in items:
-                yield from nodes_of(item)
+            return tuple(node for item in items for node in nodes_of(item))
+        case _:
+            return ()
 
 
 def parents_of(node: Node) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ says where it comes from, a `Ref` that fetches on demand, or a `Later` that is a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar, cast
+from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar
 
 from pydantic_core import to_json
 
@@ -108,7 +108,13 @@ class Handoff(Generic[T]):
             _checked_items("attachments", attachments, Attachment) if attachments else (),
             summary is None,
         )
-        _fill(self, output, status, parts, None)
+        put = object.__setattr__
+        put(self, "output", output)
+        put(self, "status", status)
+        put(self, "_parts", parts)
+        put(self, "_received", None)
+        put(self, "_sent", None)
+        put(self, "_summary", None)
 
     @property
     def parts(self) -> Parts:
@@ -225,20 +231,14 @@ class Handoff(Generic[T]):
 def receive(output: T, received: Received) -> Handoff[T]:
     """The hand-off that a stored one holds, its output already checked. Its other parts are read when asked for."""
     handoff: Handoff[T] = object.__new__(Handoff)
-    _fill(handoff, output, cast(Status, received.stored.record.status), None, received)
-    return handoff
-
-
-def _fill(
-    handoff: Handoff[T], output: T, status: Status, parts: Parts | None, received: Received | None
-) -> None:
     put = object.__setattr__
     put(handoff, "output", output)
-    put(handoff, "status", status)
-    put(handoff, "_parts", parts)
+    put(handoff, "status", received.stored.record.status)
+    put(handoff, "_parts", None)
     put(handoff, "_received", received)
     put(handoff, "_sent", None)
     put(handoff, "_summary", None)
+    return handoff
 
 
 def _read_parts(received: Received) -> Parts:

@@ -154,7 +154,8 @@ def settle_releases(plan: Plan, name: str, pin: Pin | None, claim_for: ClaimFor)
                 pins if need == 1 and not mapped else None,
                 not usable and name in step.needed,
                 claim_for(agent),
-                limits=step.limits,
+                None,
+                step.limits,
             )
         )
     return tuple(releases)

@@ -15,7 +15,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from segue.domain.artifact import Artifact, ArtifactHome
 from segue.domain.body import assemble, is_spilled, output_json, parts_of, pointer_of, spills_of
-from segue.domain.handoff import Handoff, Received, Ref, receive
+from segue.domain.handoff import Handoff, Parts, Received, Ref, receive
 from segue.domain.limits import BODY_LIMIT_BYTES, SPILL_BYTES
 from segue.domain.payload import check_text, digest_of, parse_json
 from segue.domain.records import HandoffRecord, StoredHandoff
@@ -82,8 +82,9 @@ def seal(
     if len(output) > spill_bytes:
         output, spilled, parts = _spill(output, spill_bytes)
     if draft is not None:
-        _add_parts(parts, draft)
-        found += draft.artifacts
+        given = draft.parts
+        _add_parts(parts, given)
+        found += given.artifacts
     if trace is not None:
         parts["trace"] = trace._asdict()
     artifacts: tuple[str, ...] = ()
@@ -141,10 +142,9 @@ def unseal(
     `origin` is asked only when the receiver looks at `sent`; `upstream` gives what `Handoff.upstream()` returns.
     """
     record = stored.record
-    if record.status == "failed" and output_json(record) == _NULL:
-        output = cast(T, None)
-    else:
-        output = unseal_output(record, schema, contents, home, where=where)
+    document = whole_output(record, contents)
+    is_empty = record.status == "failed" and document == _NULL
+    output = cast(T, None) if is_empty else schema.load(document, home, where=where)
     return receive(output, Received(stored, origin, upstream, home))
 
 
@@ -224,11 +224,9 @@ def context_of(handoffs: Iterable[StoredHandoff], goal: str | None) -> Context:
     return Context(goal, tuple(constraints), tuple(decisions))
 
 
-def _add_parts(parts: dict[str, Any], draft: Handoff[Any]) -> None:
+def _add_parts(parts: dict[str, Any], given: Parts) -> None:
     """What the author gave; what was not given is not written."""
-    summary, confidence, decisions, constraints, artifacts, next_step, usage, attachments, derived, *_ = (
-        draft.parts
-    )
+    summary, confidence, decisions, constraints, artifacts, next_step, usage, attachments, derived, *_ = given
     if not derived:
         parts["summary"] = summary
         parts.pop("summary_derived", None)

@@ -15,7 +15,6 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from segue.domain.agent import Agent
 from segue.domain.body import spills_of
 from segue.domain.graph import Argument, Binding, Output, Path
 from segue.domain.handoff import Handoff, Later, Ref
@@ -64,10 +63,17 @@ class Binder:
                 f"agent {attempt.step.node.agent!r} is not known in this process",
                 remedy="Start the worker with the module that defines it.",
             )
-        return {
-            each.parameter: self._argument(attempt, each, _schema_of(agent, each.parameter), materials)
-            for each in attempt.step.node.arguments
-        }
+        arguments = {}
+        for each in attempt.step.node.arguments:
+            schema = agent.input_schemas.get(each.parameter)
+            if schema is None:
+                raise DefinitionError(
+                    f"this run hands {each.parameter!r} to agent {agent.name!r}, and the one at {agent.place} does not "
+                    "take it",
+                    remedy="Go on with the agents that the run was submitted with, or submit it anew.",
+                )
+            arguments[each.parameter] = self._argument(attempt, each, schema, materials)
+        return arguments
 
     def _argument(
         self, attempt: Attempt, argument: Argument, schema: Schema[Any], materials: Materials
@@ -200,16 +206,6 @@ class Binder:
             return schema.load(document, self._home, where=attempt.name_of(argument.parameter))
 
         return Later(settle, self._home.block)
-
-
-def _schema_of(agent: Agent[Any], parameter: str) -> Schema[Any]:
-    schema = agent.input_schemas.get(parameter)
-    if schema is None:
-        raise DefinitionError(
-            f"this run hands {parameter!r} to agent {agent.name!r}, and the one at {agent.place} does not take it",
-            remedy="Go on with the agents that the run was submitted with, or submit it anew.",
-        )
-    return schema
 
 
 def _mapped_argument(attempt: Attempt) -> Argument:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 from segue.domain.options import RunOptions
 from segue.domain.payload import digest_of
 from segue.domain.plan import Plan, plan_from_json
-from segue.domain.records import Pin, RunRecord, StoredHandoff, task_name
+from segue.domain.records import HandoffRecord, Pin, RunRecord, StoredHandoff, Token, task_name
 from segue.errors import StaleRead, StoreCorrupt, UnknownRun
 from segue.ports.clock import Clock
 from segue.ports.store import Store
@@ -193,3 +193,8 @@ class Book:
             _, live = self._runs.popitem(last=False)
             self._bytes_kept -= live.bytes_kept
             live.bytes_kept = 0
+
+
+def stored_handoff(token: Token, record: HandoffRecord) -> StoredHandoff:
+    """What a store keeps once it has accepted this."""
+    return StoredHandoff(token.run, token.node, token.item, token.epoch, record)

@@ -56,8 +56,8 @@ class Committer(Service):
         self._more: asyncio.Future[None] | None = None
         self._committing = 0
         self._failed = False
-        self._drained = asyncio.Event()
-        self._drained.set()
+        self._drains: list[asyncio.Future[None]] = []
+        """Done when a commit has ended, for those who wait until none is left."""
 
     @property
     def waiting(self) -> int:
@@ -69,7 +69,6 @@ class Committer(Service):
         if self._failed:
             return
         self._outbox.append(finished)
-        self._drained.clear()
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
 
@@ -81,23 +80,21 @@ class Committer(Service):
         if self._committing or self._outbox or self._failed:
             self.put(finished)
         else:
-            self._drained.clear()
             await self._commit([finished])
-            if not self._outbox:
-                self._drained.set()
-            elif self._more is not None and not self._more.done():
+            if self._outbox and self._more is not None and not self._more.done():
                 self._more.set_result(None)
 
     async def drain(self) -> None:
         """Wait until everything that was put is committed, or cannot be."""
-        await self._drained.wait()
+        while self.waiting and not self._failed:
+            commit_ended = asyncio.get_running_loop().create_future()
+            self._drains.append(commit_ended)
+            await commit_ended
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
             while not self._outbox or self._committing:
-                if not self._committing:
-                    self._drained.set()
                 self._more = loop.create_future()
                 await self._more
             batch, self._outbox = self._outbox, []
@@ -114,10 +111,13 @@ class Committer(Service):
                 answers, claims = await self._settle_again(settlements, request)
         except BaseException:
             self._failed = True
-            self._drained.set()
             raise
         finally:
             self._committing = 0
+            drains, self._drains = self._drains, []
+            for commit_ended in drains:
+                if not commit_ended.done():
+                    commit_ended.set_result(None)
         for finished, answer in zip(batch, answers, strict=True):
             self._on_settled(finished, answer)
         if request is not None:

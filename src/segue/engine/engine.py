@@ -26,12 +26,10 @@ from segue.domain.records import (
     SINGLE,
     Claim,
     ClaimRequest,
-    HandoffRecord,
     NewRun,
     RunState,
     Settled,
     Settlement,
-    StoredHandoff,
     Submitted,
     Token,
 )
@@ -39,7 +37,7 @@ from segue.domain.redaction import secrets_of
 from segue.domain.workflow import ConditionFunction
 from segue.engine.attempt import Attempt, current_attempt
 from segue.engine.binding import Binder
-from segue.engine.book import Book, LiveRun
+from segue.engine.book import Book, LiveRun, stored_handoff
 from segue.engine.claimer import Claimer
 from segue.engine.committer import Committer, Finished
 from segue.engine.home import Home
@@ -108,12 +106,11 @@ class Engine:
         self.observer: Observer = lambda claim, what, data: None
         """Hears of each claim of this worker and of how its attempt ended: one of `Ending`, or that it was lost."""
         self._context = contextvars.copy_context()
-        self._timekeeper = Timekeeper(clock, self._live.values)
-        self._later = LaterDesk(store, self._slots, self._timekeeper, self._room_came_free, self._fail)
+        self._context.run(artifact_home.set, self.home)
+        keeper = self._timekeeper = Timekeeper(clock, self._live.values)
+        self._later = LaterDesk(store, self._slots, keeper, self._room_came_free, self._fail)
         self.binder = Binder(store, self.book, self.registry, self.home, self._later)
-        self._runner = Runner(
-            self.binder, artifacts, self.threads, self._timekeeper, clock, secrets_of(os.environ)
-        )
+        self._runner = Runner(self.binder, artifacts, self.threads, keeper, clock, secrets_of(os.environ))
         self._claimer = Claimer(
             store,
             clock,
@@ -162,7 +159,7 @@ class Engine:
             await asyncio.wait_for(self._leaving.hand_back(), timeout=self._lease_seconds)
         for service in (self._claimer, self._committer, self._renewer, self._sweeper):
             await service.stop()
-        self._timekeeper.stop()
+        await self._timekeeper.stop()
         self.threads.close()
         with contextlib.suppress(SegueError):
             await self._store.forget_workers([self.worker])
@@ -249,7 +246,6 @@ class Engine:
     async def _attempt(self, attempt: Attempt) -> None:
         attempt.begun = True
         current_attempt.set(attempt)
-        artifact_home.set(self.home)
         try:
             settlement = await self._settlement(attempt)
         except Exception as error:  # noqa: BLE001 - an attempt must not vanish: whoever waits hears of it
@@ -310,7 +306,7 @@ class Engine:
             step = plan.steps[release.node]
             if release.claim and release.need == 1 and release.pins and step.node.settings.speculative:
                 if settlement.handoff is not None:
-                    early = _stored(settlement.token, settlement.handoff)
+                    early = stored_handoff(settlement.token, settlement.handoff)
                     attempt.live.handoffs[(early.node, early.item, early.record.version)] = early
                 token = Token(settlement.token.run, release.node, SINGLE, 1, release.claim)
                 claim = Claim(token, release.agent, 1, 1, release.pins, release.broken, self._clock.wall())
@@ -366,7 +362,7 @@ class Engine:
                 attempt.live.handoffs.pop((token.node, token.item, settlement.handoff.version), None)
             return
         if settlement.handoff is not None:
-            self.book.remember(attempt.live, _stored(token, settlement.handoff))
+            self.book.remember(attempt.live, stored_handoff(token, settlement.handoff))
         if settlement.ending == "retry":
             self._claimer.poke_after(settlement.not_before)
         for claim in claims:
@@ -397,7 +393,3 @@ class Engine:
         for attempt in list(self._live.values()):
             self._lost(attempt)
         self._on_failure(error)
-
-
-def _stored(token: Token, record: HandoffRecord) -> StoredHandoff:
-    return StoredHandoff(token.run, token.node, token.item, token.epoch, record)

@@ -41,9 +41,10 @@ class Slots:
 
     def reserve(self, agent: str) -> bool:
         """Take a place for a task of this agent, if there is one."""
-        if not self._has_room(agent):
+        if self._taken >= self.limit or (self._limit_of and not self._has_room(agent)):
             return False
-        self.take(agent)
+        self._taken += 1
+        self._taken_by[agent] += 1
         return True
 
     def take(self, agent: str) -> None:

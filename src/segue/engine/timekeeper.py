@@ -36,13 +36,15 @@ class Timekeeper:
         ends_at, attempt.ends_at = attempt.ends_at, None
         return None if ends_at is None else ends_at - self._clock.boot()
 
-    def stop(self) -> None:
+    async def stop(self) -> None:
         """Watch nothing more."""
         if self._timer is not None:
             self._timer.cancel()
+            await asyncio.wait([self._timer])
 
     def _set(self, looks_at: float) -> None:
-        self.stop()
+        if self._timer is not None:
+            self._timer.cancel()
         self._looks_at = looks_at
         # In an empty context: that of the attempt which happens to be the first would be kept for as long as this.
         look = self._look_at(looks_at)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from typing import Protocol
 
 
@@ -23,18 +24,15 @@ class Clock(Protocol):
         ...
 
 
+# Only Linux counts the time that a machine slept; elsewhere the monotonic clock is the nearest there is.
+_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+
+
 class SystemClock:
     """The machine's clocks."""
 
-    def wall(self) -> float:
-        return time.time()
-
-    def boot(self) -> float:
-        return time.clock_gettime(_BOOT_CLOCK)
+    wall = staticmethod(time.time)
+    boot = staticmethod(partial(time.clock_gettime, _BOOT_CLOCK))
 
     async def sleep(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
-
-
-# Only Linux counts the time that a machine slept; elsewhere the monotonic clock is the nearest there is.
-_BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)

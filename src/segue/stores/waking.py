@@ -38,7 +38,8 @@ class LocalNotifier:
     def notify(self) -> None:
         """Tell everybody in this process that it committed something."""
         self._own += 1
-        _wake(self._waiters)
+        if self._waiters:
+            _wake(self._waiters)
 
     def notify_foreign(self) -> None:
         """Tell everybody in this process that another one committed something."""

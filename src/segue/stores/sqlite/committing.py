@@ -81,7 +81,10 @@ class Committer:
 
     def _attempt(self, operations: Sequence[Operation], wait: bool, *, careful: bool) -> list[Any]:
         cursor = self._cursor
-        self._begin(cursor, wait)
+        if wait:
+            self._begin_patiently(cursor)
+        else:
+            cursor.execute("BEGIN IMMEDIATE")
         tx = Transaction(self._connection, cursor, self._clock, careful)
         try:
             if careful:
@@ -95,10 +98,7 @@ class Committer:
         cursor.execute("COMMIT")
         return answers
 
-    def _begin(self, cursor: apsw.Cursor, wait: bool) -> None:
-        if not wait:
-            cursor.execute("BEGIN IMMEDIATE")
-            return
+    def _begin_patiently(self, cursor: apsw.Cursor) -> None:
         self._connection.set_busy_timeout(BUSY_MILLISECONDS)
         try:
             cursor.execute("BEGIN IMMEDIATE")

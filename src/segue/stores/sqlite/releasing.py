@@ -39,10 +39,10 @@ def new_task(
     pins, task, wall = known or (), task_name(node, item), tx.wall
     queue_seconds, queue_by, deadline = _limits_row(tx, limits) if limits is not None else NO_LIMITS
     if claim is None:
-        state = ("ready", 0, None, None, None, tx.boot, broken, wall, None, blob_of(pins))
-        row = (run, node, item, agent, *state, queue_seconds, queue_by, deadline)
+        state: TaskRow = ("ready", 0, None, None, None, tx.boot, broken, wall, None, blob_of(pins))
+        row: TaskRow = (run, node, item, agent, *state, queue_seconds, queue_by, deadline)
         return row, None, (run, f"task.{agent}.ready", task, 0, wall, None, None)
-    held = ("claimed", 1, claim, worker, lease, None, broken, wall, wall, blob_of(pins))
+    held: TaskRow = ("claimed", 1, claim, worker, lease, None, broken, wall, wall, blob_of(pins))
     row = (run, node, item, agent, *held, queue_seconds, None, deadline)
     overrun = overrun_of(None, deadline, tx.boot, wall) if deadline is not None else None
     granted = Claim(
