@@ -215,7 +215,7 @@ class Host(Following):
                 item,
                 live.plan.steps[node].node.agent,
                 handoff,
-                settle_releases(live.plan, node, decided, lambda agent: None),
+                settle_releases(live.plan, node, item, decided, lambda agent: None),
                 run_resolved(live.plan, node),
                 json.dumps({"by": by, "approved": approve, "note": note}),
             )

@@ -201,7 +201,7 @@ async def read_task(store: Store, artifacts: ArtifactStore, record: RunRecord, n
     stored = await store.read_handoffs(record.run, versions) if versions else ()
     output, document = None, None
     if stored:
-        origin = origin_of(compile_plan(graph), RunOptions.from_json(record.options), node, item)
+        origin = origin_of(compile_plan(graph), RunOptions.from_json(record.options), stored[-1])
         document = to_document(stored[-1], origin)
     if stored and stored[-1].record.status != "failed":
         latest = stored[-1].record

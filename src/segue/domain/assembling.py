@@ -23,6 +23,7 @@ from segue.domain.graph import (
     RunInput,
 )
 from segue.domain.payload import canonical_json
+from segue.domain.proceeding import is_map_of_one, proceeds, sparse
 from segue.domain.schema import schema_of
 from segue.domain.signature import Parameter
 from segue.errors import DefinitionError, PayloadError
@@ -106,11 +107,15 @@ class Assembling:
             )  # None where that is accepted; the checks refuse everything else
         else:
             resolved = self._binding(binding, expected, where, f" ({call.place})")
+        optional = not mapped and self._does_without(parameter, binding)
+        if proceeds(call) and parameter.crossing != "later":
+            optional = not is_map_of_one(self._draft, call, parameter.name)
+            resolved = sparse(self._draft, call, parameter, resolved, expected)
         return Argument(
             parameter=parameter.name,
             binding=resolved,
             crossing=parameter.crossing,
-            optional=not mapped and self._does_without(parameter, binding),
+            optional=optional,
             each=parameter.each,
             schema=self._schema(parameter.annotation, f"the parameter {where}"),
         )

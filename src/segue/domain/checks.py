@@ -8,11 +8,14 @@ some of them (a cycle, an unknown node); graphs given as data can.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
+from segue.domain.agent import Agent
 from segue.domain.building import BROKEN, Call, Draft, keyed
 from segue.domain.compatibility import fits, missing_fields
 from segue.domain.fields import element_of, follow, list_of
 from segue.domain.graph import Binding, Collection, Constant, Output, RunInput
+from segue.domain.policy_checks import check_fallbacks, check_joins
 from segue.domain.schema import type_name
 from segue.domain.signature import NAME, Parameter
 from segue.domain.standin import binding_text, path_text
@@ -31,6 +34,8 @@ def problems_of(draft: Draft) -> list[str]:
         _check_maps,
         _check_conditions,
         _check_output,
+        check_fallbacks,
+        check_joins,
         _check_use,
     ):
         problems += check(draft)
@@ -39,12 +44,12 @@ def problems_of(draft: Draft) -> list[str]:
 
 def _check_agents(draft: Draft) -> Iterator[str]:
     """Two agents, or two conditions, under one name."""
-    agents: dict[str, Call] = {}
-    for call in draft.calls.values():
-        known = agents.setdefault(call.agent.name, call)
-        if known.agent.fn != call.agent.fn:
+    agents: dict[str, Agent[Any]] = {}
+    for agent in (each for call in draft.calls.values() for each in (call.agent, *call.agent.fallbacks)):
+        known = agents.setdefault(agent.name, agent)
+        if known.fn != agent.fn:
             yield (
-                f"two agents are called {call.agent.name!r}: at {known.agent.place} and at {call.agent.place}; "
+                f"two agents are called {agent.name!r}: at {known.place} and at {agent.place}; "
                 'give one of them another name: @agent(name="...")'
             )
     functions = [

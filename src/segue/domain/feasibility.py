@@ -8,11 +8,10 @@ task that may be skipped counts as no time, and one of which nothing is known to
 from __future__ import annotations
 
 from collections.abc import Mapping
-from graphlib import TopologicalSorter
 from typing import NamedTuple
 
 from segue.domain.durations import duration_text
-from segue.domain.graph import Graph, Node, later_parents_of, needed_parents_of, parents_of
+from segue.domain.graph import Graph, Node, in_order, later_parents_of, needed_parents_of, parents_of
 from segue.errors import GraphError
 
 
@@ -99,9 +98,3 @@ def _certain(graph: Graph) -> frozenset[str]:
         if node.condition is None and node.map_parameter is None and needed_parents_of(node) <= certain:
             certain.add(name)
     return frozenset(certain)
-
-
-def in_order(graph: Graph) -> list[str]:
-    """The nodes, each after those that it waits for."""
-    waits = {node.name: (*parents_of(node), *later_parents_of(node)) for node in graph.nodes}
-    return list(TopologicalSorter(waits).static_order())

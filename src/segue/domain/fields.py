@@ -108,6 +108,19 @@ def element_of(annotation: Any, key: str | int) -> Any:
     return Any if found.problem is not None else found.annotation
 
 
+def is_of_any_size(annotation: Any, *, keyed: bool) -> bool:
+    """Whether a value of a type is still one when an element, or with `keyed` a key of a dict, is left out."""
+    kinds = [kind for kind in members(annotation) if kind is not type(None)]
+    if len(kinds) != 1:
+        return False
+    origin = get_origin(kinds[0]) or kinds[0]
+    if is_open(kinds[0]) or (keyed and origin in _MAPPINGS):
+        return True
+    return not keyed and (
+        origin in (*_SEQUENCES, *_SETS) or (origin is tuple and tuple_items(kinds[0]) is None)
+    )
+
+
 def tuple_items(annotation: Any) -> tuple[Any, ...] | None:
     """The types of the elements of a tuple of known length; None for everything else."""
     annotation = plain(annotation)

@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from graphlib import TopologicalSorter
 from typing import Any, Literal
 
 from segue.domain.settings import NodeSettings, settings_document, settings_from
@@ -39,18 +40,26 @@ class RunInput:
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What another node hands over, or a field of it. Of a mapped node it is the list of all items' outputs."""
+    """
+    What another node hands over, or a field of it. Of a mapped node it is the list of all items' outputs; if it is
+    `sparse`, of those that there are.
+    """
 
     node: str
     path: Path = ()
+    sparse: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Collection:
-    """A list or dict literal with bindings inside; `keys` is None for a list."""
+    """
+    A list or dict literal with bindings inside; `keys` is None for a list. If it is `sparse`, outputs in it that were
+    not handed over are left out.
+    """
 
     items: tuple[Binding, ...]
     keys: tuple[str, ...] | None = None
+    sparse: bool = False
 
 
 Binding = Constant | RunInput | Output | Collection
@@ -180,8 +189,11 @@ def later_parents_of(node: Node) -> tuple[str, ...]:
 
 
 def needed_parents_of(node: Node) -> frozenset[str]:
-    """The parents that must hand something over, or this node is skipped: not those whose parameter accepts None."""
-    names: set[str] = set(node.after)
+    """
+    The parents that must hand something over, or this node cannot start: not those whose parameter does without, nor,
+    for a node that proceeds with what there is, those that it only comes after.
+    """
+    names: set[str] = set() if node.settings.on_failure == "proceed" else set(node.after)
     for argument in node.arguments:
         if argument.crossing != "later" and not argument.optional:
             names.update(nodes_of(argument.binding))
@@ -190,33 +202,53 @@ def needed_parents_of(node: Node) -> frozenset[str]:
     return frozenset(names)
 
 
+def needed_later_parents_of(node: Node) -> frozenset[str]:
+    """The nodes that this one awaits and cannot do without."""
+    names: set[str] = set()
+    for argument in node.arguments:
+        if argument.crossing == "later" and not argument.optional:
+            names.update(nodes_of(argument.binding))
+    return frozenset(names)
+
+
+def in_order(graph: Graph) -> list[str]:
+    """The nodes, each after those that it waits for."""
+    waits = {node.name: (*parents_of(node), *later_parents_of(node)) for node in graph.nodes}
+    return list(TopologicalSorter(waits).static_order())
+
+
 def _binding_document(binding: Binding) -> dict[str, Any]:
     match binding:
         case Constant(value=value):
             return {"constant": value}
         case RunInput(name=name, path=path):
-            return {"input": name, "path": list(path)} if path else {"input": name}
+            document: dict[str, Any] = {"input": name}
         case Output(node=node, path=path):
-            return {"output": node, "path": list(path)} if path else {"output": node}
+            document = {"output": node}
         case Collection(items=items, keys=None):
-            return {"list": [_binding_document(item) for item in items]}
+            document, path = {"list": [_binding_document(item) for item in items]}, ()
         case Collection(items=items, keys=keys):
             pairs = zip(keys or (), items, strict=True)
-            return {"dict": [[key, _binding_document(item)] for key, item in pairs]}
+            document, path = {"dict": [[key, _binding_document(item)] for key, item in pairs]}, ()
+    if path:
+        document["path"] = list(path)
+    if not isinstance(binding, RunInput) and binding.sparse:
+        document["sparse"] = True
+    return document
 
 
 def _binding_from(document: Mapping[str, Any]) -> Binding:
-    path = tuple(document.get("path", ()))
+    path, sparse = tuple(document.get("path", ())), document.get("sparse", False)
     if "constant" in document:
         return Constant(document["constant"])
     if "input" in document:
         return RunInput(document["input"], path)
     if "output" in document:
-        return Output(document["output"], path)
+        return Output(document["output"], path, sparse)
     if "list" in document:
-        return Collection(tuple(_binding_from(item) for item in document["list"]))
+        return Collection(tuple(_binding_from(item) for item in document["list"]), None, sparse)
     keys = tuple(key for key, _ in document["dict"])
-    return Collection(tuple(_binding_from(item) for _, item in document["dict"]), keys)
+    return Collection(tuple(_binding_from(item) for _, item in document["dict"]), keys, sparse)
 
 
 def _node_document(node: Node) -> dict[str, Any]:

@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+from segue.domain.body import parts_of
 from segue.domain.options import RunOptions
 from segue.domain.plan import Plan
-from segue.domain.records import task_name
+from segue.domain.records import StoredHandoff, task_name
 from segue.domain.sent import AgentRef, Origin
 
 
-def origin_of(plan: Plan, options: RunOptions, node: str, item: int) -> Origin:
-    """What no hand-off of the task repeats, because it follows from the run."""
+def origin_of(plan: Plan, options: RunOptions, stored: StoredHandoff) -> Origin:
+    """What no hand-off of a task repeats, because it follows from the run. One of a fallback names its agent itself."""
+    node, item = stored.node, stored.item
     sender = plan.steps[node].node
+    source = AgentRef(sender.agent, sender.agent_version)
+    agent = parts_of(stored.record).get("agent") if sender.fallbacks else None
+    for fallback in sender.fallbacks:
+        if fallback.agent == agent:
+            source = AgentRef(fallback.agent, fallback.agent_version)
     receivers = [step.node for step in plan.steps.values() if node in step.parents or node in step.later]
     return Origin(
-        source=AgentRef(sender.agent, sender.agent_version),
+        source=source,
         targets=tuple(dict.fromkeys(AgentRef(each.agent, each.agent_version) for each in receivers)),
-        schema_version=sender.agent_version,
+        schema_version=source.version,
         goal=options.goal,
         hops=hops_of(plan, node, item),
         deadline=options.deadline,

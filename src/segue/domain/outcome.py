@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, NamedTuple
 
+from segue.domain.answering import Failed, answer_to
 from segue.domain.plan import ClaimFor, Plan, expansion_releases, run_resolved, settle_releases
-from segue.domain.records import Claim, HandoffRecord, Pin, Release, Settlement
+from segue.domain.records import SINGLE, Claim, HandoffRecord, Pin, Release, Settlement
 
 
 class Complete(NamedTuple):
@@ -27,14 +29,6 @@ class Skipped(NamedTuple):
     cause: dict[str, Any]
 
 
-class Failed(NamedTuple):
-    """The attempt raised, or handed over a failure. `final` says that another try would fail in the same way."""
-
-    error: dict[str, Any]
-    handoff: HandoffRecord
-    final: bool
-
-
 Outcome = Complete | Expanded | Skipped | Failed
 
 
@@ -48,40 +42,69 @@ def settlement_of(
     before its inputs were committed.
     """
     token = claim.token
-    name = token.node
-    agent = plan.steps[name].node.agent
+    name, item = token.node, token.item
+    step = plan.steps[name]
+    agent = claim.agent if claim.agent in step.terms else step.node.agent
     handoff: HandoffRecord | None = None
     releases: tuple[Release, ...] = ()
     resolved = 0
-    delay_seconds = 0.0
-    data: str | None = None
     match outcome:
+        case Failed():
+            return _settled_failure(claim, plan, outcome, agent, claim_for, jitter, speculative)
         case Complete(handoff):
-            ending = handoff.status
+            ending, data = handoff.status, None
             if ending == "complete":
-                pin = Pin(name, token.item, handoff.version, handoff.digest, ending)
-                releases = settle_releases(plan, name, pin, claim_for)
-                resolved = run_resolved(plan, name)
-        case Failed(error, handoff, final):
-            retry = plan.steps[name].node.settings.retry
-            data = _json({**error, "attempt": claim.attempt})
-            if not final and retry.allows(claim.attempt, frozenset()):
-                ending, handoff = "retry", None
-                delay_seconds = retry.delay_seconds(claim.attempt, jitter)
-            else:
-                ending = "failed"
-                pin = Pin(name, token.item, handoff.version, handoff.digest, ending)
-                releases = settle_releases(plan, name, pin, claim_for)
+                pin = Pin(name, item, handoff.version, handoff.digest, ending)
+                releases = settle_releases(plan, name, item, pin, claim_for)
                 resolved = run_resolved(plan, name)
         case Skipped(cause):
             ending, data = "skipped", _json(cause)
-            releases = settle_releases(plan, name, None, claim_for)
+            releases = settle_releases(plan, name, item, None, claim_for)
             resolved = run_resolved(plan, name)
         case Expanded(size):
             ending, data = "expanded", _json({"count": size})
             releases = expansion_releases(plan, name, size, claim.pins, claim_for)
             resolved = run_resolved(plan, name, size)
-    return Settlement(token, agent, ending, handoff, releases, resolved, delay_seconds, data, speculative)  # type: ignore[arg-type]
+    return Settlement(token, agent, ending, handoff, releases, resolved, 0.0, data, speculative)  # type: ignore[arg-type]
+
+
+def _settled_failure(
+    claim: Claim,
+    plan: Plan,
+    failed: Failed,
+    agent: str,
+    claim_for: ClaimFor,
+    jitter: float,
+    speculative: bool,
+) -> Settlement:
+    token = claim.token
+    name, item = token.node, token.item
+    step = plan.steps[name]
+    terms = step.terms[agent]
+    if step.node.map_parameter is not None and item == SINGLE:
+        terms = replace(terms, fallback=None)  # no agent has failed: the list of its tasks cannot be made
+    ending, delay_seconds, successor = answer_to(failed, claim, terms, jitter)
+    told = {**failed.error, "attempt": claim.attempt}
+    if ending not in ("failed", "dead"):
+        if successor is not None:
+            told["successor"] = successor
+        return Settlement(
+            token, agent, ending, None, (), 0, delay_seconds, _json(told), speculative, successor=successor
+        )
+    handoff = failed.handoff
+    pin = Pin(name, item, handoff.version, handoff.digest, "failed")
+    return Settlement(
+        token,
+        agent,
+        ending,
+        handoff,
+        settle_releases(plan, name, item, pin, claim_for),
+        run_resolved(plan, name),
+        0.0,
+        _json(told),
+        speculative,
+        tolerated=step.tolerated,
+    )
 
 
 def handed_back(claim: Claim) -> Settlement:

@@ -7,7 +7,7 @@ The state of a run is never asked for here. A settlement says by how many hand-o
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from segue.domain.graph import (
@@ -21,6 +21,7 @@ from segue.domain.graph import (
 from segue.domain.options import RunOptions
 from segue.domain.records import SINGLE, Limits, Pin, Release
 from segue.domain.terms import Terms, terms_of
+from segue.domain.tolerance import tolerated_nodes
 
 MAP_AGENT = "segue.map"
 """
@@ -41,7 +42,16 @@ class Step:
     agent: str
     """The agent that must be there to claim this node's own task: `MAP_AGENT` for most mapped nodes."""
     ends_run: bool
-    """The run waits for this task itself, because nothing that it waits for waits for this task."""
+    """
+    The run waits for this task itself, because nothing that it waits for waits for this task: nobody does, or only
+    those who may start without it, with a quorum.
+    """
+    tolerated: bool
+    """Whoever would have received what it hands over can do without, and so can the run."""
+    need: int
+    """How many hand-offs it waits for, before mapped lists have shown how many there are."""
+    spare: int | None
+    """Where it waits for a quorum: how many of its inputs may be missing."""
     terms: Mapping[str, Terms]
     """What holds for each agent that may come to work on it."""
 
@@ -84,6 +94,8 @@ def compile_plan(graph: Graph) -> Plan:
     for name, names in parents.items():
         for parent in names:
             dependents[parent].append(name)
+    quorums = {node.name for node in graph.nodes if node.settings.quorum is not None}
+    tolerated = tolerated_nodes(graph)
     steps = {
         node.name: Step(
             node=node,
@@ -92,7 +104,10 @@ def compile_plan(graph: Graph) -> Plan:
             later=later_parents_of(node),
             dependents=tuple(dependents[node.name]),
             agent=MAP_AGENT if _any_worker_can_map(node) else node.agent,
-            ends_run=not dependents[node.name],
+            ends_run=quorums.issuperset(dependents[node.name]),
+            tolerated=node.name in tolerated,
+            need=node.settings.quorum or len(parents[node.name]),
+            spare=_spare(graph, node, parents[node.name]),
             terms=terms_of(node, RunOptions()),
         )
         for node in graph.nodes
@@ -125,7 +140,9 @@ def root_releases(plan: Plan, claim_for: ClaimFor) -> tuple[Release, ...]:
     )
 
 
-def settle_releases(plan: Plan, name: str, pin: Pin | None, claim_for: ClaimFor) -> tuple[Release, ...]:
+def settle_releases(
+    plan: Plan, name: str, item: int, pin: Pin | None, claim_for: ClaimFor
+) -> tuple[Release, ...]:
     """
     What the settling of a task of node `name` means for its dependents.
 
@@ -138,23 +155,23 @@ def settle_releases(plan: Plan, name: str, pin: Pin | None, claim_for: ClaimFor)
     usable = pin is not None and pin.status == "complete"
     pins = () if pin is None else (pin,)
     mapped = sender.node.map_parameter is not None
+    missing = _inputs_from(sender.node) if mapped and item == SINGLE else 0
     releases = []
     for dependent in sender.dependents:
         step = plan.steps[dependent]
-        need = len(step.parents)
-        agent = step.agent
+        quorum = step.spare is not None
         releases.append(
             Release(
                 dependent,
                 SINGLE,
-                agent,
-                need,
-                1,
+                step.agent,
+                step.need,
+                1 if usable or not quorum else -missing,
                 step.parents,
-                pins if need == 1 and not mapped else None,
-                not usable and name in step.needed,
-                claim_for(agent),
-                None,
+                pins if len(step.parents) == 1 and not mapped else None,
+                not usable and (quorum or name in step.needed),
+                claim_for(step.agent),
+                step.spare,
                 step.limits,
             )
         )
@@ -166,7 +183,8 @@ def expansion_releases(
 ) -> tuple[Release, ...]:
     """
     What it means that the list of the mapped node `name` has `count` elements: so many tasks that are ready now, with
-    the mapping task's own inputs, and dependents that wait for them all instead of one.
+    the mapping task's own inputs, and dependents that wait for them all instead of one. A quorum was reckoned with as
+    many elements as the list may have at most; those that there are not are missing.
     """
     step = plan.steps[name]
     agent = step.node.agent
@@ -174,9 +192,12 @@ def expansion_releases(
         Release(name, item, agent, 0, 0, step.parents, pins, False, claim_for(agent), limits=step.limits)
         for item in range(count)
     )
+    missing = _inputs_from(step.node) - count
     waiting = (
         release._replace(resolved=1 - count, broken=False)
-        for release in settle_releases(plan, name, None, claim_for if count == 0 else _nobody)
+        if release.spare is None
+        else release._replace(resolved=-missing, broken=missing > 0)
+        for release in settle_releases(plan, name, SINGLE, None, claim_for if count == 0 else _nobody)
     )
     return (*items, *waiting)
 
@@ -188,3 +209,15 @@ def run_resolved(plan: Plan, name: str, count: int = 0) -> int:
 
 def _nobody(agent: str) -> None:
     return None
+
+
+def _inputs_from(node: Node) -> int:
+    """How many inputs a node may give a quorum at most: one, or one for each element of its list."""
+    return 1 if node.map_parameter is None else node.map_limit
+
+
+def _spare(graph: Graph, node: Node, parents: Iterable[str]) -> int | None:
+    quorum = node.settings.quorum
+    if quorum is None:
+        return None
+    return sum(_inputs_from(graph.node(parent)) for parent in parents) - quorum

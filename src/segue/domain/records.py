@@ -107,8 +107,10 @@ class Release(NamedTuple):
     claim: str | None
     spare: int | None = None
     """
-    For a dependent that waits for a quorum: how many of its parents may have nothing to hand over. Such a parent comes
-    with `resolved=0` and `broken=True` and uses up one; the first beyond them makes the task ready at once, broken.
+    For a dependent that waits for a quorum: how many of its inputs may be missing, reckoned with the largest lists that
+    mapped parents may have. What is missing comes with `broken=True` and `resolved` 0 or less, which uses up one, or
+    `-resolved` if that is more (elements that a list turned out not to have), and is nothing that the task waited for.
+    The first beyond them makes the task ready at once, broken.
     """
     limits: Limits | None = None
 

@@ -59,12 +59,13 @@ def seal(
     decisions_required: bool = False,
     spill_bytes: int = SPILL_BYTES,
     trace: Trace | None = None,
+    agent: str | None = None,
 ) -> Sealed:
     """
     Seal what an agent returned: a `Handoff` draft, or a plain value, for which nothing is invented.
 
-    `where` names the agent and begins every error. Raises InvalidPayload, UnserialisablePayload,
-    PayloadTooLarge.
+    `where` names the agent and begins every error; `agent` is written down where it is not the one that the graph
+    calls. Raises InvalidPayload, UnserialisablePayload, PayloadTooLarge.
     """
     draft = result if isinstance(result, Handoff) else None
     value = result if draft is None else draft.output
@@ -87,6 +88,8 @@ def seal(
         found += given.artifacts
     if trace is not None:
         parts["trace"] = trace._asdict()
+    if agent is not None:
+        parts["agent"] = agent
     artifacts: tuple[str, ...] = ()
     if found or spilled:
         digests = [artifact.digest for artifact in found] + [part.digest for part in spilled]
@@ -100,11 +103,13 @@ def seal(
     return Sealed(body, len(output), digest_of(body), status, artifacts, spilled)
 
 
-def seal_failure(error: Mapping[str, Any], *, trace: Trace | None = None) -> Sealed:
-    """Seal the failure of a task: no output, and why, as `redaction.format_error` tells it."""
+def seal_failure(error: Mapping[str, Any], *, trace: Trace | None = None, agent: str | None = None) -> Sealed:
+    """Seal the failure of a task, as `seal` does: no output, and why, as `redaction.format_error` tells it."""
     parts: dict[str, Any] = {"error": dict(error)}
     if trace is not None:
         parts["trace"] = trace._asdict()
+    if agent is not None:
+        parts["agent"] = agent
     body = assemble(_NULL, to_json(parts))
     return Sealed(body, len(_NULL), digest_of(body), "failed", (), ())
 

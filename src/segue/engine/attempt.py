@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from segue.domain.agent import Agent
 from segue.domain.plan import MAP_AGENT, Step
 from segue.domain.records import Claim, task_name
+from segue.domain.terms import Terms
 from segue.errors import NoAttemptError
 
 if TYPE_CHECKING:
@@ -117,12 +118,24 @@ class Attempt:
         self.entered = True
         self.live = live
         self.step = live.plan.steps[self.claim.token.node]
-        self.agent = None if self.claim.agent == MAP_AGENT else registry.find(self.step.node.agent)
+        self.agent = None if self.claim.agent == MAP_AGENT else registry.find(self.claim.agent)
+
+    @property
+    def terms(self) -> Terms:
+        """The terms under which its agent works on the task."""
+        terms = self.step.terms
+        return terms.get(self.claim.agent) or terms[self.step.node.agent]
 
     @property
     def name(self) -> str:
         """The task's name."""
         return task_name(self.claim.token.node, self.claim.token.item)
+
+    @property
+    def substitute(self) -> str | None:
+        """The name of its agent, if that is a fallback and not the one that the graph calls."""
+        name = self.claim.agent
+        return name if name in self.step.terms and name != self.step.node.agent else None
 
     @property
     def facts(self) -> Facts:
@@ -131,7 +144,7 @@ class Attempt:
         return Facts(
             token.run,
             self.name,
-            self.step.node.agent,
+            self.claim.agent,
             self.claim.attempt,
             token.epoch,
             options.goal,

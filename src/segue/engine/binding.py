@@ -9,7 +9,6 @@ from the store or from an artifact, and no two tasks ever share an object.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from segue.domain.schema import Schema
 from segue.domain.sealing import output_at, refer, unseal, whole_output
 from segue.engine.attempt import Attempt
 from segue.engine.book import Book, LiveRun
+from segue.engine.causes import Causes
 from segue.engine.home import Home
 from segue.engine.later import LaterDesk
 from segue.engine.lineage import Provenance
@@ -37,6 +37,7 @@ class Binder:
 
     def __init__(self, store: Store, book: Book, registry: Registry, home: Home, later: LaterDesk) -> None:
         self._store = store
+        self.causes = Causes(store)
         self._book = book
         self._registry = registry
         self._home = home
@@ -60,7 +61,7 @@ class Binder:
         agent = attempt.agent
         if agent is None:
             raise DefinitionError(
-                f"agent {attempt.step.node.agent!r} is not known in this process",
+                f"agent {attempt.claim.agent!r} is not known in this process",
                 remedy="Start the worker with the module that defines it.",
             )
         arguments = {}
@@ -149,18 +150,6 @@ class Binder:
             return bool(from_json(document))
         function = self._registry.condition(condition.function)
         return function.decide(document, where=f"the condition of {attempt.name}", home=self._home)
-
-    async def cause_of_skip(self, attempt: Attempt) -> dict[str, Any]:
-        """Which upstream task has nothing to hand over."""
-        tasks = await self._store.read_tasks(attempt.claim.token.run)
-        for task in tasks:
-            if task.node in attempt.step.needed and task.state in ("failed", "skipped"):
-                name = task_name(task.node, task.item)
-                told = json.loads(task.error) if task.error else {}
-                ending = "failed" if task.state == "failed" else "was skipped"
-                message = f"{name} {ending}: {told.get('message', 'no reason was recorded')}"
-                return {"kind": "upstream", "message": message, "upstream": name}
-        return {"kind": "upstream", "message": "an upstream task has nothing to hand over"}
 
     async def handoff(self, live: LiveRun, stored: StoredHandoff, schema: Schema[Any]) -> Handoff[Any]:
         """The whole envelope of a stored hand-off."""

@@ -19,6 +19,7 @@ from secrets import SystemRandom
 from typing import Any
 
 from segue.domain.agent import Agent
+from segue.domain.answering import Failed
 from segue.domain.artifact import artifact_home
 from segue.domain.outcome import Outcome, handed_back, settlement_of
 from segue.domain.plan import root_releases
@@ -286,7 +287,7 @@ class Engine:
         self._free_slot(attempt)
         if outcome is None:
             return handed_back(attempt.claim)
-        jitter = self._chance.random() if attempt.claim.attempt > 1 else 0.5
+        jitter = self._chance.random() if isinstance(outcome, Failed) else 0.0
         settlement = settlement_of(
             attempt.claim, attempt.live.plan, outcome, self._claim_for, jitter, attempt.confirmed is not None
         )
@@ -363,7 +364,7 @@ class Engine:
             return
         if settlement.handoff is not None:
             self.book.remember(attempt.live, stored_handoff(token, settlement.handoff))
-        if settlement.ending == "retry":
+        if settlement.ending in ("retry", "reassigned"):
             self._claimer.poke_after(settlement.not_before)
         for claim in claims:
             self._start(claim)

@@ -22,7 +22,7 @@ from segue.engine.timekeeper import Timekeeper
 from segue.errors import StaleEpoch, StoreError, TaskFailed, UpstreamFailed
 from segue.ports.store import Note, NoteKind, Store
 
-SETTLED_STATES = frozenset({"complete", "failed", "skipped", "cancelled"})
+SETTLED_STATES = frozenset({"complete", "failed", "dead", "skipped", "cancelled"})
 
 PARKED_MAXIMUM = 10_000
 """Tasks of one worker that may wait at once: each holds its memory. Threads have a limit of their own."""
@@ -144,4 +144,9 @@ class LaterDesk:
 
 
 def _ending(state: str) -> str:
-    return {"failed": "failed", "skipped": "was skipped", "cancelled": "was cancelled"}[state]
+    return {
+        "failed": "failed",
+        "dead": "was given up",
+        "skipped": "was skipped",
+        "cancelled": "was cancelled",
+    }[state]

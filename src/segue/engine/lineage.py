@@ -25,7 +25,7 @@ class Provenance:
 
     def origin(self) -> Origin:
         """What follows from the run and its graph."""
-        return origin_of(self._live.plan, self._live.options, self._stored.node, self._stored.item)
+        return origin_of(self._live.plan, self._live.options, self._stored)
 
     def upstream(self) -> Waitable[Context]:
         """The constraints and decisions of everything on the way to the hand-off and of the hand-off itself."""

@@ -8,6 +8,7 @@ process and nothing was spilled.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import compress
 
 from pydantic_core import to_json
 
@@ -53,16 +54,20 @@ class Materials:
         ]
 
     def document(self, binding: Binding) -> bytes:
-        """The JSON that a binding stands for. What was skipped or failed stands as null."""
+        """The JSON that a binding stands for. What was not handed over stands as null, or is left out."""
         match binding:
-            case Output(node=node, path=path):
-                return self._output(node, path)
+            case Output():
+                return self._output(binding)
             case RunInput(name=name, path=path):
                 document = self.live.input_json[name]
                 return select(document, path, where=f"input {name!r}") if path else document
             case Constant(value=value):
                 return to_json(value)
-            case Collection(items=items, keys=keys):
+            case Collection(items=items, keys=keys, sparse=sparse):
+                if sparse:
+                    there = [self._is_there(each) for each in items]
+                    items = tuple(compress(items, there))
+                    keys = None if keys is None else tuple(compress(keys, there))
                 parts = [self.document(each) for each in items]
                 if keys is None:
                     return b"[" + b",".join(parts) + b"]"
@@ -70,27 +75,41 @@ class Materials:
                 return b"{" + b",".join(to_json(key) + b":" + part for key, part in pairs) + b"}"
 
     def handoffs(self, binding: Binding) -> list[StoredHandoff | None]:
-        """The hand-offs behind a binding, None for those that hold no output."""
+        """The hand-offs behind a binding, None for those that hold no output, unless they are left out."""
         found: list[StoredHandoff | None] = []
         for node in nodes_of(binding):
             stored = self.by_node.get(node)
-            if stored is None and self.live.plan.steps[node].node.map_parameter is None:
+            if stored is None and not self._is_mapped(node):
                 found.append(None)
             found += [each if each.record.status == "complete" else None for each in stored or ()]
+        if isinstance(binding, Output | Collection) and binding.sparse:
+            found = [each for each in found if each is not None]
         return found
 
-    def _output(self, node: str, path: Path) -> bytes:
-        handoffs = self.by_node.get(node, ())
-        if self.live.plan.steps[node].node.map_parameter is None:
-            if not handoffs or handoffs[0].record.status != "complete":
-                return b"null"
-            return self._output_of(handoffs[0].record, path)
+    def _is_there(self, binding: Binding) -> bool:
+        """Whether something was handed over for a binding; a list of several is always there, if only empty."""
+        if not isinstance(binding, Output) or self._is_mapped(binding.node):
+            return True
+        handoffs: Sequence[StoredHandoff] = self.by_node.get(binding.node, ())
+        return bool(handoffs) and handoffs[0].record.status == "complete"
+
+    def _is_mapped(self, node: str) -> bool:
+        return self.live.plan.steps[node].node.map_parameter is not None
+
+    def _output(self, binding: Output) -> bytes:
+        node, path = binding.node, binding.path
+        handoffs: Sequence[StoredHandoff] = self.by_node.get(node, ())
+        if not self._is_mapped(node):
+            return self._output_of(handoffs[0].record, path) if self._is_there(binding) else b"null"
         if node in self.skipped or (handoffs and handoffs[0].item == SINGLE):
+            return b"[]" if binding.sparse else b"null"
+        # An item that failed has left a hand-off too, so each stands in its place.
+        if path and path[0] in range(len(handoffs)) and handoffs[int(path[0])].record.status != "complete":
             return b"null"
-        # An item that failed has left a hand-off too, so the last one is there.
         parts = [
             self._output_of(stored.record, ()) if stored.record.status == "complete" else b"null"
             for stored in handoffs
+            if not binding.sparse or stored.record.status == "complete"
         ]
         document = b"[" + b",".join(parts) + b"]"
         return select(document, path, where=f"the results of {node}") if path else document
@@ -101,9 +120,8 @@ class Materials:
     def _sources(self, binding: Binding) -> Iterator[tuple[HandoffRecord, Path]]:
         match binding:
             case Output(node=node, path=path):
-                mapped = self.live.plan.steps[node].node.map_parameter is not None
                 for stored in self.by_node.get(node, ()):
-                    yield stored.record, () if mapped else path
+                    yield stored.record, () if self._is_mapped(node) else path
             case Collection(items=items):
                 for item in items:
                     yield from self._sources(item)

@@ -9,18 +9,20 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from segue.domain.answering import Failed, helps_after
 from segue.domain.handoff import Handoff
 from segue.domain.limits import ERROR_MESSAGE_CHARACTERS
-from segue.domain.outcome import Complete, Expanded, Failed, Outcome, Skipped
+from segue.domain.outcome import Complete, Expanded, Outcome, Skipped
 from segue.domain.payload import storable_text
 from segue.domain.records import SINGLE, HandoffRecord
 from segue.domain.redaction import format_error
+from segue.domain.retrying import wishes_of
 from segue.domain.sealing import Sealed, seal, seal_failure
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder
 from segue.engine.threads import Threads
 from segue.engine.timekeeper import Timekeeper
-from segue.errors import BudgetExceeded, PayloadTooLarge, SegueError, StoreError, UpstreamFailed, UsageError
+from segue.errors import BudgetExceeded, PayloadTooLarge, StoreError, UsageError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
 
@@ -56,9 +58,10 @@ class Runner:
     async def outcome_of(self, attempt: Attempt) -> Outcome:
         """Run an attempt to its end. Only cancellation, and errors of the store, are raised."""
         attempt.started_at = self._clock.wall()
+        claim = attempt.claim
         try:
-            if attempt.claim.broken:
-                return Skipped(await self._binder.cause_of_skip(attempt))
+            if claim.broken or claim.overrun is not None or claim.losses >= attempt.terms.settings.losses:
+                return await self._not_run(attempt)
             if attempt.step.node.map_parameter is not None and attempt.claim.token.item == SINGLE:
                 return await self._expand(attempt)
             if attempt.step.node.condition is not None and not await self._binder.condition_holds(attempt):
@@ -66,7 +69,7 @@ class Runner:
             result = await self._call(attempt)
             handoff = await self._seal(attempt, result)
             if handoff.status == "failed":
-                return Failed(_failure_told_by(result), handoff, final=True)
+                return Failed(_failure_told_by(result), handoff, "another")
             return Complete(handoff)
         except _Raised as raised:
             return self.failure_of(attempt, raised.error)
@@ -74,6 +77,18 @@ class Runner:
             raise
         except Exception as error:  # noqa: BLE001 - what goes wrong with one attempt must not stop the worker
             return self.failure_of(attempt, error)
+
+    async def _not_run(self, attempt: Attempt) -> Outcome:
+        """What becomes of a task that was claimed only to be settled."""
+        if attempt.claim.broken:
+            told = await self._binder.causes.of_break(attempt)
+            if attempt.step.node.settings.on_failure == "fail" or told["kind"] == "quorum":
+                return Failed(told, self._failed(attempt, told), "nobody")
+            return Skipped(told)
+        if attempt.claim.overrun is not None:
+            return self.failure_of(attempt, await self._binder.causes.of_overrun(attempt))
+        told = self._binder.causes.of_losses(attempt)
+        return Failed(told, self._failed(attempt, told), "another", ending="dead")
 
     async def _expand(self, attempt: Attempt) -> Outcome:
         if not await self._binder.condition_holds(attempt):
@@ -93,7 +108,7 @@ class Runner:
         if arguments is None:
             arguments = await self._binder.arguments(attempt)
         assert agent is not None
-        timeout_seconds = attempt.step.terms[agent.name].timeout_seconds
+        timeout_seconds = attempt.terms.timeout_seconds
         if timeout_seconds is not None:
             self._timekeeper.begin(attempt, timeout_seconds)
         attempt.called = attempt.in_agent = True
@@ -121,20 +136,25 @@ class Runner:
             result,
             schema,
             where=attempt.name,
-            decisions_required=attempt.step.node.settings.decisions_required,
+            decisions_required=attempt.terms.settings.decisions_required,
+            agent=attempt.substitute,
         )
         for spilled in sealed.spilled:
             await self._artifacts.put(spilled.content)
         return self._record(attempt, sealed, schema.fingerprint)
 
     def failure_of(self, attempt: Attempt, error: BaseException) -> Failed:
-        """What is kept of an error. Another try cannot help where the agent was not even called, or was misused."""
+        """What is kept of an error, and what may help after it."""
+        try:
+            wishes = wishes_of(error, self._clock.wall())
+        except UsageError as wrong:
+            return self.failure_of(attempt, wrong)
         told = format_error(error, self._secrets)
-        sealed = seal_failure(told)
-        final = isinstance(error, SegueError) and (
-            not attempt.called or isinstance(error, UpstreamFailed | UsageError)
-        )
-        return Failed(told, self._record(attempt, sealed, ""), final)
+        helps = helps_after(error, wishes, attempt.terms, called=attempt.called)
+        return Failed(told, self._failed(attempt, told), helps, wishes)
+
+    def _failed(self, attempt: Attempt, told: dict[str, Any]) -> HandoffRecord:
+        return self._record(attempt, seal_failure(told, agent=attempt.substitute), "")
 
     def _record(self, attempt: Attempt, sealed: Sealed, schema: str) -> HandoffRecord:
         body, output_size, digest, status, artifacts, _ = sealed

@@ -6,10 +6,11 @@ import json
 
 import pytest
 
+from segue.domain.answering import Failed
 from segue.domain.event_names import matches, matches_any
-from segue.domain.graph import Argument, Graph, Node, Output
+from segue.domain.graph import Argument, Fallback, Graph, Node, Output, RunInput
 from segue.domain.options import RunOptions
-from segue.domain.outcome import Complete, Expanded, Failed, Outcome, Skipped, handed_back, settlement_of
+from segue.domain.outcome import Complete, Expanded, Outcome, Skipped, handed_back, settlement_of
 from segue.domain.plan import compile_plan
 from segue.domain.records import (
     SINGLE,
@@ -38,8 +39,10 @@ PLAN = compile_plan(
 
 
 def claim(node: str = "a", attempt: int = 1) -> Claim:
-    """A claim of a node."""
-    return Claim(Token("run", node, SINGLE, attempt, f"claim{attempt}"), node, attempt, 1, (), False, 0.0)
+    """A claim of a node, of which every attempt before has failed."""
+    agent = PLAN.steps[node].node.agent
+    token = Token("run", node, SINGLE, attempt, f"claim{attempt}")
+    return Claim(token, agent, attempt, 1, (), False, 0.0, failures=attempt - 1)
 
 
 def record(status: str) -> HandoffRecord:
@@ -54,7 +57,7 @@ def settle(outcome: Outcome, node: str = "a", attempt: int = 1, jitter: float = 
 
 def failed(*, final: bool = False) -> Failed:
     """An error with its hand-off."""
-    return Failed({"kind": "ValueError", "message": "no"}, record("failed"), final)
+    return Failed({"kind": "ValueError", "message": "no"}, record("failed"), "another" if final else "again")
 
 
 def test_a_complete_hand_off_releases_its_dependents() -> None:
@@ -90,6 +93,49 @@ def test_the_last_failure_is_handed_over(attempt: int, final: bool) -> None:
     assert settlement.ending == "failed"
     assert settlement.handoff is not None
     assert [release.broken for release in settlement.releases] == [True]
+
+
+def test_a_fallback_gets_the_task_and_nobody_else_hears_of_it() -> None:
+    """The task goes to the agent that comes next, with the reason, and releases nobody yet."""
+    chain = (Fallback("x", "1", "", NodeSettings()),)
+    plan = compile_plan(Graph("w", "1", (), (Node("a", "a", "1", (), "s", fallbacks=chain),), None))
+    first = Claim(Token("run", "a", SINGLE, 1, "c"), "a", 1, 1, (), False, 0.0)
+    handed = settlement_of(first, plan, failed(), lambda agent: "next", 0.0, speculative=False)
+    assert (handed.ending, handed.agent, handed.successor, handed.releases) == ("reassigned", "a", "x", ())
+    assert json.loads(handed.data or "")["successor"] == "x"
+    second = first._replace(agent="x")
+    last = settlement_of(second, plan, failed(), lambda agent: "next", 0.0, speculative=False)
+    assert (last.ending, last.agent, last.successor) == ("failed", "x", None)
+
+
+def test_a_list_that_cannot_be_made_is_not_for_a_fallback() -> None:
+    """What fails before a mapped node's items are there is no failure of its agent."""
+    chain = (Fallback("x", "1", "", NodeSettings()),)
+    mapped = Node(
+        "m",
+        "m",
+        "1",
+        (Argument("p", RunInput("urls")),),
+        "s",
+        map_parameter="p",
+        map_limit=3,
+        fallbacks=chain,
+    )
+    plan = compile_plan(Graph("w", "1", (), (mapped,), None))
+    for item, ending in ((SINGLE, "failed"), (0, "reassigned")):
+        of_list = Claim(Token("run", "m", item, 1, "c"), "m", 1, 1, (), False, 0.0)
+        settlement = settlement_of(of_list, plan, failed(), lambda agent: None, 0.0, speculative=False)
+        assert settlement.ending == ending
+
+
+def test_a_failure_that_all_can_bear_is_tolerated() -> None:
+    """The settlement of a failure says whether the run can be complete without the task."""
+    bears = Node("b", "b", "1", (Argument("p", Output("a"), optional=True),), "s")
+    plan = compile_plan(Graph("w", "1", (), (Node("a", "a", "1", (), "s"), bears), Output("b")))
+    for node, tolerated in (("a", True), ("b", False)):
+        of_node = Claim(Token("run", node, SINGLE, 1, "c"), node, 1, 1, (), False, 0.0)
+        settlement = settlement_of(of_node, plan, failed(), lambda agent: None, 0.0, speculative=False)
+        assert settlement.tolerated is tolerated
 
 
 def test_a_skip_is_passed_on() -> None:

@@ -9,7 +9,6 @@ from typing import Any, Literal
 
 from segue.domain.drawing.naming import schema_name
 from segue.domain.durations import duration_text
-from segue.domain.feasibility import in_order
 from segue.domain.graph import (
     Argument,
     Binding,
@@ -20,6 +19,7 @@ from segue.domain.graph import (
     Node,
     Output,
     RunInput,
+    in_order,
     later_parents_of,
     parents_of,
 )

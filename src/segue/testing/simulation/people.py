@@ -83,7 +83,7 @@ class People:
         status = "complete" if approve else "failed"
         handoff = latest._replace(version=latest.version + 1, status=status)
         pin = Pin(task.node, task.item, handoff.version, handoff.digest, status)
-        releases = settle_releases(plan, task.node, pin, lambda agent: None)
+        releases = settle_releases(plan, task.node, task.item, pin, lambda agent: None)
         resolved = run_resolved(plan, task.node)
         name = plan.steps[task.node].node.agent
         data = json.dumps({"approved": approve})

@@ -1,0 +1,45 @@
+"""What a task is told that cannot start, because what it needs will never be there."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from segue.domain.plan import Step
+from segue.domain.records import TaskRecord, task_name
+
+NAMED = 3
+"""So many tasks are named as the reason; further ones are counted."""
+
+_ENDINGS = {
+    "failed": "failed",
+    "dead": "was given up",
+    "skipped": "was skipped",
+    "cancelled": "was cancelled",
+}
+
+
+def cause_of_break(step: Step, tasks: Sequence[TaskRecord]) -> dict[str, Any]:
+    """
+    Why a task cannot start, from the tasks of its run: `kind`, `message`, and `upstream`, the first task to blame.
+
+    The kind is `upstream`, or `quorum` where too few inputs were left.
+    """
+    quorum = step.node.settings.quorum
+    blamed = step.needed if quorum is None else frozenset(step.parents)
+    culprits = [task for task in tasks if task.node in blamed and task.state in _ENDINGS]
+    told = "; ".join(_told(task) for task in culprits[:NAMED]) or "an upstream task has nothing to hand over"
+    if len(culprits) > NAMED:
+        told = f"{told}; and {len(culprits) - NAMED} more"
+    cause: dict[str, Any] = {"kind": "upstream", "message": told}
+    if quorum is not None:
+        cause = {"kind": "quorum", "message": f"its quorum of {quorum} cannot be reached: {told}"}
+    if culprits:
+        cause["upstream"] = task_name(culprits[0].node, culprits[0].item)
+    return cause
+
+
+def _told(task: TaskRecord) -> str:
+    reason = json.loads(task.error).get("message") if task.error else None
+    return f"{task_name(task.node, task.item)} {_ENDINGS[task.state]}: {reason or 'no reason was recorded'}"
