@@ -9,12 +9,14 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import goals, machine
+from benchmarks import goals, machine, process_rows, workloads
 from benchmarks.lanes import ROOT, Lane, LaneFailed
 from benchmarks.report import Report, lines_of, show
-from benchmarks.workloads import FULL, PEER, SMOKE, WORKLOADS, Figures, Sizes
+from benchmarks.workloads import FULL, PEER, SMOKE, Figures, Sizes
 
-ALL = tuple(WORKLOADS)
+ALONE = tuple(workloads.WORKLOADS)
+TOGETHER = tuple(process_rows.WORKLOADS)
+WORKLOADS = {**workloads.WORKLOADS, **process_rows.WORKLOADS}
 SCALE = "scale"
 SCALE_TITLE = "100,000 finished runs in the file against none; memory after 10,000 and after 100,000 runs"
 
@@ -27,7 +29,7 @@ class Row:
     promise: str
     module: str
     arguments: tuple[str, ...] = ()
-    workloads: tuple[str, ...] = ALL
+    workloads: tuple[str, ...] = ALONE
     sizes: Sizes = FULL
 
 
@@ -41,6 +43,10 @@ SEGUE_ROWS = (
         ("durable", "speculative"),
         workloads=("W1",),
     ),
+)
+PROCESS_ROWS = (
+    Row(goals.FAST, "survives kill -9", "process_rows", ("fast",), TOGETHER),
+    Row(goals.DURABLE, "survives power loss", "process_rows", ("durable",), TOGETHER),
 )
 RAW_WORKLOADS = ("W1", "W3", "W4")
 RAW_ROWS = (
@@ -63,12 +69,12 @@ class Benchmark:
         self._smoke = smoke
         if smoke:
             self.notes.append("smoke: the sizes are too small for the figures and the goals to say anything")
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[Row, Lane] = {}
 
     def start(self, stack: ExitStack, row: Row, interpreter: Path, *arguments: str) -> None:
         """Start a row's process; `stack` ends it."""
         command = [str(interpreter), "-m", f"benchmarks.{row.module}", *row.arguments, *arguments]
-        self._lanes[row.system] = stack.enter_context(Lane(row.system, command))
+        self._lanes[row] = stack.enter_context(Lane(row.system, command))
         self.rows.append(row)
 
     def start_raw(self, stack: ExitStack, interpreter: Path) -> None:
@@ -96,7 +102,7 @@ class Benchmark:
 
     def _measure(self, row: Row, workload: str) -> Figures:
         with tempfile.TemporaryDirectory(prefix="segue-bench-", dir=self._folder) as folder:
-            return self._lanes[row.system].measure(workload, self.sizes_of(row), Path(folder))
+            return self._lanes[row].measure(workload, self.sizes_of(row), Path(folder))
 
 
 def run(options: argparse.Namespace) -> Report:
@@ -115,8 +121,10 @@ def run(options: argparse.Namespace) -> Report:
                 benchmark.start(stack, PEER_ROW, options.langgraph_python)
             else:
                 benchmark.notes.append(f"LangGraph was not measured: {options.langgraph_python} is missing")
+            for row in PROCESS_ROWS:
+                benchmark.start(stack, row, interpreter)
             benchmark.repeat(options.only, options.repeat)
-    workloads = [SCALE] if options.scale else options.only
+    measured = [SCALE] if options.scale else options.only
     return Report(
         machine=machine.facts(options.folder),
         settings={
@@ -124,7 +132,7 @@ def run(options: argparse.Namespace) -> Report:
             "sizes": {row.system: asdict(benchmark.sizes_of(row)) for row in benchmark.rows},
         },
         systems={row.system: row.promise for row in benchmark.rows},
-        workloads={name: WORKLOADS[name].title if name in WORKLOADS else SCALE_TITLE for name in workloads},
+        workloads={name: WORKLOADS[name].title if name in WORKLOADS else SCALE_TITLE for name in measured},
         notes=benchmark.notes,
         lines=lines_of(benchmark.results),
     )
@@ -141,11 +149,11 @@ def progress(text: str) -> None:
 def parse(arguments: Sequence[str]) -> argparse.Namespace:
     """Read the command line; ends the process with 2 and a remedy when it is wrong."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("--only", default=",".join(ALL), help="workloads, such as W1,W3 (default: all)")
+    parser.add_argument("--only", default=",".join(WORKLOADS), help="workloads, such as W1,W3 (default: all)")
     parser.add_argument("--repeat", type=int, default=5, help="repetitions of each workload (default: 5)")
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of the table")
     parser.add_argument("--output", type=Path, help="also write the JSON to this file")
-    parser.add_argument("--scale", action="store_true", help=f"instead of W1 to W5: {SCALE_TITLE} (minutes)")
+    parser.add_argument("--scale", action="store_true", help=f"instead of these: {SCALE_TITLE} (minutes)")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes: whether it runs, not how fast")
     parser.add_argument("--folder", type=Path, default=machine.default_folder(), help="where to write")
     parser.add_argument(
@@ -158,7 +166,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     options.only = [name.strip() for name in options.only.split(",")]
     unknown = [name for name in options.only if name not in WORKLOADS]
     if unknown:
-        parser.error(f"--only: no workload {unknown[0]!r}; there are {', '.join(ALL)}")
+        parser.error(f"--only: no workload {unknown[0]!r}; there are {', '.join(WORKLOADS)}")
     if options.repeat < 1:
         parser.error("--repeat: must be at least 1")
     if not options.folder.is_dir():

@@ -19,7 +19,7 @@ RAW_OF = {
 }
 """The limit of each system of ours."""
 MORE_IS_BETTER = frozenset({"tasks_per_s", "handoffs_per_s"})
-UNITS = {"us": "µs", "ms": "ms", "mb": "MB", "s": "/s"}
+UNITS = {"us": "µs", "ms": "ms", "mb": "MB", "s": "/s", "percent": "%"}
 COLUMNS = ("workload", "figure", "system", "median", "min to max", "to raw", "to LangGraph", "goals")
 
 

@@ -100,13 +100,27 @@ class Sizes:
     mesh_runs: int
     finished_runs: int = 100_000
     """How many runs the file of `--scale` holds; memory then is compared with memory at a tenth."""
+    process_chains: int = 100
+    idle_seconds: float = 10.0
+    takeovers: int = 5
+    writing_seconds: float = 4.0
 
 
 FULL = Sizes(warmup_runs=20, chain_runs=200, fan_runs=20, crowd_chains=1000, pile_runs=10, mesh_runs=5)
 PEER = Sizes(warmup_runs=5, chain_runs=60, fan_runs=5, crowd_chains=256, pile_runs=5, mesh_runs=5)
 """A peer that is twenty times slower gets fewer runs: as steady a throughput, a p99 of fewer samples."""
 SMOKE = Sizes(
-    warmup_runs=1, chain_runs=2, fan_runs=1, crowd_chains=8, pile_runs=1, mesh_runs=1, finished_runs=100
+    warmup_runs=1,
+    chain_runs=2,
+    fan_runs=1,
+    crowd_chains=8,
+    pile_runs=1,
+    mesh_runs=1,
+    finished_runs=100,
+    process_chains=2,
+    idle_seconds=0.5,
+    takeovers=1,
+    writing_seconds=0.2,
 )
 
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import goals, scale, segue_rows, workloads
+from benchmarks import goals, process_rows, scale, segue_rows, workloads
 from benchmarks.__main__ import main
 
 
@@ -15,6 +15,14 @@ async def test_every_workload_runs(tmp_path, workload, durability):
     system = segue_rows.SegueSystem(durability)
     figures = await workloads.measure(system, workload, workloads.SMOKE, tmp_path)
     assert tuple(figures) == workloads.WORKLOADS[workload].figures
+    assert all(value > 0 for value in figures.values())
+
+
+@pytest.mark.parametrize("workload", process_rows.WORKLOADS)
+async def test_every_workload_of_processes_runs(tmp_path, workload):
+    """Processes hand over to one another, idle, die and write at once; each figure is above zero."""
+    figures = await process_rows.measure(workload, "fast", workloads.SMOKE, tmp_path)
+    assert tuple(figures) == process_rows.WORKLOADS[workload].figures
     assert all(value > 0 for value in figures.values())
 
 

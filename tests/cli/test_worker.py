@@ -22,11 +22,6 @@ from segue import agent, condition, workflow
 
 
 @agent
-def names(text: str) -> list[str]:
-    return text.split()
-
-
-@agent
 def shout(name: str) -> str:
     return name.upper()
 
@@ -37,9 +32,8 @@ def is_wanted(names: list[str]) -> bool:
 
 
 @workflow
-def shouted(text: str) -> list[str]:
-    found = names(text)
-    return shout.when(is_wanted(found)).map(found)
+def shouted(names: list[str]) -> list[str]:
+    return shout.when(is_wanted(names)).map(names)
 """
 
 
@@ -61,9 +55,9 @@ def start(project: Project) -> Iterator[Start]:
         worker.process.communicate()
 
 
-def submitted(project: Project, target: str, text: str) -> str:
+def submitted(project: Project, target: str, value: Any) -> str:
     """The id of a run that somebody else is to run."""
-    done = project.run("run", target, "-i", json.dumps(text), "--detach")
+    done = project.run("run", target, "-i", json.dumps(value), "--detach")
     assert done.exit_code == 0, done.stderr
     return done.stdout.strip()
 
@@ -158,7 +152,7 @@ def test_a_condition_is_decided_where_it_is_known(project: Project, start: Start
     """A mapped task whose condition is a function is left to processes that have the agent's code."""
     (project.folder / "decided.py").write_text(DECIDED)
     stranger = start("work")
-    run = submitted(project, "decided:shouted", "a b")
+    run = submitted(project, "decided:shouted", ["a", "b"])
     start("decided")
     assert ended(project, run)["state"] == "complete"
     stranger.process.send_signal(signal.SIGTERM)

@@ -468,7 +468,7 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_dependent_that_has_started_is_left_alone"],
     ),
     "delays ignored": (
-        {"find_ready": ("due <= ?", "due <= ? + 1e9")},
+        {"find_ready": ("due <= ?", "due <= ? + 1e9"), "may_claim": ("due <= ?1\n", "due <= ?1 + 1e9\n")},
         ["test_a_delayed_task_waits_for_its_time"],
     ),
     "cancel leaves claims": (

@@ -11,6 +11,7 @@ from segue.stores.sqlite.migrating import whole_schema
 from segue.stores.sqlite.statements import SQL, Statements
 
 SMALL_OR_RARE = {
+    "any_claimed": "stops at the first entry of an index that has only claimed tasks",
     "artifact_references": "reads all references, for pruning",
     "count_rows": "counts everything, for a person",
     "find_expired": "looks at the claimed tasks, which an index has by themselves",
@@ -18,6 +19,7 @@ SMALL_OR_RARE = {
     "forget_worker": "looks at the claimed tasks",
     "list_workers": "reads all workers",
     "look": "stops at the first entry of indexes that have only ready tasks, or suspects",
+    "may_claim": "goes through the names of agents that it is given",
     "next_lease": "looks at the claimed tasks",
     "prune_graphs": "looks at all graphs, for pruning",
     "void_delays": "once after a restart of the machine",
@@ -52,7 +54,9 @@ def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection, nam
     assert [step for step in steps if "TEMP B-TREE" in step] == []
 
 
-@pytest.mark.parametrize("name", ["look", "find_expired", "forget_worker", "next_lease"])
+@pytest.mark.parametrize(
+    "name", ["any_claimed", "look", "find_expired", "forget_worker", "may_claim", "next_lease"]
+)
 def test_what_is_scanned_is_small(connection: apsw.Connection, name: str) -> None:
     """Statements that go through all claimed or ready tasks go through an index that has only these."""
     steps = plan(connection, getattr(SQL, name))

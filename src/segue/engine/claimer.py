@@ -122,12 +122,16 @@ class Claimer(Service):
     async def _claim_when_poked(self) -> None:
         while True:
             await self._poked.wait()
-            self._poked.clear()
-            async with self._asking:
-                answered = await self._ask()
-            if not answered:
-                await self._clock.sleep(UNAVAILABLE_SECONDS)
-                self._poked.set()
+            await self._claim()
+
+    async def _claim(self) -> None:
+        """Ask once; a store that cannot be reached is asked again a little later."""
+        self._poked.clear()
+        async with self._asking:
+            answered = await self._ask()
+        if not answered:
+            await self._clock.sleep(UNAVAILABLE_SECONDS)
+            self._poked.set()
 
     async def _ask(self) -> bool:
         """Claim what there is room for; whether the store answered."""
@@ -144,11 +148,14 @@ class Claimer(Service):
         return True
 
     async def _watch(self) -> None:
-        """Poke whenever another process committed, or a retry or lease in the store falls due."""
+        """Ask whenever another process committed, or a retry or lease in the store falls due."""
         notifier = self._store.notifier
         seen = notifier.foreign
         while True:
-            self.poke()
+            self.maybe_ready = True
+            await self._claim()
+            # Work comes first: the agents begin before it is found out when to look again.
+            await self._clock.sleep(0)
             due = await self._seconds_until_due()
             seen = await notifier.wait_foreign(seen, min(NET_SECONDS, due))
 

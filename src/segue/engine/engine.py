@@ -100,10 +100,8 @@ class Engine:
         self._live: dict[str, Attempt] = {}
         self._claim_prefix = f"{chance.getrandbits(96):024x}"
         self._claim_count = 0
-        self._draining = False
-        """Nothing is claimed and nothing begins any more."""
-        self._stopping = False
-        """What runs is cancelled, to be handed back."""
+        self._draining = False  # nothing is claimed and nothing begins any more
+        self._stopping = False  # what runs is cancelled, to be handed back
         self.observer: Observer = lambda claim, what, data: None
         """Hears of each claim of this worker and of how its attempt ended: one of `Ending`, or that it was lost."""
         self._context = contextvars.copy_context()
@@ -136,7 +134,7 @@ class Engine:
         self._submitter = Submitter(store, worker, lease_seconds, self._submitted, self._not_submitted)
         self._renewer = Renewer(store, clock, lease_seconds, self._running, self._lost, self._fail)
         self._sweeper = Sweeper(
-            store, clock, liveness, worker, self._renewer.renew, self._claimer.poke, self._fail
+            store, clock, liveness, worker, lease_seconds, self._renewer.renew, self._claimer.poke, self._fail
         )
         self._leaving = Leaving(self._live, clock, self._claimer, self._submitter, self._committer)
 
@@ -354,9 +352,8 @@ class Engine:
         if releases and attempt.live.plan.speculative:
             claims = self._confirm(settlement, claims)
         if len(settled.claims) < len(releases):
-            reserved = [release.agent for release in releases if release.claim]
-            self._unreserve(reserved, settled.claims)
-            if len(reserved) < len(releases) and settled.verdict != "stale":
+            self._unreserve([release.agent for release in releases if release.claim], settled.claims)
+            if settled.verdict != "stale" and any(map(self.registry.lets_lie, releases)):
                 self._claimer.poke()
         if settled.verdict == "stale":
             if settlement.handoff is not None and attempt.live.plan.speculative:

@@ -7,6 +7,7 @@ from typing import Any
 
 from segue.domain.agent import Agent
 from segue.domain.plan import MAP_AGENT
+from segue.domain.records import Release
 from segue.domain.workflow import ConditionFunction
 from segue.errors import DefinitionError
 
@@ -39,6 +40,10 @@ class Registry:
 
     def __contains__(self, name: str) -> bool:
         return name == MAP_AGENT or name in self._agents
+
+    def lets_lie(self, release: Release) -> bool:
+        """Whether a task that this process could take was released without being claimed for it."""
+        return release.claim is None and (release.broken or release.agent in self)
 
     def find(self, name: str) -> Agent[Any] | None:
         """An agent by its name; None if this process does not have it."""

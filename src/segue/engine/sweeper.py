@@ -2,14 +2,15 @@
 Takes back what dead or silent workers hold. Any number of processes sweep; each step is a compare-and-set in the store.
 
 On one machine a dead process is known at once: the kernel frees the lock that it held on a file of its own. The lease
-covers the rest: a process that hangs, or was stopped.
+covers the rest: a process that hangs, or was stopped. After a time in which the store could not be reached, or this
+process did not run, a lease that has ended says nothing: whoever holds it is given the time to renew it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from segue.domain.lease import SWEEP_SECONDS
+from segue.domain.lease import Contact, contact_after, leases_count, sweep_interval_seconds
 from segue.engine.service import Service
 from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
@@ -26,6 +27,7 @@ class Sweeper(Service):
         clock: Clock,
         liveness: Liveness,
         worker: str,
+        lease_seconds: float,
         renew: Callable[[], Awaitable[None]],
         on_expired: Callable[[], None],
         on_failure: Callable[[BaseException], None],
@@ -35,6 +37,8 @@ class Sweeper(Service):
         self._clock = clock
         self._liveness = liveness
         self._worker = worker
+        self._lease_seconds = lease_seconds
+        self._contact: Contact | None = None
         self._renew = renew
         self._on_expired = on_expired
 
@@ -46,14 +50,17 @@ class Sweeper(Service):
         await self._renew()
         workers = [worker for worker, _ in await self._store.list_workers() if worker != self._worker]
         dead = self._liveness.dead(workers)
-        if await self._store.expire(dead):
+        asked_at = self._clock.boot()
+        expired = await self._store.expire(dead, leases_count(self._contact, asked_at, self._lease_seconds))
+        self._contact = contact_after(self._contact, asked_at, self._clock.boot(), self._lease_seconds)
+        if expired:
             self._on_expired()
         if dead:
             await self._store.forget_workers(dead)
 
     async def run(self) -> None:
         while True:
-            await self._clock.sleep(SWEEP_SECONDS)
+            await self._clock.sleep(sweep_interval_seconds(self._lease_seconds))
             try:
                 await self.sweep()
             except StoreUnavailable:

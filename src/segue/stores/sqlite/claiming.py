@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Collection, Sequence
 from itertools import chain
 
@@ -11,6 +10,7 @@ from segue.domain.records import Claim, ClaimRequest, Expired, Token, Verdict, t
 from segue.ports.store import Note
 from segue.stores.looking import Looks
 from segue.stores.sqlite.granting import grant, standing_claim
+from segue.stores.sqlite.reading import own_claims_between
 from segue.stores.sqlite.releasing import TaskKey
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import EventRow, Transaction, blob_of, pins_of
@@ -40,8 +40,7 @@ def claim_ready(tx: Transaction, request: ClaimRequest, looks: Looks) -> Sequenc
 
 
 def _own_claims(tx: Transaction, request: ClaimRequest) -> Sequence[Claim]:
-    # The ids that a request hands out lie between `claim.` and `claim/`, the next character after the dot.
-    found = tx.rows(SQL.find_own_claims, (f"{request.claim}.", f"{request.claim}/"))
+    found = tx.rows(SQL.find_own_claims, own_claims_between(request))
     if not found:
         return ()
     claims = [standing_claim(tx, run, node, item, claim) for run, node, item, claim in found]
@@ -90,10 +89,10 @@ def renew(tx: Transaction, tokens: Sequence[Token], lease_seconds: float) -> Seq
     return [tx.changed(SQL.renew_task, (*token, until)) for token in tokens]
 
 
-def expire(tx: Transaction, dead_workers: Collection[str], past_lease: bool) -> Sequence[Expired]:
-    """Take back what dead workers hold, and what is past its lease or its deadline."""
+def expire(tx: Transaction, dead_workers: Collection[str], ended_by: float) -> Sequence[Expired]:
+    """Take back what dead workers hold, whose lease had ended by a time, or what is past its deadline."""
     dead = json.dumps(sorted(dead_workers))
-    lost = tx.rows(SQL.find_expired, (tx.boot if past_lease else -math.inf, dead))
+    lost = tx.rows(SQL.find_expired, (ended_by, dead))
     late = set(tx.rows(SQL.find_running_late, (tx.wall,)))
     expired: list[Expired] = []
     events: list[EventRow] = []

@@ -60,7 +60,7 @@ async def open_files(path: Path, durability: Durability, clock: Clock) -> Opened
     try:
         readers = Readers(path, durability)
         notifier = FileNotifier(folder_beside(path) / "wake", clock, readers.data_version)
-        writer = Writer(path, durability, clock, prepared.lock, notifier.notify)
+        writer = Writer(path, durability, clock, prepared.lock, notifier.notify, notifier.notify_soon)
     except BaseException:
         prepared.lock.close()
         raise

@@ -22,6 +22,9 @@ from segue.stores.waking import LocalNotifier
 NET_SECONDS = 1.0
 """How often the file itself is looked at while somebody waits."""
 
+SOON_SECONDS = 0.002
+"""How long those who only watch may wait to hear of a claim: its task has often settled by then, and wakes them too."""
+
 _LONGEST_PATH = 100
 """The kernel takes 104 to 108 bytes."""
 
@@ -42,6 +45,7 @@ class FileNotifier(LocalNotifier):
         self._socket.setblocking(False)
         self._socket.bind(self._address(self._name))
         self._others: set[str] = set()
+        self._soon: asyncio.TimerHandle | None = None
         self._loop.add_reader(self._socket.fileno(), self._heard)
         self._list()
         for address in self._others.copy():
@@ -51,11 +55,21 @@ class FileNotifier(LocalNotifier):
     def notify(self) -> None:
         """Wake everybody."""
         super().notify()
+        if self._soon is not None:
+            self._soon.cancel()
+            self._soon = None
         for address in self._others.copy() if self._others else ():
             self._send(address, _COMMITTED)
 
+    def notify_soon(self) -> None:
+        """Wake everybody in a moment, unless something is committed before that they must hear of at once."""
+        if self._soon is None:
+            self._soon = self._loop.call_later(SOON_SECONDS, self.notify)
+
     async def close(self) -> None:
         """Stop listening."""
+        if self._soon is not None:
+            self.notify()
         self._net.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._net

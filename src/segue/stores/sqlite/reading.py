@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import apsw
 
-from segue.domain.records import Event, HandoffRecord, RunRecord, RunState, StoredHandoff, TaskRecord
+from segue.domain.records import (
+    ClaimRequest,
+    Event,
+    HandoffRecord,
+    RunRecord,
+    RunState,
+    StoredHandoff,
+    TaskRecord,
+)
 from segue.stores.looking import Looks
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import pins_of
@@ -139,6 +148,22 @@ def next_due(
     waits = [time - boot for time in by_boot if time is not None]
     waits += [time - wall for time in (ready_deadline, claimed_deadline) if time is not None]
     return max(0.0, min(waits)) if waits else None
+
+
+def may_claim(connection: apsw.Connection, request: ClaimRequest, now: float, wall: float) -> bool:
+    """Whether a claim would find anything: a look that holds nobody up, before a write that does."""
+    agents = json.dumps(request.agents)
+    return bool(_value(connection, SQL.may_claim, (now, wall, agents, *own_claims_between(request))))
+
+
+def any_claimed(connection: apsw.Connection) -> bool:
+    """Whether there is a claim that could have to be taken back."""
+    return bool(_value(connection, SQL.any_claimed))
+
+
+def own_claims_between(request: ClaimRequest) -> tuple[str, str]:
+    """The ids that a request hands out lie between `claim.` and `claim/`, the next character after the dot."""
+    return f"{request.claim}.", f"{request.claim}/"
 
 
 def workers(connection: apsw.Connection) -> Sequence[tuple[str, str]]:

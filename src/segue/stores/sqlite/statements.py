@@ -14,6 +14,7 @@ from typing import NamedTuple
 class Statements(NamedTuple):
     """Every statement by name."""
 
+    any_claimed: str
     artifact_references: str
     block_run: str
     cancel_run: str
@@ -55,6 +56,7 @@ class Statements(NamedTuple):
     list_runs_in_state: str
     list_workers: str
     look: str
+    may_claim: str
     next_lease: str
     next_overrun: str
     next_retry: str

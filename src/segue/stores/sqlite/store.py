@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
@@ -21,7 +22,7 @@ from segue.domain.records import (
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note, Review
 from segue.stores.looking import Looks
-from segue.stores.sqlite import claiming, running, settling
+from segue.stores.sqlite import claiming, reading, running, settling
 from segue.stores.sqlite.connection import Durability
 from segue.stores.sqlite.files import Opened, folder_beside, open_files
 from segue.stores.sqlite.liveness import LockedFiles
@@ -48,6 +49,7 @@ class SqliteStore(ReadingVerbs):
         self._clock: Clock = clock or SystemClock()
         self._opened: Opened | None = None
         self._looks = Looks()
+        self._found_work = False
         self.idle: Callable[[], bool] = _never
         self.liveness = LockedFiles(folder_beside(self._path.resolve()) / "workers")
         """Says which workers on this machine are dead; of use while the store is open."""
@@ -69,9 +71,9 @@ class SqliteStore(ReadingVerbs):
             await opened.close()
             self.liveness.close()
 
-    def _write(self, operation: Callable[[Transaction], Any]) -> Awaitable[Any]:
+    def _write(self, operation: Callable[[Transaction], Any], *, quiet: bool = False) -> Awaitable[Any]:
         inline = self._durability == "fast" or self.idle()
-        return self._files().writer.run(operation, inline=inline)
+        return self._files().writer.run(operation, inline=inline, quiet=quiet)
 
     async def submit(self, runs: Sequence[NewRun], worker: str, lease_seconds: float) -> Sequence[Submitted]:
         """Create runs with their roots ready or claimed."""
@@ -94,9 +96,22 @@ class SqliteStore(ReadingVerbs):
         return answer
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
-        """Claim ready tasks, oldest first."""
-        answer: Sequence[Claim] = await self._write(lambda tx: claiming.claim_ready(tx, request, self._looks))
+        """Claim ready tasks, oldest first. Where there is nothing to claim, nothing is written."""
+        if not self._found_work and not self._may_claim(request):
+            return ()
+        answer: Sequence[Claim] = await self._write(
+            lambda tx: claiming.claim_ready(tx, request, self._looks), quiet=True
+        )
+        # Where there was something there may be more, and a look beforehand would only read everything twice.
+        self._found_work = bool(answer)
         return answer
+
+    def _may_claim(self, request: ClaimRequest) -> bool:
+        now, wall = self._clock.boot(), self._clock.wall()
+        found = self._readers().near(lambda connection: reading.may_claim(connection, request, now, wall))
+        if not found:
+            self._looks.note(request.agents, now, wall)
+        return found
 
     async def renew(self, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:
         """Lengthen leases."""
@@ -104,10 +119,16 @@ class SqliteStore(ReadingVerbs):
         return answer
 
     async def expire(self, dead_workers: Collection[str] = (), past_lease: bool = True) -> Sequence[Expired]:
-        """Take back what dead workers hold, and what is past its lease or deadline."""
-        answer: Sequence[Expired] = await self._write(
-            lambda tx: claiming.expire(tx, dead_workers, past_lease)
-        )
+        """
+        Take back what dead workers hold, and what is past its lease or deadline.
+
+        Where nothing is claimed nothing is written. A lease must have ended before the call: while a write waits for
+        the file, nobody can renew.
+        """
+        if not self._readers().near(reading.any_claimed):
+            return ()
+        ended_by = self._clock.boot() if past_lease else -math.inf
+        answer: Sequence[Expired] = await self._write(lambda tx: claiming.expire(tx, dead_workers, ended_by))
         return answer
 
     async def note(self, notes: Sequence[Note]) -> Sequence[Verdict]:

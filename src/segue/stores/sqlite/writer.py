@@ -39,11 +39,18 @@ class Writer:
     """Takes operations from the event loop that opened it, and commits them."""
 
     def __init__(
-        self, path: Path, durability: Durability, clock: Clock, lock: WriteLock, on_commit: Callable[[], None]
+        self,
+        path: Path,
+        durability: Durability,
+        clock: Clock,
+        lock: WriteLock,
+        on_commit: Callable[[], None],
+        on_quiet_commit: Callable[[], None],
     ) -> None:
         self._path = path
         self._lock = lock
         self._on_commit = on_commit
+        self._on_quiet_commit = on_quiet_commit
         self._loop = asyncio.get_running_loop()
         self._process = os.getpid()
         self._gate = threading.Lock()
@@ -62,12 +69,15 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="segue-writer", daemon=True)
         self._thread.start()
 
-    async def run(self, operation: Operation, *, inline: bool) -> Any:
-        """Commit an operation, with whatever else waits; its answer, after the commit."""
+    async def run(self, operation: Operation, *, inline: bool, quiet: bool = False) -> Any:
+        """
+        Commit an operation, with whatever else waits; its answer, after the commit. Nobody acts on a `quiet` one: those
+        who only watch may hear of it a little later.
+        """
         self.check_usable()
         if inline and not self._waiting and not self._thread_first and self._gate.acquire(blocking=False):
             try:
-                answer = self._run_inline(operation)
+                answer = self._run_inline(operation, quiet)
             finally:
                 self._gate.release()
             if answer is not _LATER:
@@ -108,7 +118,7 @@ class Writer:
 
     # --- in the event loop's thread -------------------------------------------------------------------
 
-    def _run_inline(self, operation: Operation) -> Any:
+    def _run_inline(self, operation: Operation, quiet: bool) -> Any:
         if not self._lock.try_acquire():
             return _LATER
         try:
@@ -118,7 +128,7 @@ class Writer:
         finally:
             self._lock.release()
         if self._committer.wrote:
-            self._on_commit()
+            self._on_quiet_commit() if quiet else self._on_commit()
         if self._log_is_due():
             self._inbox.put("checkpoint")
         return answer
