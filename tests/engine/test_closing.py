@@ -65,6 +65,34 @@ async def test_what_a_commit_on_its_way_claims_is_handed_back() -> None:
     assert others() == set()
 
 
+class FarAway(SlowDisk):
+    """A store whose commits take a while, also when nothing holds them back."""
+
+    async def settle(self, *args: Any, **kwargs: Any) -> Any:
+        for _ in range(10):
+            await asyncio.sleep(0)  # noqa: TID251 - one turn of the loop
+        return await super().settle(*args, **kwargs)
+
+
+async def test_the_commit_that_hands_back_is_waited_for() -> None:
+    """
+    A worker that ends while its only attempt is being committed waits until what came with that commit is handed back:
+    it used to end before, and the task lay claimed until its lease was over.
+    """
+    store, ran, started = FarAway(), list[str](), asyncio.Event()
+    chain = chain_of_two(store, ran, started)
+    async with open_on(store) as segue:
+        assert await segue.run(chain, "warm") == "warm"
+        store.holding = True
+        handle = await segue.submit(chain, "x")
+        await soon(started.wait())
+        closing = asyncio.create_task(segue.host.close())
+        await asyncio.wait([closing], timeout=0.01)
+        store.gate.set()
+        await soon(closing)
+    assert await states_of(store, handle.run) == {"one": ("complete", 1), "two": ("ready", 0)}
+
+
 async def test_what_a_claim_on_its_way_grants_is_handed_back() -> None:
     """Tasks that the store grants to a worker that ends meanwhile are not run, and count as untried."""
     store, ran = SlowDisk(), list[str]()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection
+from collections.abc import Awaitable, Collection, Sequence
 from typing import Any, TypeVar
 
 import pytest
 
 from segue import Later, RunFailed, Segue, agent, ctx, workflow
+from segue.domain.records import Claim, ClaimRequest
+from segue.errors import StoreUnavailable
 from segue.testing import ManualClock
 from tests.engine.slow_disk import SlowDisk, open_on
 
@@ -120,6 +122,45 @@ async def test_an_agent_that_holds_up_the_loop_keeps_its_claim() -> None:
     async with Segue("memory:", clock=clock, lease_seconds=10.0) as segue:
         assert await turning(clock, segue.run(once, "x")) == "x"
     assert ran == [1]
+
+
+class ForgetfulStore(SlowDisk):
+    """Grants the first claims that there are, and then cannot say so."""
+
+    forgot = False
+
+    async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
+        claims = await super().claim(request)
+        if claims and not self.forgot:
+            self.forgot = True
+            raise StoreUnavailable("the answer got lost")
+        return claims
+
+
+async def test_claims_whose_answer_got_lost_are_asked_for_again() -> None:
+    """
+    A claim that was granted without an answer is repeated as it was and found: asked for under a new id, the task would
+    lie claimed and unbegun until its lease was over.
+    """
+    clock = ManualClock()
+    store = ForgetfulStore(clock)
+    epochs: list[int] = []
+
+    @agent
+    async def once_only(text: str) -> str:
+        epochs.append(ctx.epoch)
+        return text
+
+    @workflow
+    def once(text: str) -> str:
+        return once_only(text)
+
+    async with open_on(store, clock=clock, lease_seconds=10.0) as segue:
+        began = clock.boot()
+        assert await turning(clock, segue.run(once, "x")) == "x"
+        assert clock.boot() - began < 10.0
+    assert store.forgot
+    assert epochs == [1]
 
 
 class CountingStore(SlowDisk):

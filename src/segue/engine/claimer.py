@@ -59,6 +59,7 @@ class Claimer(Service):
         """Whether there may be ready tasks that nobody has claimed."""
         self._timers: set[asyncio.Task[None]] = set()
         self._asking = asyncio.Lock()
+        self._unanswered: ClaimRequest | None = None
         self.paused = False
 
     def poke(self) -> None:
@@ -104,10 +105,15 @@ class Claimer(Service):
             self.maybe_ready = True
 
     async def pause(self) -> None:
-        """Ask for nothing more. What was asked for is waited for: the store may have granted it already."""
+        """
+        Ask for nothing more. What was asked for is waited for, and asked for once more if there was no answer: the
+        store may have granted it already.
+        """
         self.paused = True
         async with self._asking:
-            pass
+            if self._unanswered is not None and not await self._ask():
+                self._slots.unhold(self._unanswered.limit, self._unanswered.per_agent, ())
+                self._unanswered = None
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -134,16 +140,19 @@ class Claimer(Service):
             self._poked.set()
 
     async def _ask(self) -> bool:
-        """Claim what there is room for; whether the store answered."""
-        request = self.wanted()
+        """
+        Claim what there is room for; whether the store answered. A request without an answer may have been granted: it
+        is repeated as it was and finds its own claims, which nobody would run otherwise until their leases are over.
+        """
+        request = self._unanswered or self.wanted()
         if request is None:
             return True
+        self._unanswered = request
         try:
             claims = await self._store.claim(request)
         except StoreUnavailable:
-            self.answered(request, ())
-            self.maybe_ready = True
             return False
+        self._unanswered = None
         self._on_claims(request, claims)
         return True
 

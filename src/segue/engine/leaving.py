@@ -49,18 +49,17 @@ class Leaving:
                 attempt.cancel()
             await _ended(running)
             await self._committer.drain()
-        await self._committer.drain()
 
     async def _all_ended(self) -> None:
         await self._take_nothing()
         while running := self._running():
             await _ended(running)
             await self._committer.drain()
-        await self._committer.drain()
 
     async def _take_nothing(self) -> None:
         await self._claimer.pause()
         await self._submitter.drain()
+        await self._committer.drain()
 
     def _running(self) -> list[Attempt]:
         return [attempt for attempt in self._live.values() if attempt.task is not None]
