@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from segue.domain.records import Token
@@ -11,18 +12,24 @@ from segue.testing.simulation.order import lacking_parent
 
 if TYPE_CHECKING:
     from segue.engine.attempt import Attempt
-    from segue.testing.simulation.oracle import Oracle
+    from segue.testing.simulation.ledger import Accounts
     from segue.testing.simulation.process import Process
     from segue.testing.simulation.world import World
+
+CANCELLED_SECONDS = 0.1
+"""How soon an agent has ended whose claim is lost."""
 
 
 class Executions:
     """Every execution of a world, by its token."""
 
-    def __init__(self, world: World, oracle: Oracle) -> None:
+    def __init__(self, world: World, accounts: Accounts) -> None:
         self._world = world
-        self._oracle = oracle
+        self._wrong = world.violated
+        self._accounts = accounts
         self.by_token: dict[Token, Execution] = {}
+        self._lost: dict[Token, float] = {}
+        """When a process was told that it has lost a claim."""
         self._running: dict[Execution, None] = {}
 
     def begin(self, process: Process, attempt: Attempt, inputs: list[str]) -> Execution:
@@ -31,7 +38,7 @@ class Executions:
         execution = Execution(len(self.by_token) + 1, token, process, attempt.claim.agent, inputs)
         self._world.trace.note(process.name, "begins", attempt.name, token.epoch, execution.number)
         if token in self.by_token:
-            self._oracle.wrong("I10", f"{token} was executed twice")
+            self._wrong("I10", f"{token} was executed twice")
         self.by_token[token] = execution
         if attempt.confirmed is None:
             self._check_start(token)
@@ -44,17 +51,17 @@ class Executions:
         return execution
 
     def _check_start(self, token: Token) -> None:
-        if token not in self._oracle.account(token[:3]).grants:
-            self._oracle.wrong("I5", f"{token} was executed and was never granted")
+        if token not in self._accounts[token[:3]].grants:
+            self._wrong("I5", f"{token} was executed and was never granted")
         run = self._world.truth.runs[token.run]
         lacking = lacking_parent(self._world.plan_of(run), run, run.tasks[token[1:3]])
         if lacking is not None:
-            self._oracle.wrong("I5", f"{token} was executed although {lacking} has nothing to hand over")
+            self._wrong("I5", f"{token} was executed although {lacking} has nothing to hand over")
 
     def _check_room(self, process: Process) -> None:
         here = Counter(each.agent for each in self._running if each.process is process and not each.waits)
         if here.total() > process.place.concurrency or here["single"] > 1:
-            self._oracle.wrong(
+            self._wrong(
                 "I11", f"{process.name} runs {dict(here)}, and it has {process.place.concurrency} places"
             )
 
@@ -68,8 +75,18 @@ class Executions:
         self._check_room(execution.process)
 
     def end(self, execution: Execution) -> None:
-        """An agent ends, in whatever way."""
+        """An agent ends, in whatever way: soon, if its claim was lost."""
+        lost_at = self._lost.get(execution.token)
+        awake = execution.process.alive and lost_at is not None and execution.process.paused_until <= lost_at
+        if awake and lost_at is not None and self._world.now > lost_at + CANCELLED_SECONDS:
+            self._wrong("I3", f"{execution.token} went on although its process knew that it was superseded")
         self._running.pop(execution, None)
+
+    def told(self, tokens: Sequence[Token], alive: Sequence[bool]) -> None:
+        """A process was told which of its claims still stand."""
+        for token, lives in zip(tokens, alive, strict=True):
+            if not lives:
+                self._lost.setdefault(token, self._world.now)
 
     def process_gone(self, process: Process) -> None:
         """What ran there runs no more."""

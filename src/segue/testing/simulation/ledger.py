@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from segue.domain.records import Settlement, TaskState, Token
+from segue.domain.records import Settlement, TaskState, Token, task_name
 from segue.stores.memory.rows import Task
 
 Key = tuple[str, str, int]
@@ -44,11 +45,14 @@ class Account:
     decisions: set[tuple[int, str]] = field(default_factory=set)
     """What people decided: versions and their status."""
     handed_back: int = 0
+    granted_by: str = ""
+    """The verb of the latest grant."""
     lease_until: float = 0.0
+    due: float = 0.0
+    """Before this the task must not be tried again."""
     claims_told: int = 0
     ends_told: int = 0
     """How often the log says that the task was claimed, and that it has ended."""
-    last_event: str | None = None
 
     @property
     def latest(self) -> Token | None:
@@ -56,6 +60,18 @@ class Account:
         return self.grants[-1] if self.grants else None
 
 
+class Accounts(defaultdict[Key, Account]):
+    """The accounts of all tasks of a world."""
+
+    def __init__(self) -> None:
+        super().__init__(Account)
+
+
 def written_by(settlement: Settlement) -> str:
     """What a settlement writes, in a word: two calls are the same if this is."""
     return settlement.handoff.digest if settlement.handoff is not None else settlement.ending
+
+
+def name_of(key: Key) -> str:
+    """A task with its run, for a message."""
+    return f"{key[0]}/{task_name(key[1], key[2])}"

@@ -28,12 +28,12 @@ class People:
         chance = world.chance
         self.orders = [
             Order(world, f"order-{number}", chance.randrange(SHAPES))
-            for number in range(chance.choice((1, 1, 2, 3)))
+            for number in range(chance.choice((1, 2, 2, 3)))
         ]
         for order in self.orders:
             world.after(chance.uniform(0.0, 0.5), partial(self._want, order))
-        if world.weather.kinds and chance.random() < 0.2:
-            world.after(chance.uniform(0.0, 3.0), partial(self._change_mind, chance.choice(self.orders)))
+        if world.weather.kinds and chance.random() < 0.3:
+            world.after(chance.uniform(0.1, 1.5), partial(self._change_mind, chance.choice(self.orders)))
         world.after(0.3, self._decide)
         self._cursor: str | None = None
         self._read: list[Event] = []

@@ -43,11 +43,10 @@ class SimulatedClock:
     def __init__(self, world: World, place: Place) -> None:
         self._world = world
         self._place = place
-        self.wall_jump = 0.0
 
     def wall(self) -> float:
         """Seconds since 1970, as this machine believes."""
-        return WALL_AT_START + self._place.wall_offset + self.wall_jump + self._world.now
+        return WALL_AT_START + self._place.wall_offset + self._world.now
 
     def boot(self) -> float:
         """Seconds since this machine started, as it counts them."""
@@ -108,6 +107,9 @@ class Process:
         self.running = 0
         """Agents that run now, those that wait for a `Later` not counted."""
         self.serving = False
+        self.gave_up = False
+        self.troubles: list[float] = []
+        """When a call of it went wrong, or was slow."""
         self.clock = SimulatedClock(world, place)
         self.loop = SimulatedLoop(self.clock.boot, world.shuffle)  # type: ignore[abstract] # no sockets here
         self.store = SimulatedStore(world.wire, self)
@@ -129,6 +131,11 @@ class Process:
             return None
         due = self.clock.world_time(due)
         return max(self.paused_until, due)
+
+    @property
+    def places_taken(self) -> int:
+        """How many places of the engine are in use."""
+        return self.engine._slots.taken
 
     async def _serve(self) -> None:
         world = self.world
@@ -158,6 +165,7 @@ class Process:
             self.engine.book.forget(run)
 
     def _failed(self, error: BaseException) -> None:
+        self.gave_up = True
         self.world.engine_failed(self, error)
 
     # --- what the world's people ask of it -------------------------------------------------------------
@@ -200,9 +208,19 @@ class Process:
 
     async def _stop(self) -> None:
         if self.serving:
+            since = self.world.now
             self.serving = False
             await self.engine.stop()
+            self.world.oracle.stopped(self, since)
         self.leave()
+
+    def was_healthy(self, since: float) -> bool:
+        """Whether it has had every chance to keep its claims: it ran, its clock was right, and the store was there."""
+        world = self.world
+        if not self.serving or self.gave_up or self.place.rate != 1.0 or self.paused_until > since:
+            return False
+        troubles = sum(at >= since - world.lease_seconds for at in self.troubles)
+        return troubles <= (world.lease_seconds >= 1.0) and not world.weather.was_away(since, world.now)
 
     # --- what happens to it ----------------------------------------------------------------------------
 

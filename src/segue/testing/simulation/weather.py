@@ -30,10 +30,12 @@ FATES: tuple[Fate, ...] = (
     "crash after",
 )
 WAKE_UPS = ("wake-up lost", "wake-up doubled", "wake-up late")
-SUDDEN = ("outage", "long outage", "pause", "kill", "stop")
-CLOCKS = ("skew", "wall clock jump")
+SUDDEN = ("outage", "long outage", "pause", "kill", "stop", "wall clock jump")
+CLOCKS = ("skew",)
 
 KINDS = (*FATES, *WAKE_UPS, *SUDDEN, *CLOCKS)
+
+WRITING = frozenset({"submit", "settle", "claim", "note", "cancel"})
 
 CALM_SHARE = 0.06
 """Of so many worlds nothing is expected but that each agent runs exactly once."""
@@ -59,7 +61,7 @@ class Weather:
         self.calm_at = 0.0 if not self.kinds else chance.uniform(0.5, 4.0)
         self.mean_latency_seconds = chance.choice((0.0005, 0.002, 0.01))
         self._fates = tuple(fate for fate in FATES if fate in self.kinds)
-        self._rate = chance.choice((0.01, 0.03, 0.08))
+        self._rate = chance.choice((0.03, 0.1, 0.2))
         self._wake_ups = tuple(kind for kind in WAKE_UPS if kind in self.kinds)
         self.blows = self._draw_blows(lease_seconds, slots)
         self._outages = [
@@ -83,9 +85,10 @@ class Weather:
                 blows.append(Blow(chance.uniform(0.0, self.calm_at), kind, chance.randrange(slots), length))
         return sorted(blows)
 
-    def fate(self, now: float) -> Fate:
-        """What becomes of a call that is sent now."""
-        if self._fates and now < self.calm_at and self._chance.random() < self._rate:
+    def fate(self, verb: str, now: float) -> Fate:
+        """What becomes of a call that is sent now. Those that write have more to fear."""
+        rate = self._rate if verb in WRITING else self._rate / 8
+        if self._fates and now < self.calm_at and self._chance.random() < rate:
             return self._chance.choice(self._fates)
         return "answered"
 
@@ -96,6 +99,10 @@ class Weather:
     def is_away(self, now: float) -> bool:
         """Whether the store cannot be reached."""
         return any(begin <= now < end for begin, end in self._outages)
+
+    def was_away(self, since: float, now: float) -> bool:
+        """Whether the store could not be reached at some time in between."""
+        return any(begin <= now and since < end for begin, end in self._outages)
 
     def wake_up(self, now: float) -> tuple[str, tuple[float, ...]]:
         """What becomes of a wake-up, and after how many seconds it arrives, if it does."""

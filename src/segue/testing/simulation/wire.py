@@ -54,7 +54,9 @@ class Wire:
     ) -> asyncio.Future[Any]:
         """Send a call; the answer comes with the future, if it comes."""
         world, weather = self._world, self._weather
-        fate = weather.fate(world.now)
+        fate = weather.fate(verb, world.now)
+        if fate != "answered":
+            process.troubles.append(world.now)
         call = Call(process, verb, args, kwargs, process.loop.create_future(), fate)
         seconds = weather.latency()
         if fate == "slow":

@@ -16,13 +16,13 @@ from random import Random  # noqa: TID251 (the one source of chance of a world)
 from typing import Any
 
 from segue.domain.plan import Plan
-from segue.domain.records import Token
+from segue.domain.records import Token, task_name
 from segue.errors import StoreUnavailable
 from segue.stores.memory.rows import Run
 from segue.testing.simulation.acting import Behaviour, draw_behaviour
-from segue.testing.simulation.oracle import Oracle, open_runs
+from segue.testing.simulation.oracle import Oracle
 from segue.testing.simulation.people import People
-from segue.testing.simulation.process import Place, Process
+from segue.testing.simulation.process import WALL_AT_START, Place, Process
 from segue.testing.simulation.trace import Trace
 from segue.testing.simulation.truth import Truth
 from segue.testing.simulation.weather import Blow, Weather
@@ -58,10 +58,11 @@ class StoreClock:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self.wall_jump = 0.0
 
     def wall(self) -> float:
         """Seconds since 1970."""
-        return 1_700_000_000.0 + self._world.now
+        return WALL_AT_START + self.wall_jump + self._world.now
 
     def boot(self) -> float:
         """Seconds since the world began."""
@@ -92,7 +93,8 @@ class World:
         slots = chance.choice((1, 2, 2, 3, 3))
         self.weather = Weather(chance, self.lease_seconds, slots)
         self.shuffle = chance if chance.random() < 0.7 else None
-        self.truth = Truth(StoreClock(self))
+        self.clock = StoreClock(self)
+        self.truth = Truth(self.clock)
         self.truth._state.log.incarnation = INCARNATION
         self.wire = Wire(self)
         self.oracle = Oracle(self)
@@ -130,7 +132,7 @@ class World:
             self._next_event()
             self._raise()
             if self.now > end:
-                left = open_runs(self.truth.runs.values()) or ["a process does not stop"]
+                left = self._open_runs() or ["a process does not stop"]
                 self.violated("I8", f"faults have ceased long ago, and: {'; '.join(left)}")
 
     def _next_event(self) -> None:
@@ -206,11 +208,15 @@ class World:
         """Start a process in a place, unless the world ends."""
         if self.people.gone:
             return
-        name = f"w{place.slot}.{sum(each.place.slot == place.slot for each in self.by_name.values()) + 1}"
+        name = self.name_for(place)
         process = Process(self, place, name)
         self.by_name[name] = process
         self.processes = [each for each in self.processes if each.place.slot != place.slot] + [process]
         self.trace.note(name, "starts")
+
+    def name_for(self, place: Place) -> str:
+        """A name that no process had before."""
+        return f"w{place.slot}.{sum(each.place.slot == place.slot for each in self.by_name.values()) + 1}"
 
     def process_gone(self, process: Process) -> None:
         """A process has ended or died: another one takes its place after a while."""
@@ -231,6 +237,9 @@ class World:
     def _strike(self, blow: Blow) -> None:
         process = next((each for each in self.processes if each.place.slot == blow.slot), None)
         self.trace.note("world", blow.kind, blow.slot, round(blow.seconds, 3))
+        if blow.kind == "wall clock jump":
+            self.clock.wall_jump += self.chance.choice((-7200.0, -60.0, 60.0, 7200.0))
+            self.saw(blow.kind)
         if process is None or not process.alive:
             return
         match blow.kind:
@@ -243,6 +252,14 @@ class World:
             case _:
                 return
         self.saw(blow.kind)
+
+    def _open_runs(self) -> list[str]:
+        return [
+            f"{run.new.run} is {run.state}: "
+            + ", ".join(f"{task_name(*key)} {task.state}" for key, task in run.tasks.items())
+            for run in self.truth.runs.values()
+            if run.state in ("running", "needs_review")
+        ]
 
     # --- what is found ---------------------------------------------------------------------------------
 

@@ -1,0 +1,159 @@
+"""The oracle's eye on the store's rows and log: what has changed, whether it may, and whether the log says the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from segue.domain.records import Event, TaskState, Token, parse_task_name
+from segue.stores.memory.rows import Task
+from segue.testing.simulation.ledger import Accounts, Facts, Key, facts_of, name_of
+from segue.testing.simulation.order import early_start, latest_pins, unfinished
+
+if TYPE_CHECKING:
+    from segue.testing.simulation.world import World
+
+NOTES = frozenset({"parked", "awaited", "resumed", "progress"})
+"""Events that say nothing about the state of a task."""
+
+MADE_READY = frozenset({"ready", "retry", "handed_back", "expired", "reassigned", "overrun", "redriven"})
+ENDINGS: frozenset[TaskState] = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
+
+NEXT_STATES: dict[str, frozenset[TaskState]] = {
+    "waiting": frozenset({"ready", "claimed", "cancelled"}),
+    "needs_review": frozenset({"complete", "failed", "cancelled", "needs_review"}),
+    "ready": frozenset({"claimed", "ready", "needs_review", "in_doubt", *ENDINGS}),
+    "claimed": frozenset({"ready", "needs_review", "in_doubt", *ENDINGS}),
+}
+"""Where a task may go from a state; from any other it goes nowhere."""
+
+GRANTING = frozenset({"submit", "settle", "claim"})
+EARLY = 1e-6
+"""Times are compared to within so many seconds."""
+
+
+class Rows:
+    """Compares the rows with what they were, and with the log."""
+
+    def __init__(self, world: World, accounts: Accounts) -> None:
+        self._world = world
+        self._truth = world.truth
+        self._wrong = world.violated
+        self._accounts = accounts
+        self._sequences: dict[str, int] = {}
+        self._run_ends: dict[str, str] = {}
+        self._position = 0
+
+    def look(self, verb: str) -> None:
+        """Look at all that a verb has changed."""
+        told = self._read_events()
+        changed = self._read_changes()
+        for key, (task, before, after) in changed.items():
+            self._changed(verb, key, task, before, after, told.get(key, []))
+        for key, kinds in told.items():
+            if key not in changed:
+                self._wrong("I6", f"the log says that {name_of(key)} is {kinds[-1]}, and nothing has changed")
+
+    def check_kept(self, key: Key) -> None:
+        """The stored hand-offs of a task are those that were accepted, in this order."""
+        run, node, item = key
+        stored = [each.record.digest for each in self._truth.runs[run].handoffs.get((node, item), ())]
+        if stored != self._accounts[key].digests:
+            self._wrong("I2", f"the hand-offs of {name_of(key)} are not those that were accepted")
+
+    def _read_changes(self) -> dict[Key, tuple[Task, Facts, Facts]]:
+        changed = {}
+        accounts = self._accounts
+        for name, run in self._truth.runs.items():
+            for (node, item), task in run.tasks.items():
+                key = (name, node, item)
+                after, account = facts_of(task), accounts[key]
+                if account.facts != after:
+                    changed[key] = (task, account.facts, after)
+                    account.facts = after
+        return changed
+
+    def _read_events(self) -> dict[Key, list[str]]:
+        """Take note of new events; what they say of the state of tasks."""
+        told: dict[Key, list[str]] = {}
+        events = self._truth.events_from(self._position)
+        self._position += len(events)
+        for event in events:
+            expected = self._sequences.get(event.run, 0) + 1
+            self._sequences[event.run] = event.sequence
+            if event.sequence != expected:
+                self._wrong("I6", f"event {event.sequence} of {event.run} came where {expected} was due")
+            self._world.trace.note("store", event.name, event.run, event.task, event.epoch)
+            kind = event.name.rpartition(".")[2]
+            if event.task is None:
+                self._run_told(event, kind)
+            elif kind not in NOTES:
+                key = (event.run, *parse_task_name(event.task))
+                told.setdefault(key, []).append(kind)
+                account = self._accounts[key]
+                account.claims_told += kind == "claimed"
+                account.ends_told = 0 if kind == "redriven" else account.ends_told + (kind in ENDINGS)
+        return told
+
+    def _run_told(self, event: Event, kind: str) -> None:
+        run = self._truth.runs[event.run]
+        running = kind in ("started", "resumed")
+        if not running and kind not in (run.state, "needs_review"):
+            self._wrong("I6", f"the log says that {event.run} is {kind}, and it is {run.state}")
+        if kind not in ("complete", "failed", "cancelled"):
+            return
+        if event.run in self._run_ends:
+            self._wrong("I6", f"{event.run} has ended twice")
+        self._run_ends[event.run] = kind
+        self._world.saw(f"run {kind}")
+        left = unfinished(self._world.plan_of(run), run)
+        if left is not None:
+            self._wrong("I8", f"{event.run} has ended, and its task {left} has not")
+
+    def _changed(self, verb: str, key: Key, task: Task, before: Facts, after: Facts, told: list[str]) -> None:
+        account = self._accounts[key]
+        self._check_way(verb, key, before, after, told)
+        if after.epoch != before.epoch:
+            self._granted(verb, key, task, before, after)
+        if after.state == "cancelled" and account.latest is not None:
+            account.revoked.add(account.latest)
+        if account.claims_told != after.epoch:
+            self._wrong(
+                "I6", f"{name_of(key)}: epoch {after.epoch}, and {account.claims_told} claims are told"
+            )
+        if account.ends_told != (after.state in ENDINGS):
+            self._wrong("I6", f"{name_of(key)} is {after.state}, and has ended {account.ends_told} times")
+        if after.attempt != len(account.grants) - account.handed_back:
+            self._wrong("I10", f"{name_of(key)}: {after.attempt} attempts after {len(account.grants)} grants")
+        self.check_kept(key)
+
+    def _check_way(self, verb: str, key: Key, before: Facts, after: Facts, told: list[str]) -> None:
+        """Follow the events from state to state: each step may be taken, and the last is where the task is."""
+        state: str = before.state or "waiting"
+        for kind in told:
+            following = "ready" if kind in MADE_READY else kind
+            if following not in NEXT_STATES.get(state, frozenset()):
+                self._wrong("I1", f"{name_of(key)} was {state} and became {following} by {verb}")
+            state = following
+        if state != after.state:
+            self._wrong("I6", f"{name_of(key)} is {after.state} after {verb}, and the log says {state}")
+
+    def _granted(self, verb: str, key: Key, task: Task, before: Facts, after: Facts) -> None:
+        account = self._accounts[key]
+        token = Token(*key, after.epoch, after.claim or "")
+        if after.epoch != before.epoch + 1 or verb not in GRANTING or token in account.grants:
+            self._wrong("I7", f"{name_of(key)} went from epoch {before.epoch} to {token} by {verb}")
+        run = self._truth.runs[key[0]]
+        plan = self._world.plan_of(run)
+        early = early_start(plan, run, task)
+        if early is not None:
+            self._wrong("I5", f"{name_of(key)} was granted before {early} had settled")
+        if self._world.now < account.due - EARLY:
+            self._wrong("I10", f"{name_of(key)} was granted before its delay was over")
+        pins = frozenset(task.pins or ())
+        wanted = latest_pins(run, plan.steps[task.node].parents)
+        if not account.grants and pins != wanted:
+            self._wrong("I4", f"{name_of(key)} has pinned {sorted(pins)} and not {sorted(wanted)}")
+        self._world.saw("taken over" if account.grants else "granted")
+        account.grants.append(token)
+        account.granted_by = verb
+        account.lease_until = self._world.now + self._world.lease_seconds

@@ -1,0 +1,154 @@
+"""The oracle's eye on what the store says to those who write: who may, and whether the answer is true."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from segue.domain.records import Expired, HandoffRecord, Settled, Settlement, Token
+from segue.testing.simulation.ledger import Account, Accounts, Key, name_of, written_by
+from segue.testing.simulation.order import texts_of, wrong_inputs
+from segue.testing.simulation.rows import EARLY
+
+if TYPE_CHECKING:
+    from segue.ports.store import Review
+    from segue.testing.simulation.executions import Executions
+    from segue.testing.simulation.world import World
+
+REVOKING = frozenset({"retry", "handed_back", "reassigned"})
+
+
+class Writes:
+    """Judges answers by the accounts as they were before."""
+
+    def __init__(self, world: World, accounts: Accounts, executions: Executions) -> None:
+        self._world = world
+        self._wrong = world.violated
+        self._accounts = accounts
+        self._executions = executions
+        self._acknowledged: dict[tuple[Key, int], str] = {}
+
+    def look(self, verb: str, args: Sequence[Any], result: Any) -> None:
+        """Look at the answer of a verb."""
+        match verb:
+            case "settle":
+                for settlement, settled in zip(args[0], result[0], strict=True):
+                    self._settled(settlement, settled)
+            case "review":
+                self._reviewed(args[0], result)
+            case "renew":
+                self._renewed(args[0], args[1], result)
+            case "expire":
+                self._expired(set(args[0]) if args else set(), result)
+
+    def _settled(self, settlement: Settlement, settled: Settled) -> None:
+        token = settlement.token
+        account = self._accounts[token[:3]]
+        written = written_by(settlement)
+        before = account.accepted.get(token)
+        if token not in account.grants:
+            self._wrong("I5", f"{token} has a result and was never granted")
+        self._world.saw(f"settlement {settled.verdict}")
+        match settled.verdict:
+            case "accepted":
+                if before is not None:
+                    self._wrong("I1", f"{token} was accepted a second time")
+                self._accept(settlement, account)
+            case "repeated":
+                if before != written:
+                    self._wrong("I2", f"{token} was told 'repeated' and had written {before}, not {written}")
+            case "stale":
+                if before == written:
+                    self._wrong("I2", f"{token} was told 'stale' about what it has written itself")
+                may_write = token == account.latest and token not in account.revoked and before is None
+                if may_write and account.facts.state in ("claimed", "ready"):
+                    self._wrong("I2", f"{token} was refused although nobody has superseded it")
+
+    def _accept(self, settlement: Settlement, account: Account) -> None:
+        token, ending, handoff = settlement.token, settlement.ending, settlement.handoff
+        if token in account.revoked:
+            self._wrong("I3", f"{token} was revoked and wrote {ending}")
+        if token != account.latest:
+            self._wrong("I3", f"{token} was superseded by {account.latest} and wrote {ending}")
+        if account.facts.state == "ready":
+            self._world.saw("late result accepted")
+        account.accepted[token] = written_by(settlement)
+        self._world.saw(f"ending {ending}")
+        if ending in REVOKING:
+            account.revoked.add(token)
+            account.handed_back += ending == "handed_back"
+            account.due = self._world.now + settlement.not_before
+        if handoff is not None:
+            self._check_handoff(token, handoff, account)
+
+    def _check_handoff(self, token: Token, handoff: HandoffRecord, account: Account) -> None:
+        account.digests.append(handoff.digest)
+        if handoff.version != len(account.digests):
+            self._wrong("I1", f"{name_of(token[:3])} got version {handoff.version} twice, or left one out")
+        execution = self._executions.by_token.get(token)
+        if handoff.status != "complete" or execution is None:
+            return
+        run = self._world.truth.runs[token.run]
+        problem = wrong_inputs(self._world.plan_of(run), run, run.tasks[token[1:3]], execution.inputs)
+        if problem is not None:
+            self._wrong("I4", f"{name_of(token[:3])}: {problem}")
+        if any(f"#{execution.number}" not in text for text in texts_of(handoff)):
+            self._wrong("I1", f"{token} has handed over what it did not make")
+
+    def _reviewed(self, review: Review, verdict: str) -> None:
+        self._world.saw(f"decision {verdict}")
+        key, handoff = (review.run, review.node, review.item), review.handoff
+        account = self._accounts[key]
+        if verdict == "repeated" and (handoff.version, handoff.status) not in account.decisions:
+            self._wrong("I2", f"a person was told that {handoff.status} was decided, and it was not")
+        if verdict == "accepted":
+            account.decisions.add((handoff.version, handoff.status))
+            account.digests.append(handoff.digest)
+            if handoff.version != len(account.digests):
+                self._wrong("I1", f"two decisions on {name_of(key)}")
+
+    def _renewed(self, tokens: Sequence[Token], lease_seconds: float, alive: Sequence[bool]) -> None:
+        for token, kept in zip(tokens, alive, strict=True):
+            account = self._accounts[token[:3]]
+            if not kept:
+                self._world.saw("renewal refused")
+                continue
+            if account.facts.state != "claimed" or token != account.latest or token in account.revoked:
+                self._wrong("I3", f"{token} was renewed and had lost its claim")
+            account.lease_until = self._world.now + lease_seconds
+
+    def _expired(self, dead: set[str], expired: Iterable[Expired]) -> None:
+        for worker in dead:
+            if (process := self._world.by_name.get(worker)) is not None and process.alive:
+                self._wrong("I10", f"{worker} was taken for dead and lives")
+        for each in expired:
+            if each.worker in dead:
+                self._world.saw("death noticed")
+            else:
+                self._ran_out((each.run, each.node, each.item), each.worker)
+
+    def _ran_out(self, key: Key, worker: str) -> None:
+        self._world.saw("lease ran out")
+        account = self._accounts[key]
+        if self._world.now < account.lease_until - EARLY:
+            self._wrong("I10", f"{name_of(key)} was taken from {worker} before its lease ran out")
+        process = self._world.by_name.get(worker)
+        since = account.lease_until - self._world.lease_seconds
+        if process is not None and process.was_healthy(since) and account.granted_by != "submit":
+            self._wrong(
+                "I10", f"{worker} has let the lease of {name_of(key)} run out, and nothing was in its way"
+            )
+
+    def acknowledged(self, settlements: Sequence[Settlement], answers: Sequence[Settled]) -> None:
+        """A process was told what became of these."""
+        for settlement, settled in zip(settlements, answers, strict=True):
+            handoff = settlement.handoff
+            if settled.verdict != "stale" and handoff is not None:
+                self._acknowledged[settlement.token[:3], handoff.version] = handoff.digest
+
+    def check_acknowledged(self) -> None:
+        """Whatever a process was told to be written is there."""
+        for (key, version), digest in self._acknowledged.items():
+            stored = self._world.truth.runs[key[0]].handoffs.get(key[1:], [])
+            if len(stored) < version or stored[version - 1].record.digest != digest:
+                self._wrong("I2", f"version {version} of {name_of(key)} was acknowledged and is lost")
