@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from segue.domain.handoff import Handoff, Later, Ref
     from segue.domain.records import Event
     from segue.domain.retrying import Retry
+    from segue.domain.steps import DidNotHappen, Happened
     from segue.domain.usage import Attachment, Usage
     from segue.domain.workflow import Workflow, condition, workflow
     from segue.engine.attempt import ctx
@@ -35,10 +36,12 @@ __all__ = [
     "Agent",
     "Artifact",
     "Attachment",
+    "DidNotHappen",
     "DoNotRetry",
     "Event",
     "GraphError",
     "Handoff",
+    "Happened",
     "InputError",
     "Later",
     "Quorum",
@@ -71,6 +74,7 @@ _HOMES = {
     "segue.domain.handoff": ("Handoff", "Later", "Ref"),
     "segue.domain.graph_data": ("graph_from_data",),
     "segue.domain.records": ("Event",),
+    "segue.domain.steps": ("DidNotHappen", "Happened"),
     "segue.domain.retrying": ("Retry",),
     "segue.domain.usage": ("Attachment", "Usage"),
     "segue.domain.workflow": ("Workflow", "condition", "workflow"),

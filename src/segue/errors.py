@@ -22,6 +22,7 @@ Every error that Segue raises, in one tree.
     │   └── CursorExpired         a cursor points before what the store still holds
     ├── ArtifactError             an artifact is missing or its bytes changed
     ├── StaleEpoch                this attempt was superseded or revoked; it wrote nothing
+    ├── EffectInDoubt             nobody knows whether an effect happened; a person must say
     ├── StaleRead                 the exact version that a claim names cannot be read
     ├── UpstreamFailed            an awaited task failed or was skipped
     ├── BudgetExceeded            a task ran over one of its budgets (also a TimeoutError)
@@ -151,6 +152,10 @@ class ArtifactError(SegueError):
 
 class StaleEpoch(SegueError):
     """This attempt was superseded or revoked: nothing that it sent was written."""
+
+
+class EffectInDoubt(SegueError):
+    """An earlier attempt began an effect and left no word of its outcome; this one ended without running it again."""
 
 
 class StaleRead(SegueError):

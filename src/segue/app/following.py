@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
+from segue.app.effects import doubts
 from segue.app.waiting import Waiters
 from segue.domain.event_names import matches_any
 from segue.domain.graph import nodes_of
@@ -66,14 +67,22 @@ class Following:
                 f"run {run} was cancelled", run=run, remedy=f"`segue show {run}` says by whom."
             )
         if state == "needs_review":
-            waiting = [task_name(task.node, task.item) for task in tasks if task.state == "needs_review"]
-            raise ReviewNeeded(
-                f"run {run} waits for a decision on {', '.join(waiting)}",
-                run=run,
-                remedy="Decide with `handle.decide(task, approve=..., by=...)`.",
-            )
+            raise await self._review_needed(run, tasks)
         failed = {task_name(task.node, task.item): _reason(task) for task in tasks if task.state == "failed"}
         raise RunFailed(run, failed)
+
+    async def _review_needed(self, run: str, tasks: Sequence[TaskRecord]) -> ReviewNeeded:
+        """What a run waits for that only a person can say."""
+        undecided = [task_name(task.node, task.item) for task in tasks if task.state == "needs_review"]
+        uncertain = await doubts(self.store, tasks)
+        waits = [f"waits for a decision on {', '.join(undecided)}"] if undecided else []
+        remedies = ["Decide with `handle.decide(task, approve=..., by=...)`."] if undecided else []
+        if uncertain:
+            waits.append(f"needs to know whether {', '.join(uncertain)} happened")
+            remedies.append(
+                "Find out, then say it: `segue resolve RUN TASK EFFECT`, or `handle.resolve(...)`."
+            )
+        return ReviewNeeded(f"run {run} {', and '.join(waits)}", run=run, remedy=" ".join(remedies))
 
     async def _output(self, run: str, built: Built | None) -> Any:
         live = await self.engine.book.load(run)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from segue.app.effects import read_effects
+from segue.app.views import StepView
 from segue.domain.handoff import Handoff
 from segue.domain.records import RunState
+from segue.domain.steps import DidNotHappen, Happened
 from segue.domain.workflow import Built
 
 if TYPE_CHECKING:
@@ -49,6 +52,21 @@ class RunHandle(Generic[R]):
         `by` names the person, and is recorded. Raises `UsageError` if nothing waits for a decision there.
         """
         await self._host.decide(self.run, task, approve=approve, by=by, note=note)
+
+    async def effects(self) -> tuple[StepView, ...]:
+        """The effects of all tasks of the run, each with what is on record of it."""
+        await self._host.read_run(self.run)
+        return await read_effects(self._host.store, self.run)
+
+    async def resolve(
+        self, task: str, effect: str, outcome: Happened | DidNotHappen, *, by: str, note: str = ""
+    ) -> None:
+        """
+        Say of an effect in doubt that it happened, and with which result, or that it did not: the task goes on then.
+
+        `by` names the person, and is recorded. Raises `UsageError` if the effect is not in doubt, or not known.
+        """
+        await self._host.resolve(self.run, task, effect, outcome, by=by, note=note)
 
     def __repr__(self) -> str:
         return f"RunHandle({self.run!r})"

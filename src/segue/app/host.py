@@ -13,6 +13,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
+from segue.app import effects
 from segue.app.durations import recorded_durations
 from segue.app.following import Following
 from segue.app.handle import RunHandle
@@ -27,6 +28,7 @@ from segue.domain.records import (
     RunState,
     parse_task_name,
 )
+from segue.domain.steps import DidNotHappen, Happened
 from segue.domain.workflow import Built
 from segue.engine.engine import Engine, Observer
 from segue.errors import (
@@ -222,6 +224,16 @@ class Host(Following):
         )
         if verdict == "stale":
             raise UsageError(f"somebody else decided on {task} before", remedy=f"See `segue show {run}`.")
+        self._waiters.resume(run)
+        self.engine.look_again()
+
+    async def resolve(
+        self, run: str, task: str, effect: str, outcome: Happened | DidNotHappen, *, by: str, note: str
+    ) -> None:
+        """Write a person's word on an effect in doubt."""
+        record = await self.read_run(run)
+        about = {"by": by, "note": note}
+        await effects.resolve(self.store, self.artifacts, record, task, effect, outcome, about)
         self._waiters.resume(run)
         self.engine.look_again()
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Collection
 from typing import NamedTuple
 
+from segue.app.effects import read_steps
 from segue.app.views import (
     RunSummary,
     RunView,
@@ -212,4 +213,7 @@ async def read_task(store: Store, artifacts: ArtifactStore, record: RunRecord, n
         if rows
         else unborn_task(graph.node(node))
     )
-    return TaskDetail(record.run, record.workflow, task, tuple(map(handoff_view, stored)), output, document)
+    steps = await read_steps(store, rows[0]) if rows else ()
+    return TaskDetail(
+        record.run, record.workflow, task, tuple(map(handoff_view, stored)), output, document, steps
+    )

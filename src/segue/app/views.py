@@ -17,7 +17,17 @@ from segue.domain.body import output_json, parts_of
 from segue.domain.drawing.picture import StateOfEdge
 from segue.domain.drawing.states import edge_states
 from segue.domain.graph import Crossing, Graph, Node, nodes_of
-from segue.domain.records import SINGLE, RunState, StoredHandoff, TaskRecord, TaskState, task_name
+from segue.domain.records import (
+    SINGLE,
+    RunState,
+    StepKind,
+    StepRecord,
+    StoredHandoff,
+    TaskRecord,
+    TaskState,
+    task_name,
+)
+from segue.domain.steps import EffectState, effect_state
 from segue.domain.summary import derive_summary
 
 
@@ -96,6 +106,25 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
+class StepView:
+    """
+    What a task remembers under a name. `key` is the idempotency key of an effect, `epoch` that of who wrote it last.
+
+    `result` is plain JSON data; one that is too large to show is None, and `artifact` is the digest it is kept under.
+    """
+
+    task: str
+    name: str
+    kind: StepKind
+    state: EffectState
+    key: str
+    epoch: int
+    at: float
+    result: Any
+    artifact: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class EdgeView:
     """
     A hand-off from node to node as the graph has it. `crossing` is None where it only orders or decides.
@@ -136,7 +165,7 @@ class TaskDetail:
     """
     One task with all versions of its hand-off, oldest first, and the latest output as plain JSON data.
 
-    `document` is the latest hand-off in its public JSON form.
+    `document` is the latest hand-off in its public JSON form, `steps` what the task remembers across its attempts.
     """
 
     run: str
@@ -145,6 +174,7 @@ class TaskDetail:
     versions: tuple[HandoffView, ...]
     output: Any
     document: dict[str, Any] | None
+    steps: tuple[StepView, ...]
 
 
 def task_views(
@@ -183,6 +213,22 @@ def task_view(row: TaskRecord, node: Node, stored: StoredHandoff | None) -> Task
         ),
         handoff=None if stored is None else handoff_view(stored),
         error=None if row.error is None else _error_view(json.loads(row.error)),
+    )
+
+
+def step_view(record: StepRecord, task: TaskRecord) -> StepView:
+    """What a task remembers, as it is stored."""
+    is_spilled = record.state == "done" and record.body is None
+    return StepView(
+        task=task_name(task.node, task.item),
+        name=record.name,
+        kind=record.kind,
+        state=effect_state(record, task.state, task.epoch),
+        key=record.key,
+        epoch=record.epoch,
+        at=record.at,
+        result=None if record.body is None else json.loads(record.body),
+        artifact=record.artifacts[0] if is_spilled else None,
     )
 
 

@@ -16,7 +16,9 @@ from segue.domain.plan import MAP_AGENT
 from segue.domain.records import Event, StoredHandoff, task_name
 
 _BEGINS = frozenset({"claimed", "resumed"})
-_ENDS = frozenset({"parked", "complete", "failed", "needs_review", "retry", "handed_back", "cancelled"})
+_ENDS = frozenset(
+    {"parked", "complete", "failed", "needs_review", "in_doubt", "retry", "handed_back", "cancelled"}
+)
 _FORGETS = frozenset({"expired", "skipped", "expanded"})
 """After these no agent had run, or nobody knows until when."""
 

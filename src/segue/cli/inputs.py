@@ -22,7 +22,7 @@ def input_values(built: Built, text: str | None) -> dict[str, Any]:
     """
     if text is None:
         return {}
-    given = _parse(text)
+    given = json_value(text)
     parameters = {parameter.name: parameter for parameter in built.inputs}
     if not (isinstance(given, dict) and (given.keys() <= parameters.keys() or len(parameters) != 1)):
         if len(parameters) != 1:
@@ -45,8 +45,9 @@ def input_values(built: Built, text: str | None) -> dict[str, Any]:
     return values
 
 
-def _parse(text: str) -> Any:
-    where = "--input"
+def json_value(text: str, option: str = "--input") -> Any:
+    """What a text stands for: JSON, `@file` or `-` for standard input. Raises InputError, naming the option."""
+    where = option
     try:
         if text == "-":
             where = "standard input"
@@ -59,16 +60,16 @@ def _parse(text: str) -> Any:
     except OSError as error:
         raise InputError(
             f"{where} cannot be read: {error.strerror or error}",
-            remedy="Give a file that is there: --input @file.json",
+            remedy=f"Give a file that is there: {option} @file.json",
         ) from error
     try:
         return parse_json(data, where)
     except PayloadError as error:
-        raise InputError(error.message, remedy=_remedy(text, error.remedy)) from error
+        raise InputError(error.message, remedy=_remedy(text, option, error.remedy)) from error
 
 
-def _remedy(text: str, remedy: str | None) -> str | None:
+def _remedy(text: str, option: str, remedy: str | None) -> str | None:
     """A text that is no JSON was most often meant as one string."""
     if text == "-" or text.startswith(("@", "{", "[", '"')):
         return remedy
-    return f"A plain text needs quotes of its own: --input '{json.dumps(text, ensure_ascii=False)}'"
+    return f"A plain text needs quotes of its own: {option} '{json.dumps(text, ensure_ascii=False)}'"

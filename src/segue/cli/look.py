@@ -33,7 +33,7 @@ RunArgument = Annotated[
 ]
 
 
-def _read(store: str, question: Callable[[Host], Awaitable[T]]) -> T:
+def read(store: str, question: Callable[[Host], Awaitable[T]]) -> T:
     """Ask a store that exists, without working for it."""
     from segue.app.segue import Segue
     from segue.cli.opening import must_exist
@@ -62,7 +62,7 @@ def runs(
     from segue.cli.pictures import runs_table
 
     states = _run_states(state or ())
-    found, now = _read(store, lambda host: _with_now(host, list_runs(host.store, limit, states=states)))
+    found, now = read(store, lambda host: _with_now(host, list_runs(host.store, limit, states=states)))
     if as_json:
         print_json(found)
     elif found:
@@ -94,11 +94,11 @@ def show(
         return await read_task(host.store, host.artifacts, await find_run(host.store, run), name)
 
     if task is None:
-        view = _read(store, whole)
+        view = read(store, whole)
         print_json(view) if as_json else draw(run_picture(view, out().width))
     else:
         name = task
-        detail = _read(store, lambda host: one(host, name))
+        detail = read(store, lambda host: one(host, name))
         print_json(detail) if as_json else draw(task_picture(detail))
 
 
@@ -143,7 +143,7 @@ def events(
             else:
                 print_event(console, event, with_run=found is None)
 
-    _read(store, tell)
+    read(store, tell)
 
 
 @guarded
@@ -191,7 +191,7 @@ def graph(
         text = draw(built.graph, built.schemas, None)
     else:
         name = run or ""
-        text = draw(*_read(store, lambda host: stored(host, name)))
+        text = draw(*read(store, lambda host: stored(host, name)))
     sys.stdout.write(block(text))
 
 
@@ -213,7 +213,7 @@ def prune(
     from segue.domain.durations import seconds_of
 
     seconds = seconds_of(older_than)
-    count = _read(store, lambda host: host.prune(seconds))
+    count = read(store, lambda host: host.prune(seconds))
     if as_json:
         print_json({"pruned": count})
     else:

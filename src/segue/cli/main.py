@@ -9,6 +9,7 @@ import typer
 from segue.cli.chaos import chaos
 from segue.cli.decide import decide
 from segue.cli.demo import demo
+from segue.cli.effects import effects, resolve
 from segue.cli.look import events, graph, prune, runs, show
 from segue.cli.output import EXIT_CODES
 from segue.cli.run import resume, run
@@ -26,7 +27,9 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-for command in (run, resume, worker, decide, runs, show, graph, events, prune, demo, chaos):
+for command in (
+    run, resume, worker, decide, resolve, runs, show, effects, graph, events, prune, demo, chaos,
+):  # fmt: skip
     app.command()(command)
 
 

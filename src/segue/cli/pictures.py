@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from segue.app.views import HandoffView, RunSummary, RunView, TaskDetail, TaskView
+from segue.app.views import HandoffView, RunSummary, RunView, StepView, TaskDetail, TaskView
 from segue.cli.live import totals_line
 from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, block, plain, styled, table
 from segue.demo.words import bytes_in_words, counted, seconds_in_words
@@ -63,7 +63,17 @@ def _ago(seconds: float) -> str:
 
 
 def _tasks_in_words(tasks: dict[str, int]) -> str:
-    order = ("complete", "claimed", "ready", "needs_review", "failed", "skipped", "waiting", "cancelled")
+    order = (
+        "complete",
+        "claimed",
+        "ready",
+        "needs_review",
+        "in_doubt",
+        "failed",
+        "skipped",
+        "waiting",
+        "cancelled",
+    )
     return ", ".join(f"{tasks[state]} {_word(state)}" for state in order if tasks.get(state))
 
 
@@ -96,7 +106,9 @@ def run_picture(view: RunView, width: int) -> RenderableType:
     ]
     parts += [Text(), _tasks_table(view.tasks, width), Text(), totals_line(view.totals)]
     broken = [
-        task for task in view.tasks if task.error is not None and task.state in ("failed", "ready", "claimed")
+        task
+        for task in view.tasks
+        if task.error is not None and task.state in ("failed", "in_doubt", "ready", "claimed")
     ]
     for task in broken[:MOST_TRACEBACKS]:
         parts += [Text(), _error_picture(task)]
@@ -168,7 +180,7 @@ def _summary(task: TaskView) -> Text:
     if task.error is not None and task.state != "complete":
         return Text(
             plain(f"{task.error.kind}: {task.error.message}"),
-            style="red" if task.state == "failed" else "dim",
+            style="red" if task.state in ("failed", "in_doubt") else "dim",
         )
     if task.handoff is None:
         return Text()
@@ -201,6 +213,9 @@ def task_picture(detail: TaskDetail) -> RenderableType:
         )
     if len(task.inputs) > MOST_ITEMS:
         parts.append(_fact_line("input", f"and {len(task.inputs) - MOST_ITEMS} more; --json has all"))
+    parts += [_step_line(step) for step in detail.steps[:MOST_ITEMS]]
+    if len(detail.steps) > MOST_ITEMS:
+        parts.append(_fact_line("step", f"and {len(detail.steps) - MOST_ITEMS} more; --json has all"))
     for version in detail.versions:
         parts += [Text(), _handoff_picture(version)]
     if detail.output is not None:
@@ -216,6 +231,34 @@ def _indented(text: str) -> str:
 
 def _fact_line(name: str, value: str) -> Text:
     return Text.assemble((f"{name}: ", "dim"), value)
+
+
+def _step_line(step: StepView) -> Text:
+    return Text.assemble(
+        (f"{step.kind}: ", "dim"), f"{plain(step.name)}  ", styled(step.state), f"  {_result(step)}"
+    )
+
+
+def _result(step: StepView) -> str:
+    if step.artifact is not None:
+        return f"{step.artifact[:19]}…"
+    return plain(_fact(step.result)) if step.state == "done" else ""
+
+
+def effects_table(effects: Sequence[StepView], width: int) -> RenderableType:
+    """A line for each effect of a run."""
+    rows = [
+        (
+            plain(effect.task),
+            plain(effect.name),
+            styled(effect.state),
+            _moment(effect.at),
+            plain(effect.key),
+            _result(effect),
+        )
+        for effect in effects
+    ]
+    return table(("task", "effect", "state", "since", "key", "result"), rows, "result", width)
 
 
 def _handoff_picture(handoff: HandoffView) -> RenderableType:

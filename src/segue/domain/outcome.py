@@ -29,7 +29,13 @@ class Skipped(NamedTuple):
     cause: dict[str, Any]
 
 
-Outcome = Complete | Expanded | Skipped | Failed
+class InDoubt(NamedTuple):
+    """The attempt came to an effect of which nobody knows whether it happened: a person must say."""
+
+    error: dict[str, Any]
+
+
+Outcome = Complete | Expanded | Skipped | Failed | InDoubt
 
 
 def settlement_of(
@@ -61,6 +67,8 @@ def settlement_of(
             ending, data = "skipped", _json(cause)
             releases = settle_releases(plan, name, item, None, claim_for)
             resolved = run_resolved(plan, name)
+        case InDoubt(error):
+            ending, data = "in_doubt", _json({**error, "attempt": claim.attempt})
         case Expanded(size):
             ending, data = "expanded", _json({"count": size})
             releases = expansion_releases(plan, name, size, claim.pins, claim_for)

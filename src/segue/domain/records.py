@@ -278,16 +278,18 @@ class TaskRecord(NamedTuple):
 
 
 StepKind = Literal["step", "effect"]
-StepState = Literal["begun", "done"]
+StepState = Literal["begun", "done", "withdrawn"]
 
 
 class StepRecord(NamedTuple):
     """
     What a task remembers across its attempts, by name: a finished sub-step, or an effect outside.
 
-    A step is written when it is `done`. An effect is written twice: its intent (`begun`) before, its outcome (`done`)
-    after; one that was begun by an earlier epoch is in doubt. `body` is the JSON of the result, `key` the idempotency
-    key of an effect (empty for a step), `epoch` that of the attempt that wrote it last, `artifacts` what it points to.
+    A step is written when it is `done`, and never changes. Of an effect the intent (`begun`) is written before, and
+    after it the outcome: `done`, or `withdrawn` if it did not happen. One that was begun by an earlier epoch is in
+    doubt. `body` is the JSON of the result; None if there is none yet, or if it is too large and is the first of
+    `artifacts`, which are the digests that the result points to. `key` is the idempotency key of an effect (empty for a
+    step), `epoch` that of the attempt that wrote it last.
     """
 
     name: str

@@ -7,22 +7,31 @@ One attempt of a task, and `ctx`, by which an agent sees it.
 from __future__ import annotations
 
 import asyncio
-from contextvars import ContextVar
+from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
 from segue.domain.agent import Agent
+from segue.domain.artifact import ArtifactHome, artifact_home
 from segue.domain.plan import MAP_AGENT, Step
 from segue.domain.records import Claim, task_name
 from segue.domain.terms import Terms
-from segue.errors import NoAttemptError
+from segue.domain.waiting import Waitable
+from segue.engine.effects import Effect, Reconcile
+from segue.engine.ledger import Keeping, Ledger, TaskLedger
+from segue.engine.steps import step_of
+from segue.errors import EffectInDoubt, NoAttemptError
 
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Awaitable, Callable
 
     from segue.engine.book import LiveRun
     from segue.engine.pausing import Pause
     from segue.engine.registry import Registry
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Facts(NamedTuple):
@@ -45,16 +54,23 @@ class Running(Protocol):
         """What does not change while it runs."""
         ...
 
+    @property
+    def ledger(self) -> Ledger:
+        """What its task remembers across attempts."""
+        ...
+
 
 class Attempt:
     """A claimed task on its way through this process."""
 
     __slots__ = (
+        "_ledger",
         "agent",
         "begun",
         "called",
         "claim",
         "confirmed",
+        "doubt",
         "ended",
         "ends_at",
         "entered",
@@ -98,6 +114,9 @@ class Attempt:
         self.released_slot = False
         """The slot is with others: the attempt has ended, or waits for a `Later`."""
         self.ended = False
+        self.doubt: EffectInDoubt | None = None
+        """The attempt ends in doubt: it came to an effect of which nobody knows whether it happened."""
+        self._ledger: Ledger | None = None
 
     def cancel(self) -> None:
         """
@@ -151,6 +170,13 @@ class Attempt:
             options.deadline,
         )
 
+    @property
+    def ledger(self) -> Ledger:
+        """What the task remembers; opened when the agent first needs it."""
+        if self._ledger is None:
+            self._ledger = TaskLedger(self, _keeping.get())
+        return self._ledger
+
     def name_of(self, parameter: str) -> str:
         """How errors name a parameter of the task."""
         return name_of(parameter, self.name)
@@ -162,6 +188,16 @@ def name_of(parameter: str, task: str) -> str:
 
 
 current_attempt: ContextVar[Running] = ContextVar("segue_attempt")
+
+_keeping: ContextVar[Keeping] = ContextVar("segue_keeping")
+
+
+def context_for(home: ArtifactHome, keeping: Keeping) -> Context:
+    """What all attempts of a worker find in their context; each gets a copy."""
+    context = copy_context()
+    context.run(artifact_home.set, home)
+    context.run(_keeping.set, keeping)
+    return context
 
 
 class Ctx:
@@ -208,6 +244,38 @@ class Ctx:
         """When the whole run must have ended, if it has to."""
         deadline = _attempt().facts.deadline
         return None if deadline is None else datetime.fromtimestamp(deadline, UTC)
+
+    @overload
+    def step(
+        self, name: str, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
+    ) -> Waitable[T]: ...
+    @overload
+    def step(self, name: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Waitable[T]: ...
+    def step(self, name: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Waitable[Any]:
+        """
+        Call `fn` once for all attempts of the task: `answer = await ctx.step("ask", client.ask, prompt)`.
+
+        Its result is committed under `name` before this returns, and a later attempt gets it without a call. It is kept
+        in the form of the return annotation of `fn`, else as plain JSON, and always returned as it is read back. A
+        function that is no coroutine is called where the agent runs. In a `def` agent: `ctx.step(...).wait()`.
+
+        Raises UsageError for a name that is used twice in an attempt, InvalidPayload for a result that does not fit its
+        annotation (now or as it was remembered), StaleEpoch if the attempt was superseded.
+        """
+        return step_of(_attempt(), name, fn, args, kwargs)
+
+    def effect(self, name: str, key: str | None = None, reconcile: Reconcile | None = None) -> Effect:
+        """
+        Something that is done outside, at most once: `async with ctx.effect("charge", key=order.id) as charge:`.
+
+        The intent is committed before the body runs, the outcome before the block is left. If an earlier attempt has
+        left an intent without its outcome, `reconcile` is called with the key and says `Happened(result)`,
+        `DidNotHappen()`, or None where it cannot tell. Without it, or if it cannot tell, the body does not run: the
+        attempt ends, and the task waits for a person's word. In a `def` agent: `with ctx.effect(...) as charge:`.
+
+        Raises UsageError for a name that is used twice in an attempt, EffectInDoubt, StaleEpoch.
+        """
+        return Effect(_attempt(), name, key, reconcile)
 
 
 def _attempt() -> Running:

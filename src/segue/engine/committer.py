@@ -14,13 +14,11 @@ from typing import NamedTuple
 
 from segue.domain.records import Claim, ClaimRequest, Settled, Settlement
 from segue.engine.attempt import Attempt
+from segue.engine.patience import patiently
 from segue.engine.service import Service
 from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
 from segue.ports.store import Store
-
-COMMIT_PATIENCE_SECONDS = 10.0
-"""How long a store that cannot be reached is asked again before the engine gives up, with an error."""
 
 
 class Finished(NamedTuple):
@@ -132,13 +130,4 @@ class Committer(Service):
         self, settlements: list[Settlement], request: ClaimRequest | None
     ) -> tuple[Sequence[Settled], Sequence[Claim]]:
         """Ask a store that could not be reached again and again, for as long as there is patience."""
-        give_up_at = self._clock.boot() + COMMIT_PATIENCE_SECONDS
-        pause_seconds = 0.02
-        while True:
-            await self._clock.sleep(pause_seconds)
-            try:
-                return await self._settle(settlements, request)
-            except StoreUnavailable:
-                if self._clock.boot() >= give_up_at:
-                    raise
-            pause_seconds = min(pause_seconds * 2, 1.0)
+        return await patiently(lambda: self._settle(settlements, request), self._clock)

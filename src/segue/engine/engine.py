@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import contextvars
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from secrets import SystemRandom
@@ -20,7 +19,6 @@ from typing import Any
 
 from segue.domain.agent import Agent
 from segue.domain.answering import Failed
-from segue.domain.artifact import artifact_home
 from segue.domain.outcome import Outcome, handed_back, settlement_of
 from segue.domain.plan import root_releases
 from segue.domain.records import (
@@ -36,7 +34,7 @@ from segue.domain.records import (
 )
 from segue.domain.redaction import secrets_of
 from segue.domain.workflow import ConditionFunction
-from segue.engine.attempt import Attempt, current_attempt
+from segue.engine.attempt import Attempt, context_for, current_attempt
 from segue.engine.binding import Binder
 from segue.engine.book import Book, LiveRun, stored_handoff
 from segue.engine.claimer import Claimer
@@ -44,6 +42,7 @@ from segue.engine.committer import Committer, Finished
 from segue.engine.home import Home
 from segue.engine.later import LaterDesk
 from segue.engine.leaving import Leaving
+from segue.engine.ledger import Keeping
 from segue.engine.registry import Registry
 from segue.engine.renewer import Renewer
 from segue.engine.runner import Runner
@@ -104,8 +103,8 @@ class Engine:
         self._stopping = False  # what runs is cancelled, to be handed back
         self.observer: Observer = lambda claim, what, data: None
         """Hears of each claim of this worker and of how its attempt ended: one of `Ending`, or that it was lost."""
-        self._context = contextvars.copy_context()
-        self._context.run(artifact_home.set, self.home)
+        keeping = Keeping(store, clock, lease_seconds, self.threads.block, self._fail)
+        self._context = context_for(self.home, keeping)
         keeper = self._timekeeper = Timekeeper(clock, self._live.values)
         self._later = LaterDesk(store, self._slots, keeper, self._room_came_free, self._fail)
         self.binder = Binder(store, self.book, self.registry, self.home, self._later)

@@ -41,6 +41,7 @@ from segue.domain.records import (
     RunState,
     Settled,
     Settlement,
+    StepRecord,
     StoredHandoff,
     Submitted,
     TaskRecord,
@@ -174,6 +175,27 @@ class Store(Protocol):
         """Append fenced remarks of running attempts as events, and record the pins that they carry."""
         ...
 
+    async def record(self, token: Token, steps: Sequence[StepRecord]) -> Verdict:
+        """
+        Write down what a running attempt has finished or is about to do, all of it or nothing, each with its event.
+
+        A name is a step or an effect for good. A step is written once, and never changed. An effect is `begun` where
+        nothing is known of it or where it was `withdrawn`, never over an intent without its outcome; it is `done` or
+        `withdrawn` only where it was begun, by this attempt or an earlier one. `stale` is what is refused, by the fence
+        or by these rules.
+        """
+        ...
+
+    async def resolve(self, run: str, node: str, item: int, step: StepRecord, data: str | None) -> Verdict:
+        """
+        Write a person's word on an effect in doubt: that it is `done`, or `withdrawn` because it did not happen.
+
+        Accepted while the effect is begun and nobody can be working on the task: not while that is ready or claimed.
+        The last doubt of a task that is `in_doubt` puts it back to ready, its claim revoked. `stale` if somebody else
+        decided before, `repeated` if they said the same.
+        """
+        ...
+
     async def review(self, review: Review) -> Verdict:
         """Write a person's decision: `stale` if somebody else decided before."""
         ...
@@ -218,6 +240,10 @@ class Store(Protocol):
         """The tasks of a run that have come into being, by node and item; no names means all."""
         ...
 
+    async def read_steps(self, run: str, node: str, item: int) -> Sequence[StepRecord]:
+        """What a task remembers across its attempts, by name."""
+        ...
+
     async def read_handoffs(self, run: str, pins: Sequence[tuple[str, int, int]]) -> Sequence[StoredHandoff]:
         """Exactly these hand-offs (node, item, version), in this order, without those that cannot be read."""
         ...
@@ -253,7 +279,7 @@ class Store(Protocol):
         ...
 
     async def artifact_references(self) -> Sequence[str]:
-        """Digests of all artifacts that a stored hand-off points to."""
+        """Digests of all artifacts that a stored hand-off, step or effect points to."""
         ...
 
     async def prune(self, ended_before: float) -> int:

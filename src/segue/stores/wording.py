@@ -6,13 +6,14 @@ import json
 import re
 from typing import NamedTuple
 
-from segue.domain.records import NewRun, Settlement, TaskState
+from segue.domain.records import NewRun, Settlement, StepRecord, TaskState
 from segue.errors import CursorExpired, KeyConflict
 
 RUN_STARTED = "run.started"
 RUN_NEEDS_REVIEW = "run.needs_review"
 RUN_RESUMED = "run.resumed"
 STORE_PRUNED = "store.pruned"
+RESOLVED = "resolved"
 
 OVERRUN_DEADLINE = '{"budget":"deadline"}'
 """The data of an event that revokes a claim because the task has passed its deadline."""
@@ -68,6 +69,13 @@ def settlement_data(settlement: Settlement) -> str | None:
         return settlement.data
     told = json.loads(settlement.data) if settlement.data else {}
     return json.dumps({**told, "speculative": True}, separators=(",", ":"))
+
+
+def step_event(step: StepRecord) -> tuple[str, str]:
+    """What to say of a step or effect that was written down, as for `task_event`, and with which data."""
+    if step.kind == "step":
+        return "step", json.dumps({"step": step.name}, separators=(",", ":"))
+    return f"effect_{step.state}", json.dumps({"effect": step.name, "key": step.key}, separators=(",", ":"))
 
 
 def run_event(state: str) -> str:

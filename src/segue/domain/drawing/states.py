@@ -9,7 +9,7 @@ from segue.domain.drawing.picture import EdgeState, StateOfEdge
 from segue.domain.graph import Graph, later_parents_of, parents_of
 from segue.domain.records import StoredHandoff, TaskRecord
 
-_ENDED = frozenset({"complete", "failed", "needs_review"})
+_ENDED = frozenset({"complete", "failed", "needs_review", "in_doubt"})
 
 
 def edge_states(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from segue.domain.records import Event, RunRecord, RunState, StoredHandoff, TaskRecord
+from segue.domain.records import Event, RunRecord, RunState, StepRecord, StoredHandoff, TaskRecord
 from segue.ports.store import StoreFacts
 from segue.stores.memory.state import State
 
@@ -49,6 +49,12 @@ class Reading:
         tasks = sorted(found.tasks.items()) if found is not None else []
         return [task.record() for name, task in tasks if not names or name in names]
 
+    async def read_steps(self, run: str, node: str, item: int) -> Sequence[StepRecord]:
+        """What a task remembers, by name."""
+        found = self._state.runs.get(run)
+        steps = found.steps.get((node, item), {}) if found is not None else {}
+        return [written.record for _, written in sorted(steps.items())]
+
     async def read_handoffs(self, run: str, pins: Sequence[tuple[str, int, int]]) -> Sequence[StoredHandoff]:
         """Exactly these hand-offs."""
         found = self._state.runs.get(run)
@@ -82,8 +88,12 @@ class Reading:
         return sorted(self._state.workers.items())
 
     async def artifact_references(self) -> Sequence[str]:
-        """Digests of all artifacts that a hand-off points to."""
+        """Digests of all artifacts that a hand-off, step or effect points to."""
         digests = {digest for stored in self._all_handoffs() for digest in stored.record.artifacts}
+        tasks = [steps for run in self._state.runs.values() for steps in run.steps.values()]
+        digests |= {
+            digest for steps in tasks for written in steps.values() for digest in written.record.artifacts
+        }
         return sorted(digests)
 
     async def facts(self) -> StoreFacts:

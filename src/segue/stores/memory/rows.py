@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import uuid4
 
 from segue.domain.records import (
@@ -15,6 +16,7 @@ from segue.domain.records import (
     Pin,
     RunRecord,
     RunState,
+    StepRecord,
     StoredHandoff,
     TaskRecord,
     TaskState,
@@ -23,6 +25,13 @@ from segue.domain.records import (
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
 
 TaskKey = tuple[str, int]
+
+
+class WrittenStep(NamedTuple):
+    """A step or effect, and the claim of the attempt that wrote it; None where a person decided."""
+
+    record: StepRecord
+    claim: str | None
 
 
 @dataclass(slots=True)
@@ -129,6 +138,7 @@ class Run:
     tasks: dict[TaskKey, Task] = field(default_factory=dict)
     handoffs: dict[TaskKey, list[StoredHandoff]] = field(default_factory=dict)
     accepted: dict[Token, str] = field(default_factory=dict)
+    steps: dict[TaskKey, dict[str, WrittenStep]] = field(default_factory=dict)
 
     def record(self) -> RunRecord:
         """The run as it is read back."""

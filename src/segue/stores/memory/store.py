@@ -27,6 +27,7 @@ from segue.stores import wording
 from segue.stores.looking import Looks
 from segue.stores.memory.claiming import claim_ready, own_claims, seconds_until_due
 from segue.stores.memory.reading import Reading
+from segue.stores.memory.remembering import Remembering
 from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
@@ -46,7 +47,7 @@ class NobodyDies:
         return set()
 
 
-class MemoryStore(Reading):
+class MemoryStore(Reading, Remembering):
     """Runs, tasks, hand-offs and events in this process's memory. For tests; it keeps nothing."""
 
     def __init__(self, clock: Clock | None = None) -> None:

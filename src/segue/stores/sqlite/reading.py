@@ -14,10 +14,12 @@ from segue.domain.records import (
     HandoffRecord,
     RunRecord,
     RunState,
+    StepRecord,
     StoredHandoff,
     TaskRecord,
 )
 from segue.stores.looking import Looks
+from segue.stores.sqlite.remembering import step_of
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import pins_of
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
@@ -76,6 +78,11 @@ def _task(row: Sequence[Any]) -> TaskRecord:
     place = TaskRecord._fields.index("pins")
     values: list[Any] = [*row[:place], pins_of(row[place]), *row[place + 1 :]]
     return TaskRecord(*values)
+
+
+def steps(connection: apsw.Connection, run: str, node: str, item: int) -> Sequence[StepRecord]:
+    """What a task remembers, by name."""
+    return [step_of(row) for row in _rows(connection, SQL.read_steps, (run, node, item))]
 
 
 def handoffs(
@@ -172,7 +179,7 @@ def workers(connection: apsw.Connection) -> Sequence[tuple[str, str]]:
 
 
 def artifact_references(connection: apsw.Connection) -> Sequence[str]:
-    """Digests of all artifacts that a hand-off points to."""
+    """Digests of all artifacts that a hand-off, step or effect points to."""
     return [digest for (digest,) in _rows(connection, SQL.artifact_references)]
 
 

@@ -112,6 +112,7 @@ def prune(tx: Transaction, ended_before: float) -> int:
         SQL.prune_event,
         SQL.prune_handoff_artifact,
         SQL.prune_handoff,
+        SQL.prune_step,
         SQL.prune_task,
         SQL.prune_run,
     ):

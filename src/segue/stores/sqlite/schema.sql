@@ -118,6 +118,25 @@ CREATE TABLE handoff_artifact (
     PRIMARY KEY (handoff, place)
 ) STRICT, WITHOUT ROWID;
 
+-- `claim` is that of the attempt that wrote last, NULL where a person decided. `body` is the JSON of the result; it is NULL
+-- where there is none yet, and where it is too large: then it is the first of `artifacts`, an array of digests.
+CREATE TABLE step (
+    run       TEXT NOT NULL,
+    node      TEXT NOT NULL,
+    item      INTEGER NOT NULL,
+    name      TEXT NOT NULL,
+    kind      TEXT NOT NULL,
+    state     TEXT NOT NULL,
+    key       TEXT NOT NULL,
+    body      BLOB,
+    epoch     INTEGER NOT NULL,
+    claim     TEXT,
+    at        REAL NOT NULL,
+    artifacts BLOB,
+    PRIMARY KEY (run, node, item, name),
+    CHECK (kind = 'effect' AND state IN ('begun', 'done', 'withdrawn') OR kind = 'step' AND state = 'done')
+) STRICT, WITHOUT ROWID;
+
 -- `claim` says who ended an attempt without a hand-off, so that a repeated call is recognised. Events of the run ''
 -- are the prunings: their sequence counts them, their data is the last position that went, and because the newest
 -- of them stays, a position is never given out twice (AUTOINCREMENT would say so too, for one more page a commit).

@@ -33,6 +33,7 @@ class Statements(NamedTuple):
     find_run: str
     find_running_late: str
     find_suspects: str
+    find_step: str
     find_task: str
     find_too_late: str
     find_unclaimed: str
@@ -67,6 +68,7 @@ class Statements(NamedTuple):
     prune_handoff: str
     prune_handoff_artifact: str
     prune_run: str
+    prune_step: str
     prune_task: str
     pruned_after: str
     read_graph: str
@@ -75,12 +77,16 @@ class Statements(NamedTuple):
     read_meta: str
     read_run: str
     read_schema: str
+    read_steps: str
     read_task: str
     read_tasks: str
+    record_step: str
     register_worker: str
     release_task: str
     renew_task: str
+    resolve_step: str
     resume_run: str
+    return_resolved: str
     return_task: str
     revoke_task: str
     run_state: str

@@ -15,6 +15,7 @@ from segue.domain.records import (
     NewRun,
     Settled,
     Settlement,
+    StepRecord,
     Submitted,
     Token,
     Verdict,
@@ -22,7 +23,7 @@ from segue.domain.records import (
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note, Review
 from segue.stores.looking import Looks
-from segue.stores.sqlite import claiming, reading, running, settling
+from segue.stores.sqlite import claiming, reading, remembering, running, settling
 from segue.stores.sqlite.connection import Durability
 from segue.stores.sqlite.files import Opened, folder_beside, open_files
 from segue.stores.sqlite.liveness import LockedFiles
@@ -134,6 +135,16 @@ class SqliteStore(ReadingVerbs):
     async def note(self, notes: Sequence[Note]) -> Sequence[Verdict]:
         """Append remarks of running attempts."""
         answer: Sequence[Verdict] = await self._write(lambda tx: claiming.note(tx, notes))
+        return answer
+
+    async def record(self, token: Token, steps: Sequence[StepRecord]) -> Verdict:
+        """Write down what an attempt has finished or is about to do."""
+        answer: Verdict = await self._write(lambda tx: remembering.record(tx, token, steps))
+        return answer
+
+    async def resolve(self, run: str, node: str, item: int, step: StepRecord, data: str | None) -> Verdict:
+        """Write a person's word on an effect in doubt."""
+        answer: Verdict = await self._write(lambda tx: remembering.resolve(tx, run, node, item, step, data))
         return answer
 
     async def review(self, review: Review) -> Verdict:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from segue.domain.records import Event, RunRecord, RunState, StoredHandoff, TaskRecord
+from segue.domain.records import Event, RunRecord, RunState, StepRecord, StoredHandoff, TaskRecord
 from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
 from segue.ports.store import StoreFacts
@@ -73,6 +73,10 @@ class ReadingVerbs:
             return readers.near(lambda connection: reading.tasks(connection, run, names))
         return await readers.far(lambda connection: reading.tasks(connection, run, names))
 
+    async def read_steps(self, run: str, node: str, item: int) -> Sequence[StepRecord]:
+        """What a task remembers, by name."""
+        return self._readers().near(lambda connection: reading.steps(connection, run, node, item))
+
     async def read_handoffs(self, run: str, pins: Sequence[tuple[str, int, int]]) -> Sequence[StoredHandoff]:
         """Exactly these hand-offs."""
         readers = self._readers()
@@ -112,7 +116,7 @@ class ReadingVerbs:
         return self._readers().near(reading.workers)
 
     async def artifact_references(self) -> Sequence[str]:
-        """Digests of all artifacts that a hand-off points to."""
+        """Digests of all artifacts that a hand-off, step or effect points to."""
         return await self._readers().far(reading.artifact_references)
 
     async def facts(self) -> StoreFacts:

@@ -26,6 +26,7 @@ from segue.testing.conformance.losses import LossConformance
 from segue.testing.conformance.runs import RunConformance
 from segue.testing.conformance.settling import SettlingConformance
 from segue.testing.conformance.sharing import SharedStoreConformance
+from segue.testing.conformance.steps import StepConformance
 from segue.testing.conformance.upkeep import UpkeepConformance
 
 __all__ = ["ArtifactConformance", "SharedStoreConformance", "StoreConformance"]
@@ -43,6 +44,7 @@ class StoreConformance(
     EventConformance,
     HandoffConformance,
     DecisionConformance,
+    StepConformance,
     UpkeepConformance,
 ):
     """All that any store must do."""

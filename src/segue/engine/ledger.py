@@ -1,0 +1,161 @@
+"""
+What a task has finished and begun, as one of its attempts sees it and adds to it.
+
+The first attempt finds nothing and asks nobody; a later one reads the store once, when it first needs to know. Whatever
+is written goes through `write`, one place: fenced, repeated while the store cannot be reached, and never before a
+speculative attempt is confirmed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from segue.domain.lease import trusted_seconds
+from segue.domain.records import StepKind, StepRecord
+from segue.domain.steps import check_kind, used_twice
+from segue.domain.waiting import Block
+from segue.engine.patience import patiently
+from segue.errors import EffectInDoubt, StaleEpoch, StoreError
+from segue.ports.clock import Clock
+from segue.ports.store import Store
+
+if TYPE_CHECKING:
+    from segue.engine.attempt import Attempt
+
+
+class Ledger(Protocol):
+    """What steps and effects need of the attempt that they belong to, in the worker or relayed to it."""
+
+    @property
+    def block(self) -> Block:
+        """Lets the thread of a `def` agent wait for what runs in the loop."""
+        ...
+
+    async def recall(self, kind: StepKind, name: str) -> StepRecord | None:
+        """
+        Take a name for this attempt; what an earlier one has left under it.
+
+        Raises UsageError if it is taken, or was something else.
+        """
+        ...
+
+    def give_back(self, name: str) -> None:
+        """A step came to nothing: its name is free again."""
+        ...
+
+    async def write(self, *steps: StepRecord) -> None:
+        """Write drafts down, durably, all of it or nothing. Raises StaleEpoch if the attempt was superseded."""
+        ...
+
+    async def confirm(self) -> None:
+        """
+        Wait until everything that the attempt has started on is durable, and see that the task is still its own.
+
+        Raises StaleEpoch if it is not.
+        """
+        ...
+
+    def doubt(self, error: EffectInDoubt) -> None:
+        """The attempt is to end in doubt, whatever the agent makes of the error."""
+        ...
+
+
+class Keeping(NamedTuple):
+    """What all ledgers of a worker share."""
+
+    store: Store
+    clock: Clock
+    lease_seconds: float
+    block: Block
+    on_failure: Callable[[BaseException], None]
+
+
+class TaskLedger:
+    """The ledger of an attempt in its own worker."""
+
+    def __init__(self, attempt: Attempt, keeping: Keeping) -> None:
+        self._attempt = attempt
+        self._keeping = keeping
+        self._taken: set[str] = set()
+        self._known: dict[str, StepRecord] | None = {} if attempt.claim.token.epoch == 1 else None
+        self._reading = asyncio.Lock()
+        self._proved_at = 0.0
+        """When the store last took something from this attempt, by this machine's clock, as of when it was asked."""
+        self.block = keeping.block
+
+    async def recall(self, kind: StepKind, name: str) -> StepRecord | None:
+        """What an earlier attempt has left under a name, which is taken now."""
+        where = f"{kind} {name!r} of {self._attempt.name}"
+        if name in self._taken:
+            raise used_twice(kind, where)
+        self._taken.add(name)
+        known = (await self._read()).get(name)
+        if known is not None:
+            check_kind(known, kind, where)
+        return known
+
+    def give_back(self, name: str) -> None:
+        """The name is free again."""
+        self._taken.discard(name)
+
+    async def _read(self) -> dict[str, StepRecord]:
+        async with self._reading:
+            if self._known is None:
+                run, node, item, *_ = self._attempt.claim.token
+                try:
+                    found = await self._keeping.store.read_steps(run, node, item)
+                except StoreError as error:
+                    self._keeping.on_failure(error)
+                    raise
+                self._known = {record.name: record for record in found}
+            return self._known
+
+    async def write(self, *steps: StepRecord) -> None:
+        """Write down. What goes wrong with the store is no failure of the agent: `on_failure` hears of it too."""
+        await self._wait_for_inputs()
+        store, clock, token = self._keeping.store, self._keeping.clock, self._attempt.claim.token
+        asked_at, now = clock.boot(), clock.wall()
+        written = [step._replace(epoch=token.epoch, at=now) for step in steps]
+        try:
+            verdict = await patiently(lambda: store.record(token, written), clock)
+        except StoreError as error:
+            self._keeping.on_failure(error)
+            raise
+        if verdict == "stale":
+            raise self._stale()
+        self._proved_at = asked_at
+
+    async def confirm(self) -> None:
+        """Wait for the inputs, and ask the store whose the task is if it has not said so lately."""
+        await self._wait_for_inputs()
+        attempt, (store, clock, lease_seconds, _, on_failure) = self._attempt, self._keeping
+        if attempt.superseded:
+            raise self._stale()
+        now = clock.boot()
+        if now - max(self._proved_at, attempt.renewed_at) < trusted_seconds(lease_seconds):
+            return
+        try:
+            (alive,) = await patiently(lambda: store.renew([attempt.claim.token], lease_seconds), clock)
+        except StoreError as error:
+            on_failure(error)
+            raise
+        if not alive:
+            raise self._stale()
+        attempt.renewed_at = now
+
+    def doubt(self, error: EffectInDoubt) -> None:
+        """The attempt is to end in doubt."""
+        self._attempt.doubt = error
+
+    async def _wait_for_inputs(self) -> None:
+        if self._attempt.confirmed is not None:
+            await asyncio.shield(self._attempt.confirmed)
+
+    def _stale(self) -> StaleEpoch:
+        attempt = self._attempt
+        return StaleEpoch(
+            f"{attempt.name} (epoch {attempt.claim.token.epoch}) was superseded while it ran",
+            remedy="Nothing to do: another attempt has the task now.",
+        )
