@@ -206,6 +206,20 @@ def take_only_what_is_late(original: Any) -> Any:
     return expire
 
 
+def spare_nobody(original: Any) -> Any:
+    def release(self: State, run: Run, release: Any, *args: Any) -> Any:
+        return original(self, run, release._replace(spare=None), *args)
+
+    return release
+
+
+def count_the_missing(original: Any) -> Any:
+    def count(self: State, task: Task, release: Any) -> bool:
+        return bool(original(self, task, release._replace(resolved=1)))
+
+    return count
+
+
 MODEL_FAULTS: dict[str, tuple[Patch, list[str]]] = {
     "no epoch check": (
         fault(Task, "answers", answers_without("epoch")),
@@ -243,6 +257,17 @@ MODEL_FAULTS: dict[str, tuple[Patch, list[str]]] = {
     "leases that are not spared": (
         fault(Model, "expire", take_only_what_is_late),
         ["test_leases_can_be_spared"],
+    ),
+    "spare parents ignored": (
+        fault(State, "release", spare_nobody),
+        ["test_a_quorum_does_without_as_many_as_it_can_spare"],
+    ),
+    "a missing parent counts for a quorum": (
+        fault(State, "_count", count_the_missing),
+        [
+            "test_a_quorum_does_without_as_many_as_it_can_spare",
+            "test_each_element_of_a_list_counts_for_a_quorum",
+        ],
     ),
     "an overrun that is not told": (
         fault(State, "overrun", lambda original: lambda self, task: None),
@@ -405,6 +430,30 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
     "a claim revoked from who would settle the overrun": (
         {"find_running_late": ("AND claimed_at < deadline", "")},
         ["test_a_claim_given_out_after_the_deadline_is_left_alone"],
+    ),
+    "spare parents ignored": (
+        {"release_quorum": ("spare = spare - ?16", "spare = spare")},
+        ["test_a_quorum_that_cannot_be_reached_is_broken_at_once"],
+    ),
+    "a quorum that can spare nobody": (
+        {"release_quorum": (" AND spare - ?16 >= 0", " AND ?16 = 0")},
+        ["test_a_quorum_does_without_as_many_as_it_can_spare"],
+    ),
+    "a quorum broken by each missing parent": (
+        {"release_quorum": ("broken = spare - ?16 < 0", "broken = broken OR ?16 > 0")},
+        ["test_parents_that_settle_at_once_start_a_quorum_once"],
+    ),
+    "a straggler restarts a quorum": (
+        {"release_quorum": ("WHERE state = 'waiting'\n", "WHERE state <> ''\n")},
+        ["test_a_straggler_changes_nothing"],
+    ),
+    "elements that a list does not have and that a quorum waits for": (
+        {"release_quorum": ("spare = spare - ?16", "spare = spare - min(?16, 1)")},
+        ["test_each_element_of_a_list_counts_for_a_quorum"],
+    ),
+    "a quorum started by who was not needed for it": (
+        {"release_quorum": ("iif(waiting > ?11 AND spare", "iif(waiting > ?11 + 1 AND spare")},
+        ["test_a_quorum_starts_with_the_last_handoff_that_it_needs"],
     ),
     "a deadline that starts with the first parent": (
         {

@@ -13,7 +13,17 @@ from segue.ports.store import Note, Review, Store
 from segue.stores.memory import MemoryStore
 from segue.stores.sqlite import SqliteStore
 from segue.testing import ManualClock
-from segue.testing.conformance.desk import Desk, digest_of, handoff, join, release, request, root, settlement
+from segue.testing.conformance.desk import (
+    Desk,
+    digest_of,
+    handoff,
+    join,
+    quorum,
+    release,
+    request,
+    root,
+    settlement,
+)
 
 AGENTS = tuple(f"{node}_agent" for node in "abcdefgm")
 ENDINGS: tuple[Ending, ...] = (
@@ -122,9 +132,13 @@ class Play:
     def _releases(self, claim: Claim, pins: tuple[Pin, ...]) -> tuple[Release, ...]:
         chosen: list[Release] = []
         for node in self.random.sample("abcdefg", self.random.randint(0, 3)):
-            broken = self.random.random() < 0.1
+            broken = self.random.random() < (0.5 if node == "g" else 0.1)
             claim_id = self._id() if self.random.random() < 0.6 else None
-            if node in "efg":
+            if node == "g":
+                parts = {"resolved": self.random.choice([0, -1, -2])} if broken else {}
+                two_of_four = quorum(node, 2, 2, parents=("a", "b", "m"), claim=claim_id, **parts)
+                chosen.append(two_of_four._replace(broken=broken, limits=self._limits()))
+            elif node in "ef":
                 one_of_two = join(node, 2, parents=("a", "b", "m"), claim=claim_id)
                 chosen.append(one_of_two._replace(broken=broken, limits=self._limits()))
             else:

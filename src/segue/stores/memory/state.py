@@ -42,12 +42,12 @@ class State:
         task = run.tasks.get(key)
         if task is None:
             task = Task(run.new.run, *key, release.agent, release.need, release.parents, release.pins)
+            task.spare = release.spare
             run.tasks[key] = task
         if task.state != "waiting":
             return None
-        task.waiting -= release.resolved
-        task.broken |= release.broken
-        if task.waiting > 0:
+        task.parents, task.pins = release.parents, release.pins
+        if not self._count(task, release):
             return None
         task.queue_seconds = release.limits.queue_seconds if release.limits is not None else None
         task.deadline = deadline_of(release.limits, self.clock.wall())
@@ -56,6 +56,17 @@ class State:
             self.tell_task(run, task, "ready")
             return None
         return self.grant(run, task, release.claim, worker, lease_seconds)
+
+    def _count(self, task: Task, release: Release) -> bool:
+        """Count what a parent has handed over, or that it has nothing; whether the task can start."""
+        if task.spare is None:
+            task.waiting -= release.resolved
+            task.broken |= release.broken
+            return task.waiting <= 0
+        task.waiting -= max(release.resolved, 0)
+        task.spare -= max(-release.resolved, 1) if release.broken else 0
+        task.broken = task.spare < 0
+        return task.waiting <= 0 or task.broken
 
     def grant(self, run: Run, task: Task, claim: str, worker: str, lease_seconds: float) -> Claim:
         """Give a ready task to a worker, with the exact version of each input."""

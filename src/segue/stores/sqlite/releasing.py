@@ -9,7 +9,7 @@ from segue.domain.overruns import deadline_of, overrun_of
 from segue.domain.records import Claim, Limits, Release, Token, task_name
 from segue.stores.sqlite.granting import grant
 from segue.stores.sqlite.statements import SQL
-from segue.stores.sqlite.transaction import EventRow, Transaction, blob_of
+from segue.stores.sqlite.transaction import EventRow, Transaction, Unforeseen, blob_of
 
 TaskRow = tuple[object, ...]
 LimitsRow = tuple[float | None, float | None, float | None]
@@ -65,19 +65,28 @@ def join(
     Bring tasks nearer to their start, all at once; those that wait for nothing more, by run, node and item.
 
     Each release comes with the number of its settlement and its run. Several releases of one task count together, and
-    the last of them decides who claims it.
+    the last of them decides who claims it. Raises `Unforeseen` for several of one quorum: it may start with the first.
     """
     sums: dict[TaskKey, tuple[int, Release]] = {}
     for by, run, release in releases:
         key = (run, release.node, release.item)
         if key in sums:
+            if release.spare is not None:
+                raise Unforeseen
             before = sums[key][1]
             resolved, broken = before.resolved + release.resolved, before.broken or release.broken
             release = release._replace(resolved=resolved, broken=broken)
         sums[key] = (by, release)
-    rows = [_join_row(tx, key, release) for key, (_, release) in sums.items()]
+    rows: list[TaskRow] = []
+    quorums: list[TaskRow] = []
+    for key, (_, release) in sums.items():
+        if release.spare is None:
+            rows.append(_join_row(tx, key, release, release.resolved, release.broken))
+        else:
+            quorums.append(_quorum_row(tx, key, release, release.spare))
+    released = tx.rows_of_each(SQL.release_task, rows) + tx.rows_of_each(SQL.release_quorum, quorums)
     joined: dict[TaskKey, Joined] = {}
-    for run, node, item, state in tx.rows_of_each(SQL.release_task, rows):
+    for run, node, item, state in released:
         if state == "ready":
             by, release = sums[run, node, item]
             joined[run, node, item] = Joined(by, release, _claim(tx, run, release, worker, lease_seconds))
@@ -90,12 +99,19 @@ def _claim(tx: Transaction, run: str, release: Release, worker: str, lease_secon
     return grant(tx, run, release.node, release.item, release.claim, worker, lease_seconds)
 
 
-def _join_row(tx: Transaction, key: TaskKey, release: Release) -> TaskRow:
+def _join_row(tx: Transaction, key: TaskKey, release: Release, resolved: int, flag: bool) -> TaskRow:
     pins = blob_of(release.pins) if release.pins is not None else None
-    missing = release.need - release.resolved
+    missing = release.need - resolved
     parents = blob_of(release.parents)
-    row = (*key, release.agent, missing, tx.boot, tx.wall, release.broken, parents, pins, release.resolved)
+    row = (*key, release.agent, missing, tx.boot, tx.wall, flag, parents, pins, resolved)
     return (*row, *(_limits_row(tx, release.limits) if release.limits is not None else NO_LIMITS))
+
+
+def _quorum_row(tx: Transaction, key: TaskKey, release: Release, spare: int) -> TaskRow:
+    resolved = max(release.resolved, 0)
+    missing = max(-release.resolved, 1) if release.broken else 0
+    starts = release.need <= resolved or spare < missing
+    return (*_join_row(tx, key, release, resolved, starts), spare - missing, missing)
 
 
 def start_event(tx: Transaction, run: str, release: Release, claim: Claim | None) -> EventRow:
@@ -109,12 +125,12 @@ def start_event(tx: Transaction, run: str, release: Release, claim: Claim | None
 def release_new(
     tx: Transaction, run: str, releases: Sequence[Release], worker: str, lease_seconds: float
 ) -> tuple[tuple[Claim, ...], list[EventRow]]:
-    """Release tasks one settlement at a time, whatever rows there are: the claims, and the events to append."""
-    joined = join(tx, [(0, run, release) for release in releases], worker, lease_seconds)
-    started = [
-        (release, joined[run, release.node, release.item].claim)
-        for release in releases
-        if (run, release.node, release.item) in joined
-    ]
-    claims = tuple(claim for _, claim in started if claim is not None)
-    return claims, [start_event(tx, run, release, claim) for release, claim in started]
+    """Release tasks one after the other, whatever rows there are: the claims, and the events to append."""
+    claims: list[Claim] = []
+    events: list[EventRow] = []
+    for release in releases:
+        for joined in join(tx, [(0, run, release)], worker, lease_seconds).values():
+            events.append(start_event(tx, run, release, joined.claim))
+            if joined.claim is not None:
+                claims.append(joined.claim)
+    return tuple(claims), events

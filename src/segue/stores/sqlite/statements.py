@@ -82,6 +82,7 @@ class Statements(NamedTuple):
     read_tasks: str
     record_step: str
     register_worker: str
+    release_quorum: str
     release_task: str
     renew_task: str
     resolve_step: str

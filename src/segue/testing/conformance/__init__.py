@@ -23,6 +23,7 @@ from segue.testing.conformance.handoffs import HandoffConformance
 from segue.testing.conformance.joins import JoinConformance
 from segue.testing.conformance.leases import LeaseConformance
 from segue.testing.conformance.losses import LossConformance
+from segue.testing.conformance.quorums import QuorumConformance
 from segue.testing.conformance.runs import RunConformance
 from segue.testing.conformance.settling import SettlingConformance
 from segue.testing.conformance.sharing import SharedStoreConformance
@@ -37,6 +38,7 @@ class StoreConformance(
     ClaimConformance,
     SettlingConformance,
     JoinConformance,
+    QuorumConformance,
     ExpansionConformance,
     LeaseConformance,
     LossConformance,

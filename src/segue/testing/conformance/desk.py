@@ -89,6 +89,13 @@ def join(
     return release(node, need=need, resolved=resolved, parents=parents, pins=None, claim=claim)
 
 
+def quorum(
+    node: str, need: int, spare: int, *, parents: tuple[str, ...], resolved: int = 1, claim: str | None = None
+) -> Release:
+    """One of the parents of a task has ended that waits for `need` of them and can do without `spare`."""
+    return join(node, need, parents=parents, resolved=resolved, claim=claim)._replace(spare=spare)
+
+
 def request(
     *agents: str,
     claim: str = "request",

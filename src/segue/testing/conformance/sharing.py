@@ -17,6 +17,7 @@ from segue.testing.conformance.desk import (
     Desk,
     handoff,
     join,
+    quorum,
     release,
     request,
     root,
@@ -82,6 +83,24 @@ class SharedStoreConformance:
         granted = [claim for (answer,) in answers for claim in answer.claims]
         assert len(granted) == 1
         assert len(granted[0].pins) == 16
+        assert (await two.names(run)).count("task.d_agent.claimed") == 1
+
+    async def test_a_quorum_across_both(self, desks: tuple[Desk, Desk]) -> None:
+        """Parents that end at the same time through different stores, half with nothing, start a quorum once."""
+        one, two = desks
+        parents = tuple(f"p{number:02d}" for number in range(16))
+        run, claims = await one.start(*parents, waits_for=16)
+        ends = [
+            settlement(claim, handoff(), quorum("d", 8, 8, parents=parents, claim=f"claim-{number}"))
+            for number, claim in enumerate(claims[:8])
+        ]
+        nothing = quorum("d", 8, 8, parents=parents, resolved=0)._replace(broken=True)
+        ends += [settlement(claim, None, nothing, ending="failed") for claim in claims[8:]]
+        answers = await asyncio.gather(
+            *(desks[number // 2 % 2].settle(end) for number, end in enumerate(ends))
+        )
+        granted = [claim for (answer,) in answers for claim in answer.claims]
+        assert [(claim.broken, len(claim.pins)) for claim in granted] == [(False, 8)]
         assert (await two.names(run)).count("task.d_agent.claimed") == 1
 
     async def test_sequences_have_no_gap_across_both(self, desks: tuple[Desk, Desk]) -> None:

@@ -9,6 +9,6 @@ ON CONFLICT (run, node, item) DO UPDATE
 SET waiting = max(waiting - ?11, 0), broken = max(broken, excluded.broken),
     state = iif(waiting > ?11, 'waiting', 'ready'), due = iif(waiting > ?11, NULL, ?6),
     ready_at = iif(waiting > ?11, NULL, ?7), queue_seconds = ?12, queue_by = iif(waiting > ?11, NULL, ?13),
-    deadline = iif(waiting > ?11, NULL, ?14)
+    deadline = iif(waiting > ?11, NULL, ?14), parents = excluded.parents, pins = excluded.pins
 WHERE state = 'waiting'
 RETURNING run, node, item, state
