@@ -14,7 +14,8 @@ from segue.stores.artifacts import FolderArtifacts
 from segue.stores.sqlite import Durability, SqliteStore, wal
 from segue.testing import Ledger, ManualClock, audit, missing
 from segue.testing.ledger import Fact
-from tests.disk.model import Disk, Operation, Platter, Survives
+from tests.disk.layer import Disk
+from tests.disk.model import Operation, Platter, Survives
 from tests.disk.story import Story
 
 FILE = "segue.db"
@@ -42,7 +43,7 @@ async def record(folder: Path, durability: Durability, runs: int, *, inline: boo
     disk = Disk(folder)
     acknowledged: list[tuple[int, Fact]] = []
     ledger = Ledger(lambda fact: acknowledged.append((len(disk.operations), fact)))
-    with disk.recording():
+    with disk.watching():
         clock = ManualClock()
         stores = [open_parts(folder, durability, clock) for _ in range(1 + twice)]
         stories = []

@@ -75,6 +75,12 @@ async def test_nothing_acknowledged_is_lost(tmp_path: Path, form: str) -> None:
     assert await failures(recording, points_of(recording, 25), ("nothing", "some"), tmp_path) == []
 
 
+async def test_a_store_that_is_being_made(tmp_path: Path) -> None:
+    """Wherever the power goes while a store is made, with any part of it on the disk, it can be opened afterwards."""
+    recording = await play(tmp_path)
+    assert await failures(recording, range(24), ("some", "some", "some"), tmp_path, seed=5) == []
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize("form", FORMS)

@@ -126,6 +126,22 @@ async def test_durable_bytes_are_synced_with_their_folders(
     assert synced == [str(folder.parent), str(folder), str(place(folder, stored.digest).parent)]
 
 
+async def test_what_another_put_unsynced_is_synced(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Bytes that are there may not be there for good: whoever put them had not to sync, or died before he could."""
+    stored = await FolderArtifacts(folder, SystemClock(), durable=False).put(b"bytes")
+    synced: list[str] = []
+    original = os.fsync
+
+    def fsync(file: int) -> None:
+        synced.append(os.readlink(f"/proc/self/fd/{file}"))
+        original(file)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    await FolderArtifacts(folder, SystemClock(), durable=True).put(b"bytes")
+    path = place(folder, stored.digest)
+    assert {str(path), str(path.parent), str(folder)} <= set(synced)
+
+
 async def test_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     """A put that the file system refuses is a typed error with a remedy."""
     (tmp_path / "artifacts").write_text("in the way")

@@ -9,9 +9,10 @@ import apsw
 import pytest
 
 from segue.domain.records import Limits
-from segue.errors import SegueError, StoreCorrupt, StoreUnavailable
+from segue.errors import SegueError, StoreCorrupt, StoreTooNew, StoreUnavailable
 from segue.stores.sqlite import SqliteStore
 from segue.stores.sqlite.connection import _assert_settings, connect
+from segue.stores.sqlite.lock import WriteLock
 from segue.stores.sqlite.premises import boot_id, check_library, check_place, file_system
 from segue.testing import ManualClock
 from segue.testing.conformance.desk import LEASE_SECONDS, WORKER, Desk, release, root, settlement
@@ -279,3 +280,42 @@ except StoreFull as error:
     )
     assert ended.returncode == 7
     assert not (tmp_path / "segue.db").exists()
+
+
+CREATE = """
+import asyncio, sys
+from segue.stores.sqlite import SqliteStore
+
+async def main():
+    store = SqliteStore(sys.argv[1])
+    await store.open()
+    await store.register_worker("first", "{}")
+    await store.close()
+
+asyncio.run(main())
+"""
+
+
+async def test_whoever_fails_takes_nothing_away_from_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A process that cannot make a store leaves alone what another has made while it waited for its turn."""
+    path = tmp_path / "segue.db"
+    acquire = WriteLock.acquire
+
+    def acquire_after_another(lock: WriteLock) -> None:
+        subprocess.run([sys.executable, "-c", CREATE, str(path)], check=True, timeout=60)
+        acquire(lock)
+
+    def fail(*args: object) -> None:
+        raise StoreTooNew("somebody else's")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WriteLock, "acquire", acquire_after_another)
+        patch.setattr("segue.stores.sqlite.files.bring_up_to_date", fail)
+        with pytest.raises(StoreTooNew):
+            await SqliteStore(path).open()
+    store = SqliteStore(path)
+    await store.open()
+    assert list(await store.list_workers()) == [("first", "{}")]
+    await store.close()

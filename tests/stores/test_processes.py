@@ -180,6 +180,27 @@ async def test_a_lost_wake_up_is_caught_by_a_look_at_the_file(tmp_path: Path) ->
     await notifier.close()
 
 
+async def test_a_file_that_cannot_be_looked_at_wakes_whoever_waits(tmp_path: Path) -> None:
+    """When the slow look fails, whoever waits is told to look for himself and hears why; the looks go on."""
+    clock = ManualClock()
+    looks = iter([1, None, 1, 2])
+
+    def data_version() -> int:
+        version = next(looks)
+        if version is None:
+            raise StoreUnavailable("the disk failed")
+        return version
+
+    notifier = FileNotifier(tmp_path, clock, data_version)
+    for seen in range(3):
+        waiter = asyncio.ensure_future(notifier.wait(seen, 3600.0))
+        while not waiter.done():
+            await asyncio.wait([waiter], timeout=0)
+            clock.advance(1.0)
+        assert await waiter == seen + 1
+    await notifier.close()
+
+
 async def test_a_waiter_that_is_cancelled_is_forgotten() -> None:
     """Nothing is kept of a wait that was given up."""
     notifier = LocalNotifier(ManualClock())

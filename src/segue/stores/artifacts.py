@@ -129,11 +129,18 @@ class FolderArtifacts:
         self._made.add(folder)
 
     def _is_kept(self, digest: str) -> bool:
-        """Whether the bytes are there already; they are as young as new ones then, so that no pruning takes them."""
+        """
+        Whether the bytes are there already; they are as young as new ones then, so that no pruning takes them.
+
+        Whoever put them may have been killed before the sync, or had none to do: it is made up for.
+        """
         path, now = self._path(digest), self._clock.wall()
         if not path.exists():
             return False
-        with self._while_nobody_prunes(fcntl.LOCK_SH), contextlib.suppress(FileNotFoundError):
+        with _told(path), self._while_nobody_prunes(fcntl.LOCK_SH), contextlib.suppress(FileNotFoundError):
+            self._sync(path)
+            self._make(path.parent)
+            self._sync(path.parent)
             os.utime(path, (now, now), follow_symlinks=False)
             return True
         return False
@@ -148,10 +155,11 @@ class FolderArtifacts:
         finally:
             os.close(file)
 
-    def _sync(self, folder: Path) -> None:
+    def _sync(self, path: Path) -> None:
+        """Sync a file or a folder, if that was promised."""
         if not self._durable:
             return
-        file = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        file = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
         try:
             os.fsync(file)
         finally:
@@ -175,7 +183,7 @@ class FolderArtifacts:
 
     def _prune(self, keep: frozenset[str], before: float) -> int:
         removed = 0
-        with self._while_nobody_prunes(fcntl.LOCK_EX):
+        with _told(self._folder / ".lock"), self._while_nobody_prunes(fcntl.LOCK_EX):
             for path in self._files():
                 digest = f"sha256:{path.parent.name}{path.name}"
                 if digest not in keep and path.stat().st_mtime < before:
@@ -226,8 +234,11 @@ class _Partial:
         return StoredArtifact(f"sha256:{self._digest.hexdigest()}", self._size)
 
     def discard(self) -> None:
-        self._file.close()
-        self.path.unlink(missing_ok=True)
+        """Best as it can: what a failing disk keeps, a later pruning takes."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self.path.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

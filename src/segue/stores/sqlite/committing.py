@@ -127,7 +127,8 @@ class Committer:
 
     def _connect(self) -> None:
         if self._lost:
-            self._connection.close(force=True)
+            with contextlib.suppress(apsw.Error):
+                self._connection.close(force=True)
         self._connection = connect(self._path, self._durability)
         self._connection.set_busy_timeout(0)
         self._connection.set_wal_hook(self._committed)

@@ -8,6 +8,7 @@ from typing import Literal
 import apsw
 
 from segue.errors import StoreUnavailable
+from segue.stores.sqlite.failures import translate
 
 Durability = Literal["durable", "fast"]
 """
@@ -28,9 +29,12 @@ _SYNCHRONOUS = {"durable": 2, "fast": 1}
 
 
 def connect(path: Path, durability: Durability, *, read_only: bool = False) -> apsw.Connection:
-    """Open one connection in WAL mode. Raises `StoreUnavailable` if its settings are not those that were asked for."""
+    """Open one connection in WAL mode. Raises StoreError, also if its settings are not those that were asked for."""
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_NOFOLLOW
-    connection = apsw.Connection(str(path.resolve()), flags=flags, statementcachesize=CACHED_STATEMENTS)
+    try:
+        connection = apsw.Connection(str(path.resolve()), flags=flags, statementcachesize=CACHED_STATEMENTS)
+    except apsw.Error as error:
+        raise translate(error, str(path)) from error
     try:
         # Without this SQLite would parse a statement again each time a parameter that touches an index is bound anew.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
@@ -46,6 +50,10 @@ def connect(path: Path, durability: Durability, *, read_only: bool = False) -> a
         if read_only:
             connection.pragma("query_only", 1)
         _assert_settings(connection, path, durability)
+    except apsw.Error as error:
+        failure = translate(error, str(path), connection.system_errno)
+        connection.close()
+        raise failure from error
     except BaseException:
         connection.close()
         raise

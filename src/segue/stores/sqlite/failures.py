@@ -16,9 +16,20 @@ def is_io_error(error: BaseException) -> bool:
     return isinstance(error, apsw.IOError)
 
 
+def cannot_create(path: object, error: OSError) -> StoreError:
+    """The typed error for a file or folder that could not be made."""
+    if error.errno in _FULL:
+        return StoreFull(f"the disk that holds {path} is full", remedy="Free some space and open it again.")
+    return StoreUnavailable(
+        f"{path} cannot be created: {error.strerror}",
+        remedy="Make its folder writable, and see whether the disk works.",
+    )
+
+
 def translate(error: apsw.Error, path: str, system_errno: int = 0) -> StoreError:
     """The typed error for what SQLite reported about the store at `path`."""
-    if isinstance(error, apsw.FullError) or (isinstance(error, apsw.IOError) and system_errno in _FULL):
+    failed = isinstance(error, apsw.IOError | apsw.CantOpenError)
+    if isinstance(error, apsw.FullError) or (failed and system_errno in _FULL):
         return StoreFull(
             f"the disk that holds {path} is full; the last write may or may not have been kept",
             remedy="Free some space and repeat: a repeated write is recognised.",

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 import apsw
 
-from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
 from segue.stores.sqlite.connection import Durability, connect
-from segue.stores.sqlite.failures import translate
+from segue.stores.sqlite.failures import cannot_create, translate
 from segue.stores.sqlite.lock import WriteLock
 from segue.stores.sqlite.migrating import bring_up_to_date, read_meta
 from segue.stores.sqlite.notifier import FileNotifier
@@ -57,16 +57,19 @@ async def open_files(path: Path, durability: Durability, clock: Clock) -> Opened
         None, _prepare, path, durability, clock.boot()
     )
     path = prepared.path
-    try:
-        readers = Readers(path, durability)
-        notifier = FileNotifier(folder_beside(path) / "wake", clock, readers.data_version)
-        writer = Writer(path, durability, clock, prepared.lock, notifier.notify, notifier.notify_soon)
-    except BaseException:
-        prepared.lock.close()
-        raise
-    finally:
-        # Not before the others are open: SQLite throws the log away with the last connection.
-        prepared.connection.close()
+    async with contextlib.AsyncExitStack() as undo:
+        undo.callback(prepared.lock.close)
+        # Not closed before the others are open: SQLite throws the log away with the last connection.
+        with contextlib.closing(prepared.connection):
+            readers = Readers(path, durability)
+            undo.callback(readers.close)
+            try:
+                notifier = FileNotifier(folder_beside(path) / "wake", clock, readers.data_version)
+            except OSError as error:
+                raise cannot_create(folder_beside(path) / "wake", error) from error
+            undo.push_async_callback(notifier.close)
+            writer = Writer(path, durability, clock, prepared.lock, notifier.notify, notifier.notify_soon)
+        undo.pop_all()
     return Opened(path, prepared.incarnation, prepared.lock, writer, readers, notifier)
 
 
@@ -74,48 +77,44 @@ def _prepare(path: Path, durability: Durability, boot: float) -> _Prepared:
     path = path.resolve()
     check_library()
     check_place(path)
-    is_new = not path.exists()
-    try:
-        return _create(path, durability, boot)
-    except BaseException:
-        if is_new:
-            path.unlink(missing_ok=True)
-        raise
-
-
-def _create(path: Path, durability: Durability, boot: float) -> _Prepared:
     folder = folder_beside(path)
     try:
         for each in (folder, folder / "workers", folder / "wake", folder / "artifacts"):
             each.mkdir(mode=0o700, exist_ok=True)
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         lock = WriteLock(folder / "write.lock")
     except OSError as error:
-        raise StoreUnavailable(
-            f"{path} cannot be created: {error.strerror}",
-            remedy="Make its folder writable, or free some space.",
-        ) from error
+        raise cannot_create(path, error) from error
     lock.acquire()
     try:
-        connection = _open_database(path, durability, boot)
+        connection, incarnation = _create(path, durability, boot)
     except BaseException:
         lock.close()
         raise
     lock.release()
-    return _Prepared(path, connection, lock, str(read_meta(connection, "incarnation")))
+    return _Prepared(path, connection, lock, incarnation)
 
 
-def _open_database(path: Path, durability: Durability, boot: float) -> apsw.Connection:
+def _create(path: Path, durability: Durability, boot: float) -> tuple[apsw.Connection, str]:
+    """Open the database, or make it; what could not be made whole is gone again. The caller holds the write lock."""
+    is_new = not path.exists() or not path.stat().st_size
     try:
-        connection = connect(path, durability)
-    except apsw.NotADBError:
-        raise StoreUnavailable(
-            f"{path} is not a SQLite database", remedy="Name another file, or a new one."
-        ) from None
-    except apsw.Error as error:
-        raise translate(error, str(path)) from error
+        try:
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        except OSError as error:
+            raise cannot_create(path, error) from error
+        return _open_database(path, durability, boot)
+    except BaseException:
+        if is_new:
+            with contextlib.suppress(OSError):
+                path.unlink()
+        raise
+
+
+def _open_database(path: Path, durability: Durability, boot: float) -> tuple[apsw.Connection, str]:
+    connection = connect(path, durability)
     try:
         bring_up_to_date(connection, path, boot_id(), boot)
+        return connection, str(read_meta(connection, "incarnation"))
     except apsw.Error as error:
         failure = translate(error, str(path), connection.system_errno)
         connection.close()
@@ -123,4 +122,3 @@ def _open_database(path: Path, durability: Durability, boot: float) -> apsw.Conn
     except BaseException:
         connection.close()
         raise
-    return connection

@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Callable
 from pathlib import Path
 
+from segue.errors import StoreError
 from segue.ports.clock import Clock
 from segue.stores.waking import LocalNotifier
 
@@ -109,11 +110,18 @@ class FileNotifier(LocalNotifier):
         return f"/proc/self/fd/{self._folder_file}/{name}"
 
     async def _look_slowly(self) -> None:
-        seen = self._data_version()
+        seen = self._version()
         while True:
             await self._clock.sleep(NET_SECONDS)
             if self.waited_for:
-                version = self._data_version()
-                if version != seen:
+                version = self._version()
+                if version is None or version != seen:
                     seen = version
                     self.notify_foreign()
+
+    def _version(self) -> int | None:
+        """None if the disk does not say: then whoever waits is to look for himself, and hears why."""
+        try:
+            return self._data_version()
+        except StoreError:
+            return None

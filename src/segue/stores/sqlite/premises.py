@@ -80,9 +80,14 @@ def check_place(path: Path, mounts: str | None = None) -> None:
 
 
 def _may_be_database(path: Path) -> bool:
-    """Whether a file is empty or begins as SQLite's do: seen before anything is made beside it."""
+    """
+    Whether a file is empty or begins as SQLite's do: seen before anything is made beside it.
+
+    Where the power went while the file was made it may begin as anything; its journal says so, and SQLite mends it.
+    """
     with path.open("rb") as file:
-        return file.read(len(_SQLITE_MAGIC)) in {b"", _SQLITE_MAGIC}
+        head = file.read(len(_SQLITE_MAGIC))
+    return head in {b"", _SQLITE_MAGIC} or Path(f"{path}-journal").exists()
 
 
 def file_system(folder: Path, mounts: str | None = None) -> str | None:

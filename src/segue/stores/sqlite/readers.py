@@ -40,7 +40,10 @@ class Readers:
 
     def data_version(self) -> int:
         """A number that changes when another connection has committed."""
-        version: int = self._near.pragma("data_version")
+        try:
+            version: int = self._near.pragma("data_version")
+        except apsw.Error as error:
+            raise translate(error, str(self._path), self._near.system_errno) from error
         return version
 
     def close(self) -> None:

@@ -64,8 +64,12 @@ class Writer:
         self._checkpoint_is_coming = False
         self._failure: StoreError | None = None
         self._closing = False
-        self._committer = Committer(path, durability, clock)
         self._checkpointer = connect(path, durability)
+        try:
+            self._committer = Committer(path, durability, clock)
+        except BaseException:
+            self._checkpointer.close()
+            raise
         self._thread = threading.Thread(target=self._work, name="segue-writer", daemon=True)
         self._thread.start()
 
