@@ -9,7 +9,7 @@ from itertools import chain
 from segue.domain.records import Claim, ClaimRequest, Expired, Token, Verdict, task_name
 from segue.ports.store import Note
 from segue.stores.looking import Looks
-from segue.stores.sqlite.granting import grant, standing_claim
+from segue.stores.sqlite.granting import LatestPins, grant, standing_claim
 from segue.stores.sqlite.reading import own_claims_between
 from segue.stores.sqlite.releasing import TaskKey
 from segue.stores.sqlite.statements import SQL
@@ -32,9 +32,10 @@ def claim_ready(tx: Transaction, request: ClaimRequest, looks: Looks) -> Sequenc
     found = _to_settle(tx, request.limit) if any_to_settle else []
     found += _to_run(tx, request, request.limit - len(found), request.suspects if any_suspect else 0)
     claims: list[Claim] = []
+    latest: LatestPins = {}
     for run, node, item in found:
         claim = f"{request.claim}.{len(claims)}"
-        claims.append(grant(tx, run, node, item, claim, request.worker, request.lease_seconds))
+        claims.append(grant(tx, run, node, item, claim, request.worker, request.lease_seconds, latest))
     tx.tell([_task_event(tx, claim.token, claim.agent, "claimed", None) for claim in claims])
     return claims
 

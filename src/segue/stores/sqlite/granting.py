@@ -5,16 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import apsw
-
 from segue.domain.overruns import overrun_of
 from segue.domain.records import Claim, Pin, Release, Token
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, Unforeseen, blob_of, pins_of
 
+LatestPins = dict[tuple[str, bytes | None], tuple[Pin, ...]]
+"""The latest hand-offs of some parents in a run. Whoever grants several tasks in one go looks each of them up once."""
+
 
 def grant(
-    tx: Transaction, run: str, node: str, item: int, claim: str, worker: str, lease_seconds: float
+    tx: Transaction,
+    run: str,
+    node: str,
+    item: int,
+    claim: str,
+    worker: str,
+    lease_seconds: float,
+    latest: LatestPins,
 ) -> Claim:
     """Claim a task that was found ready in this transaction. The event is the caller's to write."""
     agent, _, epoch, attempt, version, lost, blob, parents, broken, _, *counts = tx.row(
@@ -22,7 +30,9 @@ def grant(
     )
     failures, losses, queue_by, deadline = counts
     overrun = overrun_of(queue_by, deadline, tx.boot, tx.wall)
-    pins = pins_of(blob) if blob is not None else _latest_pins(tx, run, parents)
+    pins = pins_of(blob) if blob is not None else latest.get((run, parents))
+    if pins is None:
+        pins = latest[run, parents] = tuple(Pin(*row) for row in tx.rows(SQL.latest_pins, (run, parents)))
     lease = tx.boot + lease_seconds
     kept = queue_by if overrun == "queue" else None
     granted = (run, node, item, epoch, claim, worker, lease, tx.wall, blob or blob_of(pins), kept)
@@ -43,11 +53,6 @@ def grant(
         overrun,
         deadline,
     )
-
-
-def _latest_pins(tx: Transaction, run: str, parents: bytes | None) -> tuple[Pin, ...]:
-    nodes = apsw.jsonb_decode(parents) if parents is not None else []
-    return tuple(Pin(*row) for node in nodes for row in tx.rows(SQL.latest_pins, (run, node)))
 
 
 def standing_claim(tx: Transaction, run: str, node: str, item: int, claim: str) -> Claim | None:

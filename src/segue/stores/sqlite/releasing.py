@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from segue.domain.overruns import deadline_of, overrun_of
 from segue.domain.records import Claim, Limits, Release, Token, task_name
-from segue.stores.sqlite.granting import grant
+from segue.stores.sqlite.granting import LatestPins, grant
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import EventRow, Transaction, Unforeseen, blob_of
 
@@ -86,17 +86,22 @@ def join(
             quorums.append(_quorum_row(tx, key, release, release.spare))
     released = tx.rows_of_each(SQL.release_task, rows) + tx.rows_of_each(SQL.release_quorum, quorums)
     joined: dict[TaskKey, Joined] = {}
+    latest: LatestPins = {}
     for run, node, item, state in released:
         if state == "ready":
             by, release = sums[run, node, item]
-            joined[run, node, item] = Joined(by, release, _claim(tx, run, release, worker, lease_seconds))
+            joined[run, node, item] = Joined(
+                by, release, _claim(tx, run, release, worker, lease_seconds, latest)
+            )
     return joined
 
 
-def _claim(tx: Transaction, run: str, release: Release, worker: str, lease_seconds: float) -> Claim | None:
+def _claim(
+    tx: Transaction, run: str, release: Release, worker: str, lease_seconds: float, latest: LatestPins
+) -> Claim | None:
     if release.claim is None:
         return None
-    return grant(tx, run, release.node, release.item, release.claim, worker, lease_seconds)
+    return grant(tx, run, release.node, release.item, release.claim, worker, lease_seconds, latest)
 
 
 def _join_row(tx: Transaction, key: TaskKey, release: Release, resolved: int, flag: bool) -> TaskRow:
