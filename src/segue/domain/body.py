@@ -38,6 +38,12 @@ def output_json(record: HandoffRecord) -> bytes:
     return record.body[_OUTPUT_AT : _OUTPUT_AT + record.output_size]
 
 
+def whole_output_json(record: HandoffRecord) -> bytes | None:
+    """The JSON of the output if all of it is in the body."""
+    body, end = record.body, _OUTPUT_AT + record.output_size
+    return None if body.startswith(_SPILLED, end) else body[_OUTPUT_AT:end]
+
+
 def parts_of(record: HandoffRecord) -> dict[str, Any]:
     """Everything but the output."""
     rest = record.body[_OUTPUT_AT + record.output_size :]

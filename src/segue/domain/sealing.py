@@ -14,11 +14,11 @@ from typing import Any, NamedTuple, TypeVar, cast
 from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from segue.domain.artifact import Artifact, ArtifactHome
-from segue.domain.body import assemble, is_spilled, output_json, parts_of, pointer_of, spills_of
+from segue.domain.body import assemble, output_json, parts_of, pointer_of, spills_of, whole_output_json
 from segue.domain.handoff import Handoff, Parts, Received, Ref, receive
 from segue.domain.limits import BODY_LIMIT_BYTES, SPILL_BYTES
 from segue.domain.payload import check_text, digest_of, parse_json
-from segue.domain.records import HandoffRecord, StoredHandoff
+from segue.domain.records import HandoffRecord, StoredHandoff, task_name
 from segue.domain.schema import Schema
 from segue.domain.sent import Context, Origin, Trace
 from segue.domain.summary import summarise
@@ -46,6 +46,8 @@ class Sealed(NamedTuple):
     body: bytes
     output_size: int
     digest: str
+    schema: str
+    """The fingerprint of the output's schema; empty for the failure of a task, which has no output."""
     status: str
     artifacts: tuple[str, ...]
     spilled: tuple[Spilled, ...]
@@ -100,7 +102,7 @@ def seal(
             f"{where}: the envelope has {len(body):,} bytes, the limit is {BODY_LIMIT_BYTES:,}",
             remedy="Put large content into the output, which spills by itself, or into an Artifact.",
         )
-    return Sealed(body, len(output), digest_of(body), status, artifacts, spilled)
+    return Sealed(body, len(output), digest_of(body), schema.fingerprint, status, artifacts, spilled)
 
 
 def seal_failure(error: Mapping[str, Any], *, trace: Trace | None = None, agent: str | None = None) -> Sealed:
@@ -111,7 +113,7 @@ def seal_failure(error: Mapping[str, Any], *, trace: Trace | None = None, agent:
     if agent is not None:
         parts["agent"] = agent
     body = assemble(_NULL, to_json(parts))
-    return Sealed(body, len(_NULL), digest_of(body), "failed", (), ())
+    return Sealed(body, len(_NULL), digest_of(body), "", "failed", (), ())
 
 
 def unseal_output(
@@ -139,7 +141,6 @@ def unseal(
     home: ArtifactHome | None = None,
     *,
     upstream: Callable[[], Waitable[Context]] | None = None,
-    where: str = "a hand-off",
 ) -> Handoff[T]:
     """
     The whole envelope, its output checked as by `unseal_output`; None if the task failed without one.
@@ -148,8 +149,14 @@ def unseal(
     """
     record = stored.record
     document = whole_output(record, contents)
-    is_empty = record.status == "failed" and document == _NULL
-    output = cast(T, None) if is_empty else schema.load(document, home, where=where)
+    if record.status == "failed" and document == _NULL:
+        output = cast(T, None)
+    else:
+        try:
+            output = schema.load(document, home)
+        except InvalidPayload:  # once more, for an error that names the place
+            where = f"the hand-off of {task_name(stored.node, stored.item)}"
+            output = schema.load(document, home, where=where)
     return receive(output, Received(stored, origin, upstream, home))
 
 
@@ -160,15 +167,15 @@ def refer(stored: StoredHandoff, origin: Callable[[], Origin], fetch: Waitable[T
 
 def whole_output(record: HandoffRecord, contents: Mapping[str, bytes] = _NOTHING) -> bytes:
     """The JSON of the output, what was spilled put back from `contents` by digest. Raises ArtifactError."""
-    output = output_json(record)
-    if not is_spilled(record):
+    output = whole_output_json(record)
+    if output is not None:
         return output
     refills = {spill.pointer: _content(contents, spill.digest) for spill in spills_of(record)}
     if "" in refills:
         return refills[""]
     fields = (
         b"%b:%b" % (to_json(key), refills.get(pointer_of(key)) or to_json(value))
-        for key, value in from_json(output).items()
+        for key, value in from_json(output_json(record)).items()
     )
     return b"{%b}" % b",".join(fields)
 

@@ -83,11 +83,14 @@ class Attempt:
         "step",
         "superseded",
         "task",
+        "terms",
         "timed_out",
     )
 
     live: LiveRun
     step: Step
+    terms: Terms
+    """Those under which its agent works on the task."""
     agent: Agent[Any] | None
 
     def __init__(self, claim: Claim, boot_now: float, confirmed: asyncio.Future[None] | None = None) -> None:
@@ -136,14 +139,9 @@ class Attempt:
         """The run of the attempt is known now."""
         self.entered = True
         self.live = live
-        self.step = live.plan.steps[self.claim.token.node]
+        self.step = step = live.plan.steps[self.claim.token.node]
+        self.terms = step.terms.get(self.claim.agent) or step.terms[step.node.agent]
         self.agent = None if self.claim.agent == MAP_AGENT else registry.find(self.claim.agent)
-
-    @property
-    def terms(self) -> Terms:
-        """The terms under which its agent works on the task."""
-        terms = self.step.terms
-        return terms.get(self.claim.agent) or terms[self.step.node.agent]
 
     @property
     def name(self) -> str:
@@ -154,7 +152,7 @@ class Attempt:
     def substitute(self) -> str | None:
         """The name of its agent, if that is a fallback and not the one that the graph calls."""
         name = self.claim.agent
-        return name if name in self.step.terms and name != self.step.node.agent else None
+        return name if name != self.step.node.agent and name in self.step.terms else None
 
     @property
     def facts(self) -> Facts:

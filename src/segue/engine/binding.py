@@ -95,11 +95,10 @@ class Binder:
             case crossing:
                 of = self._unsealed if crossing == "handoff" else self._reference
                 path = argument.binding.path if isinstance(argument.binding, Output) else ()
-                envelopes = [
-                    None if stored is None else of(materials, stored, schema, path)
-                    for stored in materials.handoffs(argument.binding)
-                ]
-                return envelopes if argument.each else envelopes[0]
+                handoffs = materials.handoffs(argument.binding)
+                if not argument.each:
+                    return None if handoffs[0] is None else of(materials, handoffs[0], schema, path)
+                return [None if each is None else of(materials, each, schema, path) for each in handoffs]
 
     async def document(self, live: LiveRun, binding: Binding, pins: Sequence[Pin]) -> bytes:
         """The JSON that a binding stands for."""
@@ -162,16 +161,8 @@ class Binder:
     ) -> Handoff[Any]:
         """A `Handoff[T]`."""
         source = Provenance(self._store, self._home, materials.live, stored)
-        where = f"the hand-off of {task_name(stored.node, stored.item)}"
-        return unseal(
-            stored,
-            schema,
-            source.origin,
-            materials.contents,
-            self._home,
-            upstream=source.upstream,
-            where=where,
-        )
+        contents, home = materials.contents, self._home
+        return unseal(stored, schema, source.origin, contents, home, upstream=source.upstream)
 
     def _reference(
         self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], path: Path

@@ -10,7 +10,7 @@ foreign commit is announced, or something in the store falls due.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from segue.domain.records import Claim, ClaimRequest
 from segue.engine.registry import Registry
@@ -19,6 +19,8 @@ from segue.engine.slots import Slots
 from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
 from segue.ports.store import Store
+
+TaskKey = tuple[str, str, int]
 
 NET_SECONDS = 5.0
 """How often the store is looked at although nothing was announced: the net below lost wake-ups."""
@@ -57,6 +59,8 @@ class Claimer(Service):
         self._poked = asyncio.Event()
         self.maybe_ready = True
         """Whether there may be ready tasks that nobody has claimed."""
+        self._lying: set[TaskKey] = set()
+        """What this process released with the commit that is being answered, and left for its claim."""
         self._timers: set[asyncio.Task[None]] = set()
         self._asking = asyncio.Lock()
         self._unanswered: ClaimRequest | None = None
@@ -98,10 +102,23 @@ class Claimer(Service):
             lease_seconds=self._lease_seconds,
         )
 
+    def lies_ready(self, tasks: Iterable[TaskKey], asked: bool) -> None:
+        """These tasks were released and not claimed; `asked` if the same commit claimed what it could get."""
+        if asked:
+            self._lying.update(tasks)
+        else:
+            self.poke()
+
     def answered(self, request: ClaimRequest, claims: Sequence[Claim]) -> None:
-        """Take note of an answer: a full one may have left something behind."""
+        """
+        Take note of an answer. A full one may have left something behind, but not if it has all that was released with
+        the same commit: older tasks come first, so those are there too. Without this a worker that is full would ask
+        with every commit for ever, which costs more than to claim the dependents with the settlement.
+        """
         self._slots.unhold(request.limit, request.per_agent, [claim.agent for claim in claims])
-        if len(claims) >= request.limit or request.per_agent:
+        lying, self._lying = self._lying, set()
+        left_behind = bool(lying.difference(claim.token[:3] for claim in claims))
+        if left_behind or request.per_agent or (not lying and len(claims) >= request.limit):
             self.maybe_ready = True
 
     async def pause(self) -> None:

@@ -29,7 +29,11 @@ class Finished(NamedTuple):
 
 
 class Committer(Service):
-    """Settles in batches. `on_settled` gets each answer, `on_claims` the further claims that came with a batch."""
+    """
+    Settles in batches.
+
+    `on_settled` gets each answer, and whether the batch asked for claims too; `on_claims` gets those.
+    """
 
     def __init__(
         self,
@@ -38,7 +42,7 @@ class Committer(Service):
         worker: str,
         lease_seconds: float,
         wanted: Callable[[], ClaimRequest | None],
-        on_settled: Callable[[Finished, Settled], None],
+        on_settled: Callable[[Finished, Settled, bool], None],
         on_claims: Callable[[ClaimRequest, Sequence[Claim]], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -117,7 +121,7 @@ class Committer(Service):
                 if not commit_ended.done():
                     commit_ended.set_result(None)
         for finished, answer in zip(batch, answers, strict=True):
-            self._on_settled(finished, answer)
+            self._on_settled(finished, answer, request is not None)
         if request is not None:
             self._on_claims(request, claims)
 

@@ -340,7 +340,7 @@ class Engine:
             attempt.released_slot = True
             self._slots.release(attempt.claim.agent)
 
-    def _settled(self, finished: Finished, settled: Settled) -> None:
+    def _settled(self, finished: Finished, settled: Settled, asked: bool) -> None:
         attempt, settlement = finished
         token = settlement.token
         self._live.pop(token.claim, None)
@@ -352,8 +352,9 @@ class Engine:
             claims = self._confirm(settlement, claims)
         if len(settled.claims) < len(releases):
             self._unreserve([release.agent for release in releases if release.claim], settled.claims)
-            if settled.verdict != "stale" and any(map(self.registry.lets_lie, releases)):
-                self._claimer.poke()
+            lying = [(token.run, each.node, each.item) for each in releases if self.registry.lets_lie(each)]
+            if lying and settled.verdict != "stale":
+                self._claimer.lies_ready(lying, asked)
         if settled.verdict == "stale":
             if settlement.handoff is not None and attempt.live.plan.speculative:
                 attempt.live.handoffs.pop((token.node, token.item, settlement.handoff.version), None)

@@ -73,7 +73,10 @@ class Runner:
             if attempt.step.node.condition is not None and not await self._binder.condition_holds(attempt):
                 return Skipped(_CONDITION_FALSE)
             result = await self._call(attempt)
-            handoff = await self._seal(attempt, result)
+            sealed = self._seal(attempt, result)
+            for spilled in sealed.spilled:
+                await self._artifacts.put(spilled.content)
+            handoff = self._record(attempt, sealed)
             if handoff.status == "failed":
                 return Failed(_failure_told_by(result), handoff, "another")
             return Complete(handoff)
@@ -134,20 +137,16 @@ class Runner:
         finally:
             attempt.in_agent, attempt.ends_at = False, None
 
-    async def _seal(self, attempt: Attempt, result: Any) -> HandoffRecord:
+    def _seal(self, attempt: Attempt, result: Any) -> Sealed:
         agent = attempt.agent
         assert agent is not None
-        schema = agent.output_schema
-        sealed = seal(
+        return seal(
             result,
-            schema,
+            agent.output_schema,
             where=attempt.name,
             decisions_required=attempt.terms.settings.decisions_required,
             agent=attempt.substitute,
         )
-        for spilled in sealed.spilled:
-            await self._artifacts.put(spilled.content)
-        return self._record(attempt, sealed, schema.fingerprint)
 
     def failure_of(self, attempt: Attempt, error: BaseException) -> Failed:
         """What is kept of an error, and what may help after it."""
@@ -160,22 +159,13 @@ class Runner:
         return Failed(told, self._failed(attempt, told), helps, wishes)
 
     def _failed(self, attempt: Attempt, told: dict[str, Any]) -> HandoffRecord:
-        return self._record(attempt, seal_failure(told, agent=attempt.substitute), "")
+        return self._record(attempt, seal_failure(told, agent=attempt.substitute))
 
-    def _record(self, attempt: Attempt, sealed: Sealed, schema: str) -> HandoffRecord:
-        body, output_size, digest, status, artifacts, _ = sealed
-        started_at, completed_at = attempt.started_at, self._clock.wall()
-        return HandoffRecord(
-            attempt.claim.version,
-            status,
-            body,
-            output_size,
-            digest,
-            schema,
-            started_at,
-            completed_at,
-            artifacts,
-        )
+    def _record(self, attempt: Attempt, sealed: Sealed) -> HandoffRecord:
+        body, output_size, digest, schema, status, artifacts, _ = sealed
+        version, started_at, completed_at = attempt.claim.version, attempt.started_at, self._clock.wall()
+        written = (body, output_size, digest, schema)
+        return HandoffRecord(version, status, *written, started_at, completed_at, artifacts)
 
 
 def _failure_told_by(result: Handoff[Any]) -> dict[str, Any]:
