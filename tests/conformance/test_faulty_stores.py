@@ -531,6 +531,18 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
 }
 
 
+def plant_in_sql(changes: dict[str, tuple[str, str]], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put something else in the place of a part of each of some statements."""
+    for statement, (part, _) in changes.items():
+        assert part in getattr(SQL, statement), f"{statement}.sql has changed: plant the fault anew"
+    planted = SQL._replace(
+        **{each: getattr(SQL, each).replace(part, instead) for each, (part, instead) in changes.items()}
+    )
+    for module in [module for key, module in sys.modules.items() if key.startswith("segue.stores.sqlite")]:
+        if getattr(module, "SQL", None) is SQL:
+            monkeypatch.setattr(module, "SQL", planted)
+
+
 @pytest.fixture
 def sqlite(tmp_path: Path) -> Callable[[ManualClock], Store]:
     """Makes stores, each on a file of its own."""
@@ -544,14 +556,7 @@ async def test_a_fault_in_a_statement_is_seen(
 ) -> None:
     """Each statement does what its test says: without a part of it the test fails."""
     changes, tests = SQL_FAULTS[name]
-    for statement, (part, _) in changes.items():
-        assert part in getattr(SQL, statement), f"{statement}.sql has changed: plant the fault anew"
-    planted = SQL._replace(
-        **{each: getattr(SQL, each).replace(part, instead) for each, (part, instead) in changes.items()}
-    )
-    for module in [module for key, module in sys.modules.items() if key.startswith("segue.stores.sqlite")]:
-        if getattr(module, "SQL", None) is SQL:
-            monkeypatch.setattr(module, "SQL", planted)
+    plant_in_sql(changes, monkeypatch)
     assert [test for test in tests if await outcome(test, sqlite) is None] == []
 
 

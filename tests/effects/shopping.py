@@ -104,7 +104,7 @@ def forget_intents() -> None:
         self._is_open = True
 
     async def late(self: Effect, kept: Any) -> None:
-        await self._ledger.write(self._draft("begun"))
+        await self._notebook.write(self._draft("begun"))
         await write_done(self, kept)
 
     Effect._begin, Effect._write_done = begin, late  # type: ignore[method-assign]

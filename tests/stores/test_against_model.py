@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segue.domain.records import SINGLE, Claim, Ending, Limits, Pin, Release, Settlement
+from segue.domain.records import SINGLE, Claim, Ending, Limits, Pin, Release, Settlement, StepRecord
 from segue.errors import KeyConflict
 from segue.ports.store import Note, Review, Store
 from segue.stores.memory import MemoryStore
@@ -77,6 +77,7 @@ class Play:
     async def step(self) -> None:
         """Do something."""
         moves = (self.submit, self.settle, self.settle, self.settle, self.claim, self.expire, self.renew)
+        moves = (*moves, self.record, self.record, self.resolve)
         await self.random.choice((*moves, self.note, self.review, self.cancel, self.wait, self.prune))()
 
     async def submit(self) -> None:
@@ -197,6 +198,27 @@ class Play:
                 "review", Review(token.run, token.node, token.item, agent, record, releases, 1, None)
             )
 
+    def _step(self, epoch: int) -> StepRecord:
+        kind = self.random.choice(["step", "effect", "effect"])
+        state = "done" if kind == "step" else self.random.choice(["begun", "begun", "done", "withdrawn"])
+        body = self.random.choice([b"1", b"2"]) if state == "done" else None
+        artifacts = (digest_of(self._id().encode()),) if body and self.random.random() < 0.2 else ()
+        name = self.random.choice("xyz")
+        return StepRecord(name, kind, state, "key" * (kind == "effect"), body, epoch, 3.0, artifacts)
+
+    async def record(self) -> None:
+        if self.claims:
+            token = self.random.choice(self.claims[-8:]).token
+            epoch = token.epoch + (self.random.random() < 0.05)
+            steps = [self._step(epoch) for _ in range(self.random.randint(1, 3))]
+            for _ in range(self.random.randint(1, 2)):
+                await self.all("record", token._replace(epoch=epoch), steps)
+
+    async def resolve(self) -> None:
+        if self.claims:
+            token = self.random.choice(self.claims).token
+            await self.all("resolve", *token[:3], self._step(0), '{"by":"me"}')
+
     async def cancel(self) -> None:
         if self.runs and self.random.random() < 0.3:
             await self.all("cancel", self.random.choice(self.runs), "because")
@@ -223,6 +245,8 @@ class Play:
             tasks = await self.stores[0].read_tasks(run)
             pins = [(task.node, task.item, version) for task in tasks for version in (1, 2, 3)]
             await self.all("read_handoffs", run, pins)
+            for task in tasks:
+                await self.all("read_steps", run, task.node, task.item)
 
     def _id(self) -> str:
         return self.desk.id("claim")

@@ -1,5 +1,6 @@
 """How the public API is used, in types: checked by mypy --strict and basedpyright, never run."""
 
+import asyncio
 import functools
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -11,9 +12,11 @@ from pydantic import BaseModel
 from segue import (
     Agent,
     Artifact,
+    DidNotHappen,
     DoNotRetry,
     Event,
     Handoff,
+    Happened,
     Later,
     Quorum,
     Ref,
@@ -272,3 +275,51 @@ async def data(segue: Segue, text: str) -> None:
     """A graph given as data is run like any workflow; its types are known when it runs."""
     built = graph_from_data(text, {"research": research})
     assert_type(await segue.run(built, "goal", other=3), Any)
+
+
+# --- steps and effects --------------------------------------------------------------------------
+
+
+async def ask_model(question: str, *, pages: int = 1) -> list[Page]:
+    return [Page(question, pages)]
+
+
+async def look_up(key: str) -> Happened | DidNotHappen | None:
+    return Happened(Page(key, 1)) if key else DidNotHappen()
+
+
+async def pay(amount: int, idempotency_key: str) -> Page:
+    return Page(idempotency_key, amount)
+
+
+@agent
+async def careful(text: str) -> str:
+    pages = await ctx.step("ask", ask_model, text, pages=2)
+    assert_type(pages, list[Page])
+    assert_type(await ctx.step("count", len, text), int)
+    words, found = await asyncio.gather(
+        ctx.step("words", scale, 1.0, 2.0), ctx.step("again", ask_model, text)
+    )
+    assert_type(words, float)
+    assert_type(found, list[Page])
+    async with ctx.effect("charge", key="order 7", reconcile=look_up) as charge:
+        assert_type(charge.happened, bool)
+        assert_type(charge.key, str)
+        receipt = await charge.once(pay, 3)
+        assert_type(receipt, Page)
+    await ctx.step("ask", ask_model)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
+    return text
+
+
+@agent
+def careful_in_thread(text: str) -> str:
+    assert_type(ctx.step("ask", ask_model, text).wait(), list[Page])
+    with ctx.effect("charge", reconcile=lambda key: None) as charge:
+        if not charge.happened:
+            charge.done({"receipt": 3})
+    return text
+
+
+async def resolving(handle: RunHandle[str]) -> None:
+    for effect in await handle.effects():
+        await handle.resolve(effect.task, effect.name, Happened(3), by="Ana", note="it is on the statement")

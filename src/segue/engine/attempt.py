@@ -18,7 +18,7 @@ from segue.domain.records import Claim, task_name
 from segue.domain.terms import Terms
 from segue.domain.waiting import Waitable
 from segue.engine.effects import Effect, Reconcile
-from segue.engine.ledger import Keeping, Ledger, TaskLedger
+from segue.engine.notebook import Keeping, Notebook, TaskNotebook
 from segue.engine.steps import step_of
 from segue.errors import EffectInDoubt, NoAttemptError
 
@@ -55,7 +55,7 @@ class Running(Protocol):
         ...
 
     @property
-    def ledger(self) -> Ledger:
+    def notebook(self) -> Notebook:
         """What its task remembers across attempts."""
         ...
 
@@ -64,7 +64,7 @@ class Attempt:
     """A claimed task on its way through this process."""
 
     __slots__ = (
-        "_ledger",
+        "_notebook",
         "agent",
         "begun",
         "called",
@@ -119,7 +119,7 @@ class Attempt:
         self.ended = False
         self.doubt: EffectInDoubt | None = None
         """The attempt ends in doubt: it came to an effect of which nobody knows whether it happened."""
-        self._ledger: Ledger | None = None
+        self._notebook: Notebook | None = None
 
     def cancel(self) -> None:
         """
@@ -169,11 +169,11 @@ class Attempt:
         )
 
     @property
-    def ledger(self) -> Ledger:
+    def notebook(self) -> Notebook:
         """What the task remembers; opened when the agent first needs it."""
-        if self._ledger is None:
-            self._ledger = TaskLedger(self, _keeping.get())
-        return self._ledger
+        if self._notebook is None:
+            self._notebook = TaskNotebook(self, _keeping.get())
+        return self._notebook
 
     def name_of(self, parameter: str) -> str:
         """How errors name a parameter of the task."""

@@ -13,7 +13,7 @@ import contextlib
 import shlex
 from collections.abc import Awaitable, Callable, Iterator
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from pydantic_core import from_json
 
@@ -41,7 +41,6 @@ from segue.errors import EffectInDoubt, SegueError, StaleEpoch, UsageError
 if TYPE_CHECKING:
     from segue.engine.attempt import Running
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 Reconciled = Happened | DidNotHappen | Literal["unknown"] | None
@@ -62,7 +61,7 @@ class Effect:
 
     def __init__(self, running: Running, name: str, key: str | None, reconcile: Reconcile | None) -> None:
         self._facts = running.facts
-        self._ledger = running.ledger
+        self._notebook = running.notebook
         self._name = checked_name("effect", name)
         self._where = f"effect {name!r} of {self._facts.task}"
         self._reconcile = reconcile
@@ -92,12 +91,12 @@ class Effect:
         return self
 
     def _entering(self) -> Calling[None]:
-        return Calling(self._look, self._ask, self._act, _nothing, self._ledger.block)
+        return Calling(self._look, self._ask, self._act, _nothing, self._notebook.block)
 
     async def _look(self) -> Answer | None:
         """See what earlier attempts have left. None: `reconcile` is to be asked."""
-        known = await self._ledger.recall("effect", self._name)
-        await self._ledger.confirm()
+        known = await self._notebook.recall("effect", self._name)
+        await self._notebook.confirm()
         if known is not None:
             self.key = known.key
         match standing_of(known):
@@ -137,13 +136,13 @@ class Effect:
 
     async def _begin(self, *before: StepRecord) -> None:
         """Commit the intent. If the attempt is cancelled meanwhile, so that the body never runs, take it back."""
-        writing = asyncio.ensure_future(self._ledger.write(*before, self._draft("begun")))
+        writing = asyncio.ensure_future(self._notebook.write(*before, self._draft("begun")))
         try:
             await asyncio.shield(writing)
         except asyncio.CancelledError:
             with contextlib.suppress(SegueError):
                 await writing
-                await self._ledger.write(self._draft("withdrawn"))
+                await self._notebook.write(self._draft("withdrawn"))
             raise
 
     def _doubt(self, why: str) -> EffectInDoubt:
@@ -152,15 +151,15 @@ class Effect:
             f"{self._where} is in doubt: {why}",
             remedy=f"Find out, then say it: {command} --happened JSON, or --did-not-happen.",
         )
-        self._ledger.doubt(error)
+        self._notebook.doubt(error)
         return error
 
     # --- the body -------------------------------------------------------------------------------------
 
     @overload
-    def once(self, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs) -> Waitable[T]: ...
+    def once(self, fn: Callable[..., Awaitable[T]], /, *args: Any, **kwargs: Any) -> Waitable[T]: ...
     @overload
-    def once(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Waitable[T]: ...
+    def once(self, fn: Callable[..., T], /, *args: Any, **kwargs: Any) -> Waitable[T]: ...
     def once(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Waitable[Any]:
         """
         Call `fn` and record its result, unless that is on record: then return it, and call nothing.
@@ -183,7 +182,7 @@ class Effect:
                     remedy="Call `once` once; another try is for the next attempt, which finds out first.",
                 )
             with self._nothing_called():
-                await self._ledger.confirm()
+                await self._notebook.confirm()
             self._is_uncertain = True
             return None
 
@@ -195,7 +194,7 @@ class Effect:
             await self._write_done(kept)
             return results.load(kept.data, schema, self._where)
 
-        return Calling(recall, call, remember, _nothing, self._ledger.block)
+        return Calling(recall, call, remember, _nothing, self._notebook.block)
 
     @contextlib.contextmanager
     def _nothing_called(self) -> Iterator[None]:
@@ -235,7 +234,7 @@ class Effect:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._ledger.block(lambda: self._leave(error))
+        self._notebook.block(lambda: self._leave(error))
 
     async def _leave(self, error: BaseException | None) -> None:
         self._is_open = False
@@ -247,13 +246,13 @@ class Effect:
         # Where the body has failed, its error is the one to be told.
         with contextlib.suppress(*([StaleEpoch] if error is not None else [])):
             if isinstance(outcome, DidNotHappen):
-                await self._ledger.write(self._draft("withdrawn"))
+                await self._notebook.write(self._draft("withdrawn"))
             else:
                 await self._write_done(outcome)
 
     async def _write_done(self, kept: Kept) -> None:
         await results.put(kept)
-        await self._ledger.write(self._draft("done", kept))
+        await self._notebook.write(self._draft("done", kept))
         self._data = kept.data
         self.happened = True
 

@@ -42,7 +42,7 @@ from segue.engine.committer import Committer, Finished
 from segue.engine.home import Home
 from segue.engine.later import LaterDesk
 from segue.engine.leaving import Leaving
-from segue.engine.ledger import Keeping
+from segue.engine.notebook import Keeping
 from segue.engine.registry import Registry
 from segue.engine.renewer import Renewer
 from segue.engine.runner import Runner

@@ -18,21 +18,21 @@ def step_of(
     running: Running, name: str, fn: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
 ) -> Waitable[Any]:
     """A step of a running attempt. Raises UsageError for what is no name, and for a result that cannot be kept."""
-    ledger = running.ledger
+    notebook = running.notebook
     where = f"step {checked_name('step', name)!r} of {running.facts.task}"
     schema = result_schema(fn, where)
 
     async def recall() -> Answer | None:
-        known = await ledger.recall("step", name)
+        known = await notebook.recall("step", name)
         return None if known is None else Answer(results.load(await results.get(known), schema, where))
 
     async def remember(value: Any) -> Any:
         kept = keep(value, schema, where)
         await results.put(kept)
-        await ledger.write(draft("step", name, kept=kept))
+        await notebook.write(draft("step", name, kept=kept))
         return results.load(kept.data, schema, where)
 
     def forget() -> None:
-        ledger.give_back(name)
+        notebook.give_back(name)
 
-    return Calling(recall, lambda: fn(*args, **kwargs), remember, forget, ledger.block)
+    return Calling(recall, lambda: fn(*args, **kwargs), remember, forget, notebook.block)

@@ -47,6 +47,8 @@ def _all_stand(tx: Transaction, token: Token, steps: Collection[StepRecord]) -> 
 
 def resolve(tx: Transaction, run: str, node: str, item: int, step: StepRecord, data: str | None) -> Verdict:
     """Write a person's word on an effect in doubt, and let its task go on if that was the last."""
+    if step.kind == "step" or step.state == "begun":
+        return "stale"
     task = (run, node, item)
     outcome = (step.state, step.body, step.at, _blob(step.artifacts))
     if not tx.changed(SQL.resolve_step, (*task, step.name, *outcome)):

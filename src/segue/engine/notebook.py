@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from segue.engine.attempt import Attempt
 
 
-class Ledger(Protocol):
+class Notebook(Protocol):
     """What steps and effects need of the attempt that they belong to, in the worker or relayed to it."""
 
     @property
@@ -63,7 +63,7 @@ class Ledger(Protocol):
 
 
 class Keeping(NamedTuple):
-    """What all ledgers of a worker share."""
+    """What all notebooks of a worker share."""
 
     store: Store
     clock: Clock
@@ -72,8 +72,8 @@ class Keeping(NamedTuple):
     on_failure: Callable[[BaseException], None]
 
 
-class TaskLedger:
-    """The ledger of an attempt in its own worker."""
+class TaskNotebook:
+    """The notebook of an attempt in its own worker."""
 
     def __init__(self, attempt: Attempt, keeping: Keeping) -> None:
         self._attempt = attempt
