@@ -8,7 +8,7 @@ from segue.domain.records import Pin
 from segue.stores.memory import MemoryArtifacts, MemoryStore
 from segue.stores.memory.rows import Run, Task
 from segue.testing import Ledger, ManualClock, audit, missing
-from segue.testing.ledger import Begun, Kept, Told
+from segue.testing.ledger import Begun, Kept, Remembered, Told
 from tests.disk.story import Story
 
 Damage = Callable[[MemoryStore], None]
@@ -37,7 +37,7 @@ async def test_a_sound_store_is_left_in_peace() -> None:
     store, artifacts, ledger = await told()
     assert {run.state for run in store._state.runs.values()} == {"complete", "failed", "cancelled"}
     assert await audit(store, artifacts) == []
-    assert {type(fact) for fact in ledger.facts} == {Told, Kept, Begun}
+    assert {type(fact) for fact in ledger.facts} == {Told, Kept, Remembered, Begun}
     assert await missing(store, ledger.facts) == []
 
 

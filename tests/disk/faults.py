@@ -16,12 +16,12 @@ import pytest
 from segue.errors import StoreError
 from segue.stores.sqlite import Durability
 from segue.testing import Ledger, ManualClock
-from segue.testing.ledger import Begun, Fact, Kept, Told
+from segue.testing.ledger import Begun, Fact, Kept, Remembered, Told
 from tests.disk.layer import Disk
 from tests.disk.recording import FIRST, open_parts, with_small_log
 from tests.disk.story import Story
 
-FACTS: dict[str, type[Fact]] = {"Told": Told, "Kept": Kept, "Begun": Begun}
+FACTS: dict[str, type[Fact]] = {each.__name__: each for each in (Told, Kept, Remembered, Begun)}
 WRITING = frozenset({"create", "write", "sync", "truncate", "rename", "unlink", "mkdir"})
 """What may fail for want of room, or end half-way."""
 READING = frozenset({"open", "read", "lock"})

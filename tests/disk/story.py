@@ -1,5 +1,5 @@
 """
-A course of work on a store in which everything happens: joins, maps, retries, failures, reviews, artifacts.
+A course of work on a store in which everything happens: joins, maps, retries, failures, reviews, effects, artifacts.
 
 What a task does is made of its name and its run alone, so that whoever goes on after a crash does the same.
 """
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from segue.domain.records import SINGLE, Claim, ClaimRequest, Release, Settlement
+from segue.domain.records import SINGLE, Claim, ClaimRequest, Release, Settlement, StepRecord
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Note, Review, Store
 from segue.testing import ManualClock
@@ -79,7 +79,7 @@ class Story:
         claims = await self.store.claim(self._request())
         await self._work(claims)
         open_runs = await self.store.list_runs(1_000, states=["running", "needs_review"])
-        decided = [await self._review(record.run) for record in open_runs]
+        decided = [await self._decide(record.run) for record in open_runs]
         if open_runs and not claims and not any(decided):
             await self.store.notifier.wait(seen, 3_600.0)
         return bool(open_runs)
@@ -104,6 +104,11 @@ class Story:
             return settlement(claim, None, *self._expansion(), ending="expanded")
         if node == "b" and claim.attempt == 1:
             return settlement(claim, None, ending="retry", data='{"kind":"Error"}')
+        if node == "h" and not await self._remembers(claim):
+            await self.store.record(claim.token, [self._step(claim, "charge", "effect", "begun")])
+            return settlement(claim, None, ending="in_doubt", data='{"kind":"EffectInDoubt"}')
+        if node == "e":
+            await self._take_steps(claim)
         if node == "r":
             return settlement(claim, self._handoff(claim, "needs_review"), ending="needs_review")
         status = "failed" if node == "d" and self._fails(claim.token.run) else "complete"
@@ -111,6 +116,24 @@ class Story:
         record = self._handoff(claim, status, artifacts)
         releases = self._releases(claim, (pin_of(claim, record),))
         return settlement(claim, record, *releases, ending=status, run_resolved=int(node == "z"))
+
+    async def _take_steps(self, claim: Claim) -> None:
+        """A step that is taken once, and an effect whose outcome whoever goes on finds out."""
+        known = {step.name: step.state for step in await self._remembers(claim)}
+        if "ask" not in known:
+            await self.store.record(claim.token, [self._step(claim, "ask", "step", "done")])
+        if "charge" not in known:
+            await self.store.record(claim.token, [self._step(claim, "charge", "effect", "begun")])
+        if known.get("charge") != "done":
+            await self.store.record(claim.token, [self._step(claim, "charge", "effect", "done")])
+
+    async def _remembers(self, claim: Claim) -> Sequence[StepRecord]:
+        return await self.store.read_steps(claim.token.run, claim.token.node, claim.token.item)
+
+    def _step(self, claim: Claim, name: str, kind: Any, state: Any) -> StepRecord:
+        key = f"{claim.token.run}-{name}" if kind == "effect" else ""
+        body = f'"{name} of {claim.token.run}"'.encode() if state == "done" else None
+        return StepRecord(name, kind, state, key, body, claim.token.epoch, self.clock.wall())
 
     def _releases(self, claim: Claim, pins: Any) -> tuple[Release, ...]:
         """The dependents of a task: those with one parent are claimed at once, the others left to anybody."""
@@ -130,15 +153,20 @@ class Story:
         ]
         return (*items, join("h", 1, parents=("m",), resolved=1 - ITEMS))
 
-    async def _review(self, run: str) -> bool:
-        waiting = [task for task in await self.store.read_tasks(run) if task.state == "needs_review"]
-        for task in waiting:
-            record = handoff('"approved"', task.version + 1)
-            releases = (join("z", 2, parents=PARENTS["z"]),)
-            await self.store.review(
-                Review(run, task.node, task.item, task.agent, record, releases, 0, '{"by":"me"}')
-            )
-        return bool(waiting)
+    async def _decide(self, run: str) -> bool:
+        """Say a person's word wherever one is waited for; whether it was."""
+        tasks = await self.store.read_tasks(run)
+        for task in tasks:
+            if task.state == "needs_review":
+                record = handoff('"approved"', task.version + 1)
+                releases = (join("z", 2, parents=PARENTS["z"]),)
+                where = (run, task.node, task.item, task.agent)
+                await self.store.review(Review(*where, record, releases, 0, '{"by":"me"}'))
+            elif task.state == "in_doubt":
+                for step in await self.store.read_steps(run, task.node, task.item):
+                    word = step._replace(state="done", body=b'"it happened"')
+                    await self.store.resolve(run, task.node, task.item, word, '{"by":"me"}')
+        return any(task.state in {"needs_review", "in_doubt"} for task in tasks)
 
     async def _artifact(self, claim: Claim) -> str:
         content = f"bytes of {claim.token.run} {claim.token.node}; ".encode() * 200

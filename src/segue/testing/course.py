@@ -12,6 +12,9 @@ NOT_THERE = "not there"
 RESET = "reset"
 """What a task is that will be tried again: ready, or waiting for others that will."""
 
+RESOLVED = "resolved"
+"""What a task is that was in doubt after a person's word: ready, or still in doubt about another effect."""
+
 ENDINGS = frozenset({"complete", "failed", "dead", "needs_review", "in_doubt", "skipped", "expanded"})
 """Kinds of events after which a task has the state of that name, until somebody decides otherwise."""
 
@@ -28,7 +31,7 @@ _LIVE = frozenset({"claimed", "ready"})
 
 _BEFORE: dict[str, frozenset[str]] = {
     "ready": frozenset({NOT_THERE, RESET}),
-    "claimed": frozenset({NOT_THERE, RESET, "ready"}),
+    "claimed": frozenset({NOT_THERE, RESET, RESOLVED, "ready"}),
     "complete": _LIVE | {"needs_review"},
     "failed": _LIVE | {"needs_review"},
     "needs_review": _LIVE | {"needs_review"},
@@ -41,7 +44,7 @@ _BEFORE: dict[str, frozenset[str]] = {
     "handed_back": _LIVE,
     "expired": frozenset({"claimed"}),
     "overrun": frozenset({"claimed"}),
-    "cancelled": _LIVE | {NOT_THERE, RESET, "needs_review", "in_doubt"},
+    "cancelled": _LIVE | {NOT_THERE, RESET, RESOLVED, "needs_review", "in_doubt"},
     "redriven": frozenset({"failed", "dead", "skipped"}),
 }
 """In which states a task can be when something happens to it that moves it."""
@@ -74,6 +77,8 @@ class Course:
     def follow(self, event: Event) -> None:
         """Take the next event of the task."""
         kind = event.name.rpartition(".")[2]
+        if kind == "resolved" and self.state == "in_doubt":
+            self.state = RESOLVED
         if kind not in _BEFORE:
             return  # a remark, which moves nothing
         if self.state not in _BEFORE[kind]:
@@ -87,7 +92,7 @@ class Course:
 
     def fits(self, state: str) -> bool:
         """Whether the row of a task may have this state now."""
-        possible = {NOT_THERE: {"waiting"}, RESET: {"waiting", "ready"}}
+        possible = {NOT_THERE: {"waiting"}, RESET: {"waiting", "ready"}, RESOLVED: {"in_doubt", "ready"}}
         return state in possible.get(self.state, {self.state})
 
     def _wrong(self, event: Event, why: str) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from segue.domain.payload import digest_of
-from segue.domain.records import Claim, Settled, Settlement, Submitted, Token, task_name
+from segue.domain.records import Claim, Settled, Settlement, StepRecord, Submitted, Token, task_name
 from segue.ports.store import Note, Review, Store
 
 
@@ -34,6 +34,19 @@ class Kept(NamedTuple):
     digest: str
 
 
+class Remembered(NamedTuple):
+    """A step or effect that must be remembered: as it was written, or as its outcome says since."""
+
+    run: str
+    node: str
+    item: int
+    name: str
+    key: str
+    state: str
+    digest: str | None
+    """That of the result."""
+
+
 class Begun(NamedTuple):
     """A run that must be there with the input and the graph that it was submitted with."""
 
@@ -42,7 +55,7 @@ class Begun(NamedTuple):
     input: str
 
 
-Fact = Told | Kept | Begun
+Fact = Told | Kept | Remembered | Begun
 
 
 class Ledger:
@@ -88,6 +101,12 @@ class Ledger:
             if verdict == "accepted":  # a pin that an earlier attempt took is not told of again
                 self._told(_event(note.token, note.agent, note.kind))
 
+    def recorded(self, token: Token, steps: Sequence[StepRecord], verdict: str) -> None:
+        """Steps and effects were written down."""
+        if verdict != "stale":
+            for step in steps:
+                self._told(_remembered(token.run, token.node, token.item, step))
+
     def reviewed(self, review: Review, verdict: str) -> None:
         """A person's decision was accepted."""
         if verdict != "stale":
@@ -102,6 +121,11 @@ class Ledger:
 
 def _event(token: Token, agent: str, kind: str) -> Told:
     return Told(token.run, f"task.{agent}.{kind}", task_name(token.node, token.item), token.epoch)
+
+
+def _remembered(run: str, node: str, item: int, step: StepRecord) -> Remembered:
+    digest = None if step.body is None else digest_of(step.body)
+    return Remembered(run, node, item, step.name, step.key, step.state, digest)
 
 
 class _Watched:
@@ -135,6 +159,11 @@ class _Watched:
         self._ledger.noted(notes, verdicts)
         return verdicts
 
+    async def record(self, token: Any, steps: Any) -> Any:
+        verdict = await self._store.record(token, steps)
+        self._ledger.recorded(token, steps, verdict)
+        return verdict
+
     async def review(self, review: Any) -> Any:
         verdict = await self._store.review(review)
         self._ledger.reviewed(review, verdict)
@@ -161,6 +190,12 @@ async def missing(store: Store, facts: Sequence[Fact]) -> list[str]:
 async def _is_there(store: Store, fact: Fact) -> bool:
     if isinstance(fact, Told):
         return False
+    if isinstance(fact, Remembered):
+        steps = await store.read_steps(fact.run, fact.node, fact.item)
+        known = [
+            _remembered(fact.run, fact.node, fact.item, step) for step in steps if step.name == fact.name
+        ]
+        return known == [fact] or (fact.state == "begun" and bool(known))
     if isinstance(fact, Begun):
         record = await store.read_run(fact.run)
         return record is not None and (record.graph_digest, record.input) == fact[1:]
