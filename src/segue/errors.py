@@ -195,7 +195,7 @@ _OVERRUNS: dict[Budget, tuple[str, str]] = {
         "Report progress more often (`ctx.progress`), or give it more time (`idle=`).",
     ),
     "deadline": (
-        "was not done by its deadline, {} after it could first start",
+        "was not done by its deadline of {}",
         "Give it more time (`deadline=`), or less to do.",
     ),
 }

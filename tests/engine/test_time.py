@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Collection, Sequence
-from typing import Any, TypeVar
+from collections.abc import Collection, Sequence
+from typing import Any
 
 import pytest
 
@@ -13,20 +13,7 @@ from segue.domain.records import Claim, ClaimRequest
 from segue.errors import StoreUnavailable
 from segue.testing import ManualClock
 from tests.engine.slow_disk import SlowDisk, open_on
-
-T = TypeVar("T")
-
-
-async def turning(clock: ManualClock, waiting: Awaitable[T]) -> T:
-    """Await something while time jumps to the next sleeper whenever nothing else can go on."""
-    task = asyncio.ensure_future(waiting)
-    while not task.done():
-        for _ in range(50):
-            await asyncio.sleep(0)  # noqa: TID251 - lets every ready task have its turn
-        wake = clock.next_wake
-        if not task.done() and wake is not None:
-            clock.advance(wake)
-    return await task
+from tests.engine.turning import turning
 
 
 async def test_a_run_ends_at_its_critical_path() -> None:

@@ -68,7 +68,7 @@ class Following:
             )
         if state == "needs_review":
             raise await self._review_needed(run, tasks)
-        failed = {task_name(task.node, task.item): _reason(task) for task in tasks if task.state == "failed"}
+        failed = {task_name(task.node, task.item): _reason(task) for task in tasks if _fails_run(task)}
         raise RunFailed(run, failed)
 
     async def _review_needed(self, run: str, tasks: Sequence[TaskRecord]) -> ReviewNeeded:
@@ -151,6 +151,10 @@ class Following:
                     return
                 continue
             await self.store.notifier.wait(seen, NET_SECONDS)
+
+
+def _fails_run(task: TaskRecord) -> bool:
+    return task.state in ("failed", "dead") and not task.tolerated
 
 
 def _reason(task: TaskRecord) -> str:

@@ -16,8 +16,8 @@ from segue.domain.records import SINGLE, RunRecord, TaskRecord, TaskState, parse
 from segue.ports.store import Store
 
 EVENTS_PER_LOOK = 1_000
-_AT_REST = frozenset({"complete", "failed", "needs_review", "in_doubt", "skipped", "cancelled"})
-_HANDED_OVER = frozenset({"complete", "failed", "needs_review"})
+_AT_REST = frozenset({"complete", "failed", "dead", "needs_review", "in_doubt", "skipped", "cancelled"})
+_HANDED_OVER = frozenset({"complete", "failed", "dead", "needs_review"})
 
 
 @dataclass(slots=True)
@@ -53,7 +53,7 @@ class NodeProgress:
     def state(self) -> TaskState:
         """One state for all its tasks: the one that most needs to be seen."""
         states = self.states
-        for state in ("failed", "needs_review", "in_doubt", "claimed", "ready", "cancelled"):
+        for state in ("failed", "dead", "needs_review", "in_doubt", "claimed", "ready", "cancelled"):
             if states[state]:
                 return state
         if states["complete"]:

@@ -17,9 +17,19 @@ from segue.domain.records import Event, StoredHandoff, task_name
 
 _BEGINS = frozenset({"claimed", "resumed"})
 _ENDS = frozenset(
-    {"parked", "complete", "failed", "needs_review", "in_doubt", "retry", "handed_back", "cancelled"}
+    {
+        "parked",
+        "complete",
+        "failed",
+        "needs_review",
+        "in_doubt",
+        "retry",
+        "reassigned",
+        "handed_back",
+        "cancelled",
+    }
 )
-_FORGETS = frozenset({"expired", "skipped", "expanded"})
+_FORGETS = frozenset({"expired", "overrun", "dead", "skipped", "expanded"})
 """After these no agent had run, or nobody knows until when."""
 
 

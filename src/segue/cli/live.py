@@ -34,6 +34,7 @@ _SIGNS = {
     "claimed": "●",
     "complete": "✓",
     "failed": "✗",
+    "dead": "✗",
     "needs_review": "?",
     "in_doubt": "?",
     "skipped": "–",
@@ -121,7 +122,7 @@ def _most_interesting(nodes: Sequence[NodeProgress], most: int | None) -> list[N
     """The nodes to show, in their order: those that run or failed first, then what comes next, then what is done."""
     if most is None or len(nodes) <= most:
         return list(nodes)
-    rank = {"failed": 0, "needs_review": 0, "in_doubt": 0, "claimed": 1, "ready": 2, "waiting": 3}
+    rank = {"failed": 0, "dead": 0, "needs_review": 0, "in_doubt": 0, "claimed": 1, "ready": 2, "waiting": 3}
     ranked = sorted(nodes, key=lambda node: rank.get(node.state, 4))
     chosen = {node.name for node in ranked[: max(most - 1, 1)]}
     return [node for node in nodes if node.name in chosen]
@@ -165,6 +166,7 @@ def _state_in_words(progress: Progress, node: NodeProgress) -> str:
         (parked, f"awaits {', '.join(node.later)}"),
         (states["ready"], "ready"),
         (states["failed"], "failed"),
+        (states["dead"], "dead"),
         (states["needs_review"], "needs review"),
         (states["in_doubt"], "in doubt"),
         (states["cancelled"], "cancelled"),

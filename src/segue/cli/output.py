@@ -66,6 +66,7 @@ STATE_STYLES = {
     "complete": "green",
     "consumed": "green",
     "failed": "bold red",
+    "dead": "bold red",
     "needs_review": "bold magenta",
     "in_doubt": "bold magenta",
     "begun": "cyan",

@@ -70,6 +70,7 @@ def _tasks_in_words(tasks: dict[str, int]) -> str:
         "needs_review",
         "in_doubt",
         "failed",
+        "dead",
         "skipped",
         "waiting",
         "cancelled",
@@ -108,7 +109,7 @@ def run_picture(view: RunView, width: int) -> RenderableType:
     broken = [
         task
         for task in view.tasks
-        if task.error is not None and task.state in ("failed", "in_doubt", "ready", "claimed")
+        if task.error is not None and task.state in ("failed", "dead", "in_doubt", "ready", "claimed")
     ]
     for task in broken[:MOST_TRACEBACKS]:
         parts += [Text(), _error_picture(task)]
@@ -180,7 +181,7 @@ def _summary(task: TaskView) -> Text:
     if task.error is not None and task.state != "complete":
         return Text(
             plain(f"{task.error.kind}: {task.error.message}"),
-            style="red" if task.state in ("failed", "in_doubt") else "dim",
+            style="red" if task.state in ("failed", "dead", "in_doubt") else "dim",
         )
     if task.handoff is None:
         return Text()

@@ -55,7 +55,7 @@ def budgets_of(given: Mapping[str, Any]) -> Budgets:
             budgets[f"{name}_seconds"] = optional_seconds(name, given[name])
     for part, whole in _WITHIN:
         check_within(part, budgets.get(f"{part}_seconds"), whole, budgets)
-    return MappingProxyType(budgets)
+    return budgets
 
 
 def check_within(part: str, part_seconds: float | None, whole: str, budgets: Budgets) -> None:

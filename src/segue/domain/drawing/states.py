@@ -9,7 +9,7 @@ from segue.domain.drawing.picture import EdgeState, StateOfEdge
 from segue.domain.graph import Graph, later_parents_of, parents_of
 from segue.domain.records import StoredHandoff, TaskRecord
 
-_ENDED = frozenset({"complete", "failed", "needs_review", "in_doubt"})
+_ENDED = frozenset({"complete", "failed", "dead", "needs_review", "in_doubt"})
 
 
 def edge_states(
@@ -41,7 +41,7 @@ def edge_states(
 
 def _state(sender: Sequence[TaskRecord], receiver: Sequence[TaskRecord]) -> StateOfEdge:
     sent = {task.state for task in sender}
-    if "failed" in sent:
+    if sent & {"failed", "dead"}:
         return "failed"
     if sent & {"skipped", "cancelled"}:
         return "skipped"
