@@ -10,6 +10,7 @@ import pytest
 
 from segue import DidNotHappen, ReviewNeeded, Segue, agent, ctx, workflow
 from segue.domain.records import Token, Verdict
+from segue.engine.attempt import Attempt
 from segue.errors import StaleEpoch, StoreFull, UsageError
 from tests.engine.conftest import Open
 from tests.engine.deadlines import soon
@@ -333,7 +334,7 @@ class SlowRecords(SlowDisk):
         return await super().record(token, steps)
 
 
-async def test_an_intent_whose_body_never_ran_is_taken_back() -> None:
+async def test_an_intent_whose_body_never_ran_is_taken_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """A worker that ends while an intent is on its way to disk leaves no doubt behind: nothing was done."""
     store = SlowRecords()
 
@@ -346,10 +347,11 @@ async def test_an_intent_whose_body_never_ran_is_taken_back() -> None:
         store.gate.clear()
         handle = await segue.submit(one_task(pay), "x")
         await soon(store.writing.wait())
+        cancelled = asyncio.Event()
+        cancel = Attempt.cancel
+        monkeypatch.setattr(Attempt, "cancel", lambda attempt: (cancel(attempt), cancelled.set()))
         closing = asyncio.ensure_future(segue.host.engine.stop())
-        (attempt,) = segue.host.engine._live.values()
-        while attempt.task is not None and not attempt.task.cancelling():
-            await asyncio.wait([closing], timeout=0.001)
+        await soon(cancelled.wait())
         store.gate.set()
         await soon(closing)
         (kept,) = await store.read_steps(handle.run, "pay", -1)

@@ -30,9 +30,9 @@ class Skipped(NamedTuple):
 
 
 class InDoubt(NamedTuple):
-    """The attempt came to an effect of which nobody knows whether it happened: a person must say."""
+    """The attempt came to an effect of which nobody knows whether it happened: a person must say. Which, and why."""
 
-    error: dict[str, Any]
+    message: str
 
 
 Outcome = Complete | Expanded | Skipped | Failed | InDoubt
@@ -67,8 +67,9 @@ def settlement_of(
             ending, data = "skipped", _json(cause)
             releases = settle_releases(plan, name, item, None, claim_for)
             resolved = run_resolved(plan, name)
-        case InDoubt(error):
-            ending, data = "in_doubt", _json({**error, "attempt": claim.attempt})
+        case InDoubt(message):
+            told = {"kind": "EffectInDoubt", "message": message, "attempt": claim.attempt}
+            ending, data = "in_doubt", _json(told)
         case Expanded(size):
             ending, data = "expanded", _json({"count": size})
             releases = expansion_releases(plan, name, size, claim.pins, claim_for)

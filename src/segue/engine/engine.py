@@ -19,7 +19,7 @@ from typing import Any
 
 from segue.domain.agent import Agent
 from segue.domain.answering import Failed
-from segue.domain.outcome import Outcome, handed_back, settlement_of
+from segue.domain.outcome import InDoubt, Outcome, handed_back, settlement_of
 from segue.domain.plan import root_releases
 from segue.domain.records import (
     SINGLE,
@@ -284,6 +284,8 @@ class Engine:
         self._free_slot(attempt)
         if outcome is None:
             return handed_back(attempt.claim)
+        if attempt.doubt is not None:
+            outcome = InDoubt(attempt.doubt.message)
         jitter = self._chance.random() if isinstance(outcome, Failed) else 0.0
         settlement = settlement_of(
             attempt.claim, attempt.live.plan, outcome, self._claim_for, jitter, attempt.confirmed is not None

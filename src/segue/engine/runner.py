@@ -12,7 +12,7 @@ from typing import Any
 from segue.domain.answering import Failed, helps_after
 from segue.domain.handoff import Handoff
 from segue.domain.limits import ERROR_MESSAGE_CHARACTERS
-from segue.domain.outcome import Complete, Expanded, InDoubt, Outcome, Skipped
+from segue.domain.outcome import Complete, Expanded, Outcome, Skipped
 from segue.domain.payload import storable_text
 from segue.domain.records import SINGLE, HandoffRecord
 from segue.domain.redaction import format_error
@@ -57,12 +57,6 @@ class Runner:
 
     async def outcome_of(self, attempt: Attempt) -> Outcome:
         """Run an attempt to its end. Only cancellation, and errors of the store, are raised."""
-        outcome = await self._outcome_of(attempt)
-        if attempt.doubt is None:
-            return outcome
-        return InDoubt({"kind": type(attempt.doubt).__name__, "message": attempt.doubt.message})
-
-    async def _outcome_of(self, attempt: Attempt) -> Outcome:
         attempt.started_at = self._clock.wall()
         claim = attempt.claim
         try:

@@ -10,7 +10,7 @@ from segue.domain.answering import Failed
 from segue.domain.event_names import matches, matches_any
 from segue.domain.graph import Argument, Fallback, Graph, Node, Output, RunInput
 from segue.domain.options import RunOptions
-from segue.domain.outcome import Complete, Expanded, Outcome, Skipped, handed_back, settlement_of
+from segue.domain.outcome import Complete, Expanded, InDoubt, Outcome, Skipped, handed_back, settlement_of
 from segue.domain.plan import compile_plan
 from segue.domain.records import (
     SINGLE,
@@ -143,6 +143,15 @@ def test_a_skip_is_passed_on() -> None:
     settlement = settle(Skipped({"kind": "condition", "message": "false"}))
     assert (settlement.ending, settlement.handoff) == ("skipped", None)
     assert [(release.pins, release.broken) for release in settlement.releases] == [((), True)]
+
+
+def test_a_doubt_leaves_everything_open() -> None:
+    """A task in doubt hands nothing over and releases nobody: a person's word is still to come."""
+    settlement = settle(InDoubt("effect 'charge' of a is in doubt"))
+    assert (settlement.ending, settlement.handoff, settlement.releases) == ("in_doubt", None, ())
+    assert settlement.run_resolved == 0
+    told = {"kind": "EffectInDoubt", "message": "effect 'charge' of a is in doubt", "attempt": 1}
+    assert json.loads(settlement.data or "") == told
 
 
 def test_handing_back_releases_nobody() -> None:
