@@ -28,6 +28,7 @@ Every error that Segue raises, in one tree.
     ├── BudgetExceeded            a task ran over one of its budgets (also a TimeoutError)
     ├── DoNotRetry                an agent says that another try would not help
     ├── RetryLater                an agent asks to be tried again, and not before a time
+    ├── ProcessDied               the child process of an agent ended before its call
     ├── TaskFailed                a task ended without a usable hand-off
     └── RunError
         ├── UnknownRun            the store has no such run or task
@@ -217,6 +218,10 @@ class RetryLater(SegueError):
     ) -> None:
         self.after = after
         super().__init__(message)
+
+
+class ProcessDied(SegueError):
+    """The process in which an isolated agent ran ended before the agent, or could not be started."""
 
 
 class TaskFailed(SegueError):

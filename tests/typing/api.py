@@ -159,6 +159,7 @@ def fetch(url: str) -> Handoff[Page]:
     queue="1m",
     deadline="10m",
     on_overrun="fail",
+    isolation="process",
     losses=3,
     on_failure="proceed",
 )
@@ -206,6 +207,7 @@ assert_type(double, Agent[float])
 agent(retires=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 agent(on_overrun="again")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 agent(fallback=str)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+agent(isolation="container")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 agent(decisions="maybe")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 
 # --- every way to call one ------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from segue.domain.budgets import RunBudgets, budgets_of, check_within, optional_seconds
 from segue.domain.durations import Duration
 from segue.domain.retrying import Retry, RetryPolicy, checked_count
-from segue.domain.settings import LOSSES, NodeSettings, OnFailure, OnOverrun
+from segue.domain.settings import LOSSES, Isolation, NodeSettings, OnFailure, OnOverrun
 from segue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ class CallSettings(RunBudgets, total=False):
     may be lost with its worker before it is given up. `on_failure` says what becomes of the task when what it needs has
     failed. `takes` is how long an attempt usually runs, for checking deadlines. A `speculative` agent may start before
     its input is committed, in the same process. `decisions="required"` refuses hand-offs without decisions.
+    `isolation="process"` runs the agent in a child process of the worker, which can be killed where a thread cannot.
     """
 
     deadline: Duration | None
@@ -54,6 +55,7 @@ class CallSettings(RunBudgets, total=False):
     takes: Duration | None
     speculative: bool
     decisions: Literal["required"] | None
+    isolation: Isolation
 
 
 class Settings(CallSettings, total=False):
@@ -78,6 +80,7 @@ def read_settings(given: Mapping[str, Any]) -> NodeSettings:
         takes_seconds=takes_seconds,
         speculative=_one_of(given, "speculative", (False, True)),
         decisions_required=_one_of(given, "decisions", (None, "required")) == "required",
+        isolation=_one_of(given, "isolation", ("thread", "process")),
         on_overrun=_one_of(given, "on_overrun", ("reassign", "fail")),
         losses=checked_count("losses", given.get("losses", LOSSES), 1),
         on_failure=_one_of(given, "on_failure", ("skip", "fail", "proceed")) if quorum is None else "proceed",

@@ -6,6 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 from segue.domain.records import Claim, Ending, HandoffRecord
 from segue.domain.retrying import Wishes
+from segue.domain.settings import OnOverrun
 from segue.domain.terms import Terms
 from segue.errors import BudgetExceeded, SegueError, UpstreamFailed, UsageError
 
@@ -55,7 +56,7 @@ def answer_to(failed: Failed, claim: Claim, terms: Terms, jitter: float) -> Answ
     return Answer(failed.ending)
 
 
-def helps_after(error: BaseException, wishes: Wishes, terms: Terms, *, called: bool) -> Helps:
+def helps_after(error: BaseException, wishes: Wishes, on_overrun: OnOverrun, *, called: bool) -> Helps:
     """
     What may help after an error; `called` says whether the agent itself had begun.
 
@@ -67,7 +68,7 @@ def helps_after(error: BaseException, wishes: Wishes, terms: Terms, *, called: b
     if isinstance(error, BudgetExceeded):
         if error.budget == "deadline":
             return "nobody"
-        return "again" if terms.settings.on_overrun == "reassign" else "another"
+        return "again" if on_overrun == "reassign" else "another"
     if wishes.final or (isinstance(error, SegueError) and (not called or isinstance(error, UsageError))):
         return "another"
     return "again"

@@ -15,6 +15,7 @@ from segue.domain.building import BROKEN, Call, Draft, keyed
 from segue.domain.compatibility import fits, missing_fields
 from segue.domain.fields import element_of, follow, list_of
 from segue.domain.graph import Binding, Collection, Constant, Output, RunInput
+from segue.domain.isolation import target_of
 from segue.domain.policy_checks import check_fallbacks, check_joins
 from segue.domain.schema import type_name
 from segue.domain.signature import NAME, Parameter
@@ -27,6 +28,7 @@ def problems_of(draft: Draft) -> list[str]:
     problems: list[str] = []
     for check in (
         _check_agents,
+        _check_isolation,
         _check_names,
         _check_references,
         _check_cycles,
@@ -62,6 +64,17 @@ def _check_agents(draft: Draft) -> Iterator[str]:
                 f"two conditions are called {function.name!r}: at {conditions[function.name].place} and at "
                 f'{function.place}; give one of them another name: @condition(name="...")'
             )
+
+
+def _check_isolation(draft: Draft) -> Iterator[str]:
+    """Agents for child processes that no child could find."""
+    called = [agent for call in draft.calls.values() for agent in (call.agent, *call.agent.fallbacks)]
+    for agent in {(each.name, each.settings.isolation): each for each in called}.values():
+        if agent.settings.isolation == "process":
+            try:
+                target_of(agent)
+            except DefinitionError as error:
+                yield f"{error.message}; {error.remedy}"
 
 
 def _check_names(draft: Draft) -> Iterator[str]:

@@ -10,6 +10,9 @@ from segue.domain.budgets import DEFAULT_BUDGETS, NO_BUDGETS, Budgets
 from segue.domain.retrying import RetryPolicy
 
 OnOverrun = Literal["reassign", "fail"]
+Isolation = Literal["thread", "process"]
+"""Where an agent runs: in the worker itself (an `async def` in its event loop), or in a child process of it."""
+
 OnFailure = Literal["skip", "fail", "proceed"]
 
 LOSSES = 5
@@ -34,6 +37,7 @@ class NodeSettings:
     takes_seconds: float | None = None
     speculative: bool = False
     decisions_required: bool = False
+    isolation: Isolation = "thread"
     on_overrun: OnOverrun = "reassign"
     losses: int = LOSSES
     on_failure: OnFailure = "skip"

@@ -25,6 +25,7 @@ from segue.errors import EffectInDoubt, NoAttemptError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from segue.domain.terms import Terms
     from segue.engine.book import LiveRun
     from segue.engine.pausing import Pause
     from segue.engine.registry import Registry

@@ -14,6 +14,7 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
+from segue.domain.agent import Agent
 from segue.domain.body import spills_of
 from segue.domain.graph import Argument, Binding, Output, Path
 from segue.domain.handoff import Handoff, Later, Ref
@@ -54,38 +55,25 @@ class Binder:
 
     async def arguments(self, attempt: Attempt) -> dict[str, Any]:
         """The keyword arguments of an attempt. Raises InvalidPayload where something does not fit."""
-        given = attempt.step.node.arguments
-        return self._arguments(attempt, await self._materials(attempt.live, attempt.claim.pins, given))
+        return self._arguments(attempt, await self.materials_of(attempt))
 
     def _arguments(self, attempt: Attempt, materials: Materials) -> dict[str, Any]:
-        agent = attempt.agent
-        if agent is None:
-            raise DefinitionError(
-                f"agent {attempt.claim.agent!r} is not known in this process",
-                remedy="Start the worker with the module that defines it.",
-            )
-        arguments = {}
-        for each in attempt.step.node.arguments:
-            schema = agent.input_schemas.get(each.parameter)
-            if schema is None:
-                raise DefinitionError(
-                    f"this run hands {each.parameter!r} to agent {agent.name!r}, and the one at {agent.place} does not "
-                    "take it",
-                    remedy="Go on with the agents that the run was submitted with, or submit it anew.",
-                )
-            arguments[each.parameter] = self._argument(attempt, each, schema, materials)
-        return arguments
+        agent = agent_of(attempt)
+        return {
+            each.parameter: self._argument(attempt, each, schema_for(agent, each.parameter), materials)
+            for each in attempt.step.node.arguments
+        }
+
+    async def materials_of(self, attempt: Attempt) -> Materials:
+        """Everything that the arguments of an attempt are put together from."""
+        return await self._materials(attempt.live, attempt.claim.pins, attempt.step.node.arguments)
 
     def _argument(
         self, attempt: Attempt, argument: Argument, schema: Schema[Any], materials: Materials
     ) -> Any:
         match argument.crossing:
             case "value":
-                item = attempt.claim.token.item
-                if item != SINGLE and argument.parameter == attempt.step.node.map_parameter:
-                    document = self._items(attempt, materials)[item]
-                else:
-                    document = materials.document(argument.binding)
+                document = self.value(attempt, argument, materials)
                 try:
                     return schema.load(document, self._home)
                 except InvalidPayload:  # once more, for an error that names the place
@@ -99,6 +87,29 @@ class Binder:
                 if not argument.each:
                     return None if handoffs[0] is None else of(materials, handoffs[0], schema, path)
                 return [None if each is None else of(materials, each, schema, path) for each in handoffs]
+
+    def value(self, attempt: Attempt, argument: Argument, materials: Materials) -> bytes:
+        """The JSON of an argument that crosses as a value."""
+        item = attempt.claim.token.item
+        if item != SINGLE and argument.parameter == attempt.step.node.map_parameter:
+            return self._items(attempt, materials)[item]
+        return materials.document(argument.binding)
+
+    async def awaited(self, attempt: Attempt, argument: Argument) -> bytes:
+        """The JSON of an argument that its agent awaits, as soon as it is there. Raises UpstreamFailed."""
+        pins = await self._later.pins(attempt, argument)
+        return await self.document(attempt.live, argument.binding, pins)
+
+    async def output(self, stored: StoredHandoff, path: Path) -> bytes:
+        """The JSON of a stored hand-off's output, or of one field of it."""
+        contents = await self._home.contents([spill.digest for spill in spills_of(stored.record, path)])
+        if path:
+            return output_at(stored.record, path, contents)
+        return whole_output(stored.record, contents)
+
+    def provenance(self, live: LiveRun, stored: StoredHandoff) -> Provenance:
+        """Where a stored hand-off comes from."""
+        return Provenance(self._store, self._home, live, stored)
 
     async def document(self, live: LiveRun, binding: Binding, pins: Sequence[Pin]) -> bytes:
         """The JSON that a binding stands for."""
@@ -160,7 +171,7 @@ class Binder:
         self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], _: Path
     ) -> Handoff[Any]:
         """A `Handoff[T]`."""
-        source = Provenance(self._store, self._home, materials.live, stored)
+        source = self.provenance(materials.live, stored)
         contents, home = materials.contents, self._home
         return unseal(stored, schema, source.origin, contents, home, upstream=source.upstream)
 
@@ -168,24 +179,44 @@ class Binder:
         self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], path: Path
     ) -> Ref[Any]:
         """A `Ref[T]`: nothing of the output is read before it is fetched."""
-        live, node, item, record = materials.live, stored.node, stored.item, stored.record
 
         async def fetch() -> Any:
-            contents = await self._home.contents([spill.digest for spill in spills_of(record, path)])
-            document = output_at(record, path, contents) if path else whole_output(record, contents)
-            return schema.load(document, self._home, where=f"the hand-off of {task_name(node, item)}")
+            return schema.load(await self.output(stored, path), self._home, where=handoff_of(stored))
 
-        return refer(
-            stored, Provenance(self._store, self._home, live, stored).origin, self._home.waitable(fetch)
-        )
+        return refer(stored, self.provenance(materials.live, stored).origin, self._home.waitable(fetch))
 
     def _later_of(self, attempt: Attempt, argument: Argument, schema: Schema[Any]) -> Later[Any]:
         async def settle() -> Any:
-            pins = await self._later.pins(attempt, argument)
-            document = await self.document(attempt.live, argument.binding, pins)
+            document = await self.awaited(attempt, argument)
             return schema.load(document, self._home, where=attempt.name_of(argument.parameter))
 
         return Later(settle, self._home.block)
+
+
+def agent_of(attempt: Attempt) -> Agent[Any]:
+    """The agent of an attempt. Raises DefinitionError if this process does not have it."""
+    if attempt.agent is None:
+        raise DefinitionError(
+            f"agent {attempt.claim.agent!r} is not known in this process",
+            remedy="Start the worker with the module that defines it.",
+        )
+    return attempt.agent
+
+
+def handoff_of(stored: StoredHandoff) -> str:
+    """How errors name a received hand-off."""
+    return f"the hand-off of {task_name(stored.node, stored.item)}"
+
+
+def schema_for(agent: Agent[Any], parameter: str) -> Schema[Any]:
+    """The schema of a parameter. Raises DefinitionError for one that the agent does not have (any more)."""
+    schema = agent.input_schemas.get(parameter)
+    if schema is None:
+        raise DefinitionError(
+            f"this run hands {parameter!r} to agent {agent.name!r}, and the one at {agent.place} does not take it",
+            remedy="Go on with the agents that the run was submitted with, or submit it anew.",
+        )
+    return schema
 
 
 def _mapped_argument(attempt: Attempt) -> Argument:

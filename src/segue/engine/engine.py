@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from secrets import SystemRandom
 from typing import Any
@@ -32,11 +31,11 @@ from segue.domain.records import (
     Submitted,
     Token,
 )
-from segue.domain.redaction import secrets_of
 from segue.domain.workflow import ConditionFunction
 from segue.engine.attempt import Attempt, context_for, current_attempt
 from segue.engine.binding import Binder
 from segue.engine.book import Book, LiveRun, stored_handoff
+from segue.engine.children.pool import Children
 from segue.engine.claimer import Claimer
 from segue.engine.committer import Committer, Finished
 from segue.engine.home import Home
@@ -108,7 +107,8 @@ class Engine:
         keeper = self._timekeeper = Timekeeper(clock, self._live.values)
         self._later = LaterDesk(store, self._slots, keeper, self._room_came_free, self._fail)
         self.binder = Binder(store, self.book, self.registry, self.home, self._later)
-        self._runner = Runner(self.binder, artifacts, self.threads, keeper, clock, secrets_of(os.environ))
+        self.children = Children(clock, self._fail)
+        self._runner = Runner(self.binder, artifacts, self.threads, self.children, keeper, clock)
         self._claimer = Claimer(
             store,
             clock,
@@ -142,7 +142,7 @@ class Engine:
         self._liveness.hold(self.worker)
         await self._store.register_worker(self.worker, about)
         await self._sweeper.sweep()
-        for service in (self._committer, self._renewer, self._sweeper, self._claimer):
+        for service in (self._committer, self._renewer, self._sweeper, self._claimer, self.children):
             service.start()
 
     async def drain(self, seconds: float) -> bool:
@@ -155,7 +155,7 @@ class Engine:
         self._draining = self._stopping = True
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(self._leaving.hand_back(), timeout=self._lease_seconds)
-        for service in (self._claimer, self._committer, self._renewer, self._sweeper):
+        for service in (self._claimer, self._committer, self._renewer, self._sweeper, self.children):
             await service.stop()
         await self._timekeeper.stop()
         self.threads.close()

@@ -12,7 +12,7 @@ from segue.domain.artifact import Artifact, FilePath
 from segue.domain.waiting import Waitable
 from segue.engine.threads import Threads
 from segue.errors import ArtifactError
-from segue.ports.artifacts import ArtifactStore
+from segue.ports.artifacts import ArtifactShelf
 
 T = TypeVar("T")
 
@@ -21,9 +21,9 @@ PIECE_BYTES = 1024 * 1024
 
 
 class Home:
-    """Joins `Artifact` to an artifact store."""
+    """Joins `Artifact` to an artifact store, or to the way there."""
 
-    def __init__(self, store: ArtifactStore, threads: Threads) -> None:
+    def __init__(self, store: ArtifactShelf, threads: Threads) -> None:
         self._store = store
         self.block = threads.block
         """Lets a thread wait for what runs in the loop."""

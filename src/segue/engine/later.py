@@ -27,6 +27,9 @@ SETTLED_STATES = frozenset({"complete", "failed", "dead", "skipped", "cancelled"
 PARKED_MAXIMUM = 10_000
 """Tasks of one worker that may wait at once: each holds its memory. Threads have a limit of their own."""
 
+PARKED_PROCESSES_MAXIMUM = 32
+"""Tasks in child processes that may wait at once: each holds a process that nobody else can use meanwhile."""
+
 NET_SECONDS = 5.0
 """How often a waiting task looks although nothing was announced."""
 
@@ -47,8 +50,8 @@ class LaterDesk:
         self._timekeeper = timekeeper
         self._on_room = on_room
         self._on_failure = on_failure
-        self._parked: Counter[bool] = Counter()
-        """How many tasks wait, by whether they hold a thread."""
+        self._parked: Counter[str] = Counter()
+        """How many tasks wait, by what they hold."""
 
     async def pins(self, attempt: Attempt, argument: Argument) -> list[Pin]:
         """
@@ -89,9 +92,9 @@ class LaterDesk:
 
     async def _park(self, attempt: Attempt, nodes: tuple[str, ...], seen: int) -> list[TaskRecord]:
         pause = attempt.pause = attempt.pause or Pause(attempt, self._slots, self._timekeeper)
-        in_thread = attempt.agent is not None and not attempt.agent.signature.is_async
-        self._check_room(attempt, in_thread)
-        self._parked[in_thread] += 1
+        held = _held_by(attempt)
+        self._check_room(attempt, held)
+        self._parked[held] += 1
         is_first = pause.begin()
         try:
             if is_first:
@@ -102,19 +105,20 @@ class LaterDesk:
             pause.break_off()
             raise
         finally:
-            self._parked[in_thread] -= 1
+            self._parked[held] -= 1
         if await pause.end():
             await self._note(attempt, "resumed", None)
         return tasks
 
-    def _check_room(self, attempt: Attempt, in_thread: bool) -> None:
-        limit = threads.PARKED_MAXIMUM if in_thread else PARKED_MAXIMUM
-        if self._parked[in_thread] >= limit:
+    def _check_room(self, attempt: Attempt, held: str) -> None:
+        limit, remedy = {
+            "nothing": (PARKED_MAXIMUM, "Start more workers, or make fewer tasks wait for a `Later`."),
+            "thread": (threads.PARKED_MAXIMUM, "Make it an `async def`, which waits without a thread."),
+            "process": (PARKED_PROCESSES_MAXIMUM, "Let it take T instead of Later[T]: it then starts later."),
+        }[held]
+        if self._parked[held] >= limit:
             raise TaskFailed(
-                f"{attempt.name} cannot wait: {limit} tasks of this worker wait already",
-                remedy="Make it an `async def`, which waits without a thread."
-                if in_thread
-                else "Start more workers, or make fewer tasks wait for a `Later`.",
+                f"{attempt.name} cannot wait: {limit} tasks of this worker wait already", remedy=remedy
             )
 
     async def _wait(self, run: str, nodes: tuple[str, ...], seen: int) -> list[TaskRecord]:
@@ -141,6 +145,13 @@ class LaterDesk:
                 f"{attempt.name} (epoch {attempt.claim.token.epoch}) was superseded while it ran",
                 remedy="Nothing to do: another attempt has the task now.",
             )
+
+
+def _held_by(attempt: Attempt) -> str:
+    """What an attempt keeps for itself while it waits."""
+    if attempt.terms.settings.isolation == "process":
+        return "process"
+    return "nothing" if attempt.agent is None or attempt.agent.signature.is_async else "thread"
 
 
 def _ending(state: str) -> str:

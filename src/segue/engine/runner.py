@@ -7,24 +7,35 @@ The life of one attempt: inputs, agent, outcome.
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import os
+from collections.abc import Awaitable
+from typing import Any, TypeVar
 
-from segue.domain.answering import Failed, helps_after
-from segue.domain.handoff import Handoff
+from segue.domain.agent import Agent
+from segue.domain.answering import Failed
+from segue.domain.body import parts_of
+from segue.domain.faults import Fault, fault_of
+from segue.domain.isolation import target_of
 from segue.domain.limits import ERROR_MESSAGE_CHARACTERS
 from segue.domain.outcome import Complete, Expanded, Outcome, Skipped
 from segue.domain.payload import storable_text
 from segue.domain.records import SINGLE, HandoffRecord
-from segue.domain.redaction import format_error
-from segue.domain.retrying import wishes_of
+from segue.domain.redaction import secrets_of
 from segue.domain.sealing import Sealed, seal, seal_failure
+from segue.domain.summary import summary_of
 from segue.engine.attempt import Attempt
-from segue.engine.binding import Binder
+from segue.engine.binding import Binder, agent_of
+from segue.engine.children.packing import pack
+from segue.engine.children.pool import Children, FaultInChild
+from segue.engine.children.protocol import Call
+from segue.engine.children.serving import Serving
 from segue.engine.threads import Threads
 from segue.engine.timekeeper import Timekeeper
-from segue.errors import BudgetExceeded, PayloadTooLarge, StoreError, UsageError
+from segue.errors import BudgetExceeded, PayloadTooLarge, StoreError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
+
+T = TypeVar("T")
 
 _CONDITION_FALSE = {"kind": "condition", "message": "its condition was false"}
 
@@ -44,16 +55,17 @@ class Runner:
         binder: Binder,
         artifacts: ArtifactStore,
         threads: Threads,
+        children: Children,
         timekeeper: Timekeeper,
         clock: Clock,
-        secrets: tuple[str, ...],
     ) -> None:
         self._binder = binder
         self._artifacts = artifacts
         self._threads = threads
+        self._children = children
         self._timekeeper = timekeeper
         self._clock = clock
-        self._secrets = secrets
+        self._secrets = secrets_of(os.environ)
 
     async def outcome_of(self, attempt: Attempt) -> Outcome:
         """Run an attempt to its end. Only cancellation, and errors of the store, are raised."""
@@ -66,14 +78,18 @@ class Runner:
                 return await self._expand(attempt)
             if attempt.step.node.condition is not None and not await self._binder.condition_holds(attempt):
                 return Skipped(_CONDITION_FALSE)
-            result = await self._call(attempt)
-            sealed = self._seal(attempt, result)
+            if attempt.terms.settings.isolation == "process":
+                sealed = await self._call_in_child(attempt)
+            else:
+                sealed = self._seal(attempt, await self._call(attempt))
             for spilled in sealed.spilled:
                 await self._artifacts.put(spilled.content)
             handoff = self._record(attempt, sealed)
             if handoff.status == "failed":
-                return Failed(_failure_told_by(result), handoff, "another")
+                return Failed(_failure_told_by(handoff), handoff, "another")
             return Complete(handoff)
+        except FaultInChild as happened:
+            return self._failed_by(attempt, happened.fault)
         except _Raised as raised:
             return self.failure_of(attempt, raised.error)
         except StoreError:
@@ -106,28 +122,59 @@ class Runner:
         return Expanded(size)
 
     async def _call(self, attempt: Attempt) -> Any:
+        """Call the agent in this process."""
         agent = attempt.agent
         arguments = self._binder.arguments_at_hand(attempt)
         if arguments is None:
             arguments = await self._binder.arguments(attempt)
         assert agent is not None
+        return await self._within_time(attempt, self._run(agent, arguments))
+
+    async def _call_in_child(self, attempt: Attempt) -> Sealed:
+        """Call the agent in a child process, which is killed if it does not get to its end."""
+        target = target_of(agent_of(attempt))
+        packed = await pack(self._binder, attempt)
+        settings = attempt.terms.settings
+        call = Call(
+            target=target,
+            facts=attempt.facts,
+            arguments=packed.parcels,
+            substitute=attempt.substitute,
+            decisions_required=settings.decisions_required,
+            on_overrun=settings.on_overrun,
+        )
+        attempt.called = True  # a process that cannot be started may be there the next time
+        async with self._children.child_for(target) as child:
+            serving = Serving(attempt, packed, self._binder, self._artifacts)
+            done = await self._within_time(attempt, child.call(call, serving))
+        if done.sealed is None:
+            assert done.fault is not None
+            raise FaultInChild(done.fault)
+        return done.sealed
+
+    async def _run(self, agent: Agent[Any], arguments: dict[str, Any]) -> Any:
+        try:
+            if agent.signature.is_async:
+                return await agent.fn(**arguments)
+            return await self._threads.call(agent.fn, arguments)
+        except (asyncio.CancelledError, KeyboardInterrupt):
+            raise
+        except BaseException as error:
+            raise _Raised(error) from error
+
+    async def _within_time(self, attempt: Attempt, running: Awaitable[T]) -> T:
+        """Let the agent run for as long as it may. Raises BudgetExceeded."""
         timeout_seconds = attempt.terms.timeout_seconds
         if timeout_seconds is not None:
             self._timekeeper.begin(attempt, timeout_seconds)
         attempt.called = attempt.in_agent = True
         try:
-            if agent.signature.is_async:
-                return await agent.fn(**arguments)
-            return await self._threads.call(agent.fn, arguments)
+            return await running
         except asyncio.CancelledError:
             # One that is not by the clock alone has been cancelled by somebody else as well, who goes before.
             if timeout_seconds is None or not attempt.timed_out or _uncancel():
                 raise
             raise BudgetExceeded("run", timeout_seconds, attempt.name) from None
-        except KeyboardInterrupt:
-            raise
-        except BaseException as error:
-            raise _Raised(error) from error
         finally:
             attempt.in_agent, attempt.ends_at = False, None
 
@@ -144,13 +191,13 @@ class Runner:
 
     def failure_of(self, attempt: Attempt, error: BaseException) -> Failed:
         """What is kept of an error, and what may help after it."""
-        try:
-            wishes = wishes_of(error, self._clock.wall())
-        except UsageError as wrong:
-            return self.failure_of(attempt, wrong)
-        told = format_error(error, self._secrets)
-        helps = helps_after(error, wishes, attempt.terms, called=attempt.called)
-        return Failed(told, self._failed(attempt, told), helps, wishes)
+        on_overrun, wall_now = attempt.terms.settings.on_overrun, self._clock.wall()
+        return self._failed_by(
+            attempt, fault_of(error, self._secrets, on_overrun, wall_now, called=attempt.called)
+        )
+
+    def _failed_by(self, attempt: Attempt, fault: Fault) -> Failed:
+        return Failed(fault.told, self._failed(attempt, fault.told), fault.helps, fault.wishes)
 
     def _failed(self, attempt: Attempt, told: dict[str, Any]) -> HandoffRecord:
         return self._record(attempt, seal_failure(told, agent=attempt.substitute))
@@ -162,9 +209,10 @@ class Runner:
         return HandoffRecord(version, status, *written, started_at, completed_at, artifacts)
 
 
-def _failure_told_by(result: Handoff[Any]) -> dict[str, Any]:
+def _failure_told_by(handoff: HandoffRecord) -> dict[str, Any]:
     """What is kept of a failure that the agent handed over instead of raising it."""
-    return {"kind": "handed over", "message": storable_text(result.summary, ERROR_MESSAGE_CHARACTERS)}
+    summary = summary_of(handoff, parts_of(handoff))[0]
+    return {"kind": "handed over", "message": storable_text(summary, ERROR_MESSAGE_CHARACTERS)}
 
 
 def _uncancel() -> int:

@@ -13,12 +13,11 @@ class StoredArtifact(NamedTuple):
     size: int
 
 
-class ArtifactStore(Protocol):
+class ArtifactShelf(Protocol):
     """
     Bytes addressed by their digest. Putting the same bytes twice is harmless; nothing is ever changed in place.
 
-    Bytes are put before the transaction that registers them, so a crash in between leaves an orphan and never a
-    dangling pointer; `prune` removes orphans.
+    This is what running agents need of an artifact store.
     """
 
     async def put(self, content: bytes | AsyncIterable[bytes]) -> StoredArtifact:
@@ -32,6 +31,15 @@ class ArtifactStore(Protocol):
     async def get(self, digest: str) -> bytes:
         """All the bytes, verified. Raises `ArtifactError` if they are missing or not those that were put."""
         ...
+
+
+class ArtifactStore(ArtifactShelf, Protocol):
+    """
+    The shelf of a store.
+
+    Bytes are put before the transaction that registers them, so a crash in between leaves an orphan and never a
+    dangling pointer; `prune` removes orphans.
+    """
 
     async def prune(self, keep: Collection[str], older_than_seconds: float) -> int:
         """Remove artifacts outside `keep` that are older than so many seconds; how many were removed."""

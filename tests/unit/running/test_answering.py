@@ -136,7 +136,7 @@ def test_every_answer_keeps_the_rules(
 )
 def test_what_helps_after_an_error(error: Exception, called: bool, helps: Helps) -> None:
     """An agent may fail by chance; its input, its code and what it says itself stay as they are."""
-    assert helps_after(error, wishes_of(error, NOW), terms(), called=called) == helps
+    assert helps_after(error, wishes_of(error, NOW), "reassign", called=called) == helps
 
 
 @pytest.mark.parametrize(
@@ -155,4 +155,4 @@ def test_what_helps_after_an_overrun(budget: Budget, on_overrun: OnOverrun, help
     """By policy an overrun is a failure like any other or not tried again; past the deadline nobody tries."""
     error: SegueError = BudgetExceeded(budget, 2.0, "slow")
     for called in (True, False):
-        assert helps_after(error, wishes_of(error, NOW), terms(on_overrun=on_overrun), called=called) == helps
+        assert helps_after(error, wishes_of(error, NOW), on_overrun, called=called) == helps

@@ -291,6 +291,8 @@ def settings_text(settings: NodeSettings) -> Iterator[str]:
         yield "speculative"
     if settings.decisions_required:
         yield "decisions required"
+    if settings.isolation == "process":
+        yield "in a child process"
 
 
 def _input_text(name: str, required: bool, default: Any) -> str:

@@ -1,0 +1,81 @@
+"""
+What an attempt in a child process is called with: each argument as the JSON that the agent's own process checks.
+
+What cannot be sent before the agent asks for it (the output behind a `Ref`, a `Later`, what is upstream) stays here, as
+something to be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import NamedTuple
+
+from segue.domain.body import spills_of
+from segue.domain.graph import Argument, Output, Path
+from segue.domain.records import StoredHandoff
+from segue.domain.sent import Context
+from segue.domain.waiting import Waitable
+from segue.engine.attempt import Attempt
+from segue.engine.binding import Binder
+from segue.engine.children.protocol import Awaited, Envelope, Envelopes, Parcel, Value
+from segue.engine.materials import Materials
+
+
+class Behind(NamedTuple):
+    """What can be read about one envelope: its output as JSON, and what is upstream of it."""
+
+    output: Callable[[], Awaitable[bytes]]
+    upstream: Callable[[], Waitable[Context]]
+
+
+class Packed(NamedTuple):
+    """The arguments of an attempt: what is sent of each, and what is read when the agent asks for it."""
+
+    parcels: dict[str, Parcel]
+    behind: dict[tuple[str, int], Behind]
+    later: dict[str, Argument]
+
+
+async def pack(binder: Binder, attempt: Attempt) -> Packed:
+    """Pack the arguments of an attempt. Nothing is validated here: the child does that before it calls the agent."""
+    packed = Packed({}, {}, {})
+    materials = await binder.materials_of(attempt)
+    for argument in attempt.step.node.arguments:
+        packed.parcels[argument.parameter] = _parcel(binder, attempt, argument, materials, packed)
+    return packed
+
+
+def _parcel(
+    binder: Binder, attempt: Attempt, argument: Argument, materials: Materials, packed: Packed
+) -> Parcel:
+    match argument.crossing:
+        case "value":
+            return Value("value", binder.value(attempt, argument, materials))
+        case "later":
+            packed.later[argument.parameter] = argument
+            return Awaited("later")
+        case crossing:
+            path = argument.binding.path if isinstance(argument.binding, Output) else ()
+            envelopes: list[Envelope | None] = []
+            for index, stored in enumerate(materials.handoffs(argument.binding)):
+                envelopes.append(None)
+                if stored is not None:
+                    behind = _behind(binder, attempt, stored, path)
+                    packed.behind[argument.parameter, index] = behind
+                    envelopes[-1] = _envelope(binder, attempt, stored, materials, whole=crossing == "handoff")
+            return Envelopes(crossing, argument.each, envelopes)
+
+
+def _envelope(
+    binder: Binder, attempt: Attempt, stored: StoredHandoff, materials: Materials, *, whole: bool
+) -> Envelope:
+    spills = spills_of(stored.record) if whole else ()
+    contents = {spill.digest: materials.contents[spill.digest] for spill in spills}
+    return Envelope(stored, binder.provenance(attempt.live, stored).origin(), contents)
+
+
+def _behind(binder: Binder, attempt: Attempt, stored: StoredHandoff, path: Path) -> Behind:
+    async def output() -> bytes:
+        return await binder.output(stored, path)
+
+    return Behind(output, binder.provenance(attempt.live, stored).upstream)
