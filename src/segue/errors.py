@@ -16,6 +16,7 @@ Every error that Segue raises, in one tree.
     │   └── PayloadTooLarge       it is over the limit
     ├── StoreError                the store cannot do what it must; progress stops
     │   ├── StoreUnavailable      it cannot be opened or used
+    │   │   └── StoreClosed       this process has not opened it, or has closed it
     │   ├── StoreTooNew           a newer Segue wrote it
     │   ├── StoreFull             the disk is full
     │   ├── StoreCorrupt          what it holds cannot be trusted
@@ -127,6 +128,10 @@ class StoreError(SegueError):
 
 class StoreUnavailable(StoreError):
     """The store cannot be opened or used."""
+
+
+class StoreClosed(StoreUnavailable):
+    """This process has not opened the store, or has closed it: waiting would not help."""
 
 
 class StoreTooNew(StoreError):

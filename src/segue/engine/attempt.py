@@ -94,12 +94,12 @@ class Attempt:
     """Those under which its agent works on the task."""
     agent: Agent[Any] | None
 
-    def __init__(self, claim: Claim, boot_now: float, confirmed: asyncio.Future[None] | None = None) -> None:
+    def __init__(self, claim: Claim, asked_at: float, confirmed: asyncio.Future[None] | None = None) -> None:
         self.claim = claim
         self.confirmed = confirmed
         """Given to a speculative attempt: done when the commit that holds its claim is."""
-        self.renewed_at = boot_now
-        """When the store last lengthened the lease, by this machine's clock and from before it was asked."""
+        self.renewed_at = asked_at
+        """From when the lease counts, by the boot clock: from before the store was asked for it, or to renew it."""
         self.started_at = 0.0
         self.begun = False
         self.called = False

@@ -13,10 +13,12 @@ import asyncio
 from collections.abc import Callable, Iterable, Sequence
 
 from segue.domain.records import Claim, ClaimRequest
+from segue.engine.patience import Pauses
 from segue.engine.registry import Registry
 from segue.engine.service import Service
 from segue.engine.slots import Slots
 from segue.errors import StoreUnavailable
+from segue.ports.chance import Chance
 from segue.ports.clock import Clock
 from segue.ports.store import Store
 
@@ -24,9 +26,6 @@ TaskKey = tuple[str, str, int]
 
 NET_SECONDS = 5.0
 """How often the store is looked at although nothing was announced: the net below lost wake-ups."""
-
-UNAVAILABLE_SECONDS = 0.5
-"""How long to wait before a store that could not be reached is asked again."""
 
 LOOK_AGAIN_SECONDS = 0.05
 """The least time between two looks at what falls due: it may be due for long and not to be had yet."""
@@ -39,12 +38,13 @@ class Claimer(Service):
         self,
         store: Store,
         clock: Clock,
+        chance: Chance,
         slots: Slots,
         registry: Registry,
         worker: str,
         lease_seconds: float,
         new_id: Callable[[], str],
-        on_claims: Callable[[ClaimRequest, Sequence[Claim]], None],
+        on_claims: Callable[[ClaimRequest, Sequence[Claim], float], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         super().__init__("claimer", on_failure)
@@ -64,6 +64,8 @@ class Claimer(Service):
         self._timers: set[asyncio.Task[None]] = set()
         self._asking = asyncio.Lock()
         self._unanswered: ClaimRequest | None = None
+        self._asked_at = 0.0
+        self._pauses = Pauses(chance)
         self.paused = False
 
     def poke(self) -> None:
@@ -123,14 +125,15 @@ class Claimer(Service):
 
     async def pause(self) -> None:
         """
-        Ask for nothing more. What was asked for is waited for, and asked for once more if there was no answer: the
-        store may have granted it already.
+        Ask for nothing more. What was asked for is waited for, and asked for again if there was no answer: the store
+        may have granted it already.
         """
         self.paused = True
-        async with self._asking:
-            if self._unanswered is not None and not await self._ask():
-                self._slots.unhold(self._unanswered.limit, self._unanswered.per_agent, ())
-                self._unanswered = None
+        while True:
+            async with self._asking:
+                if self._unanswered is None or await self._ask():
+                    return
+            await self._clock.sleep(self._pauses.next_seconds())
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -153,7 +156,7 @@ class Claimer(Service):
         async with self._asking:
             answered = await self._ask()
         if not answered:
-            await self._clock.sleep(UNAVAILABLE_SECONDS)
+            await self._clock.sleep(self._pauses.next_seconds())
             self._poked.set()
 
     async def _ask(self) -> bool:
@@ -164,13 +167,15 @@ class Claimer(Service):
         request = self._unanswered or self.wanted()
         if request is None:
             return True
-        self._unanswered = request
+        if self._unanswered is None:
+            self._unanswered, self._asked_at = request, self._clock.boot()
         try:
             claims = await self._store.claim(request)
         except StoreUnavailable:
             return False
         self._unanswered = None
-        self._on_claims(request, claims)
+        self._pauses.restart()
+        self._on_claims(request, claims, self._asked_at)
         return True
 
     async def _watch(self) -> None:
@@ -189,5 +194,5 @@ class Claimer(Service):
         try:
             due = await self._store.next_due(self._registry.names)
         except StoreUnavailable:
-            return UNAVAILABLE_SECONDS
+            return LOOK_AGAIN_SECONDS
         return NET_SECONDS if due is None else max(due, LOOK_AGAIN_SECONDS)

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from segue.domain.records import Claim, ClaimRequest, Settled, Settlement
@@ -17,6 +18,7 @@ from segue.engine.attempt import Attempt
 from segue.engine.patience import patiently
 from segue.engine.service import Service
 from segue.errors import StoreUnavailable
+from segue.ports.chance import Chance
 from segue.ports.clock import Clock
 from segue.ports.store import Store
 
@@ -32,23 +34,26 @@ class Committer(Service):
     """
     Settles in batches.
 
-    `on_settled` gets each answer, and whether the batch asked for claims too; `on_claims` gets those.
+    `on_settled` gets each answer, and whether the batch asked for claims too; `on_claims` gets those. Both get the time
+    from which the leases of what was claimed count.
     """
 
     def __init__(
         self,
         store: Store,
         clock: Clock,
+        chance: Chance,
         worker: str,
         lease_seconds: float,
         wanted: Callable[[], ClaimRequest | None],
-        on_settled: Callable[[Finished, Settled, bool], None],
-        on_claims: Callable[[ClaimRequest, Sequence[Claim]], None],
+        on_settled: Callable[[Finished, Settled, bool, float], None],
+        on_claims: Callable[[ClaimRequest, Sequence[Claim], float], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         super().__init__("committer", on_failure)
         self._store = store
         self._clock = clock
+        self._chance = chance
         self._worker = worker
         self._lease_seconds = lease_seconds
         self._wanted = wanted
@@ -104,13 +109,15 @@ class Committer(Service):
 
     async def _commit(self, batch: list[Finished]) -> None:
         self._committing = len(batch)
+        asked_at = self._clock.boot()
         request = self._wanted()
         settlements = [each.settlement for each in batch]
         try:
             try:
                 answers, claims = await self._settle(settlements, request)
             except StoreUnavailable:
-                answers, claims = await self._settle_again(settlements, request)
+                ask = partial(self._settle, settlements, request)
+                answers, claims = await patiently(ask, self._clock, self._chance)
         except BaseException:
             self._failed = True
             raise
@@ -121,17 +128,11 @@ class Committer(Service):
                 if not commit_ended.done():
                     commit_ended.set_result(None)
         for finished, answer in zip(batch, answers, strict=True):
-            self._on_settled(finished, answer, request is not None)
+            self._on_settled(finished, answer, request is not None, asked_at)
         if request is not None:
-            self._on_claims(request, claims)
+            self._on_claims(request, claims, asked_at)
 
     def _settle(
         self, settlements: list[Settlement], request: ClaimRequest | None
     ) -> Awaitable[tuple[Sequence[Settled], Sequence[Claim]]]:
         return self._store.settle(settlements, self._worker, self._lease_seconds, request)
-
-    async def _settle_again(
-        self, settlements: list[Settlement], request: ClaimRequest | None
-    ) -> tuple[Sequence[Settled], Sequence[Claim]]:
-        """Ask a store that could not be reached again and again, for as long as there is patience."""
-        return await patiently(lambda: self._settle(settlements, request), self._clock)

@@ -42,6 +42,7 @@ from segue.engine.home import Home
 from segue.engine.later import LaterDesk
 from segue.engine.leaving import Leaving
 from segue.engine.notebook import Keeping
+from segue.engine.patience import patient
 from segue.engine.registry import Registry
 from segue.engine.renewer import Renewer
 from segue.engine.runner import Runner
@@ -91,27 +92,27 @@ class Engine:
         self._failed = False
         self.worker = worker
         self.registry = Registry()
-        self.book = Book(store, clock)
+        asked = patient(store, clock, chance)
+        self.book = Book(asked, clock)
         self.threads = Threads(concurrency)
         self.home = Home(artifacts, self.threads)
         self._slots = Slots(concurrency)
         self._live: dict[str, Attempt] = {}
-        self._claim_prefix = f"{chance.getrandbits(96):024x}"
-        self._claim_count = 0
-        self._draining = False  # nothing is claimed and nothing begins any more
-        self._stopping = False  # what runs is cancelled, to be handed back
+        self._claim_prefix, self._claim_count = f"{chance.getrandbits(96):024x}", 0
+        self._draining = self._stopping = False  # nothing begins any more; what runs is cancelled too
         self.observer: Observer = lambda claim, what, data: None
         """Hears of each claim of this worker and of how its attempt ended: one of `Ending`, or that it was lost."""
-        keeping = Keeping(store, clock, lease_seconds, self.threads.block, self._fail)
+        keeping = Keeping(asked, clock, lease_seconds, self.threads.block, self._fail)
         self._context = context_for(self.home, keeping)
         keeper = self._timekeeper = Timekeeper(clock, self._live.values)
-        self._later = LaterDesk(store, self._slots, keeper, self._room_came_free, self._fail)
-        self.binder = Binder(store, self.book, self.registry, self.home, self._later)
+        self._later = LaterDesk(asked, self._slots, keeper, self._room_came_free, self._fail)
+        self.binder = Binder(asked, self.book, self.registry, self.home, self._later)
         self.children = Children(clock, self._fail)
         self._runner = Runner(self.binder, artifacts, self.threads, self.children, keeper, clock)
         self._claimer = Claimer(
             store,
             clock,
+            chance,
             self._slots,
             self.registry,
             worker,
@@ -123,6 +124,7 @@ class Engine:
         self._committer = Committer(
             store,
             clock,
+            chance,
             worker,
             lease_seconds,
             self._claimer.wanted,
@@ -130,7 +132,7 @@ class Engine:
             self._claimed,
             self._fail,
         )
-        self._submitter = Submitter(store, worker, lease_seconds, self._submitted, self._not_submitted)
+        self._submitter = Submitter(asked, clock, worker, lease_seconds, self._submitted, self._not_submitted)
         self._renewer = Renewer(store, clock, lease_seconds, self._running, self._lost, self._fail)
         self._sweeper = Sweeper(
             store, clock, liveness, worker, lease_seconds, self._renewer.renew, self._claimer.poke, self._fail
@@ -180,12 +182,12 @@ class Engine:
         """Submit a run, and start its roots here if there is room for them."""
         return await self._submitter.submit(new._replace(roots=root_releases(live.plan, self._claim_for)))
 
-    def _submitted(self, new: NewRun, submitted: Submitted) -> None:
+    def _submitted(self, new: NewRun, submitted: Submitted, asked_at: float) -> None:
         self._unreserve([root.agent for root in new.roots if root.claim], submitted.claims)
         if submitted.created and len(submitted.claims) < len(new.roots):
             self._claimer.poke()
         for claim in submitted.claims:
-            self._start(claim)
+            self._start(claim, asked_at)
 
     def _not_submitted(self, new: NewRun) -> None:
         self._unreserve([root.agent for root in new.roots if root.claim], ())
@@ -227,13 +229,13 @@ class Engine:
             self._slots.release(agent)
         self._claimer.room_came_free()
 
-    def _claimed(self, request: ClaimRequest, claims: Sequence[Claim]) -> None:
+    def _claimed(self, request: ClaimRequest, claims: Sequence[Claim], asked_at: float) -> None:
         self._claimer.answered(request, claims)
         for claim in claims:
-            self._start(claim)
+            self._start(claim, asked_at)
 
-    def _start(self, claim: Claim, confirmed: asyncio.Future[None] | None = None) -> None:
-        attempt = Attempt(claim, self._clock.boot(), confirmed)
+    def _start(self, claim: Claim, asked_at: float, confirmed: asyncio.Future[None] | None = None) -> None:
+        attempt = Attempt(claim, asked_at, confirmed)
         attempt.superseded = self._failed
         self._live[claim.token.claim] = attempt
         self.observer(claim, "claimed", None)
@@ -310,9 +312,9 @@ class Engine:
                     attempt.live.handoffs[(early.node, early.item, early.record.version)] = early
                 token = Token(settlement.token.run, release.node, SINGLE, 1, release.claim)
                 claim = Claim(token, release.agent, 1, 1, release.pins, release.broken, self._clock.wall())
-                self._start(claim, asyncio.get_running_loop().create_future())
+                self._start(claim, self._clock.boot(), asyncio.get_running_loop().create_future())
 
-    def _confirm(self, settlement: Settlement, claims: Sequence[Claim]) -> list[Claim]:
+    def _confirm(self, settlement: Settlement, claims: Sequence[Claim], asked_at: float) -> list[Claim]:
         """The claims that are still to be started: those that were not started before they were committed."""
         granted = {claim.token.claim: claim for claim in claims}
         for release in settlement.releases:
@@ -322,7 +324,7 @@ class Engine:
             claim = granted.pop(early.claim.token.claim, None)
             if claim is not None and claim.token == early.claim.token and claim.pins == early.claim.pins:
                 early.confirmed.set_result(None)
-                early.renewed_at = self._clock.boot()
+                early.renewed_at = asked_at
                 if early.ended:
                     self._slots.release(early.claim.agent)
             else:
@@ -342,7 +344,7 @@ class Engine:
             attempt.released_slot = True
             self._slots.release(attempt.claim.agent)
 
-    def _settled(self, finished: Finished, settled: Settled, asked: bool) -> None:
+    def _settled(self, finished: Finished, settled: Settled, asked: bool, asked_at: float) -> None:
         attempt, settlement = finished
         token = settlement.token
         self._live.pop(token.claim, None)
@@ -351,7 +353,7 @@ class Engine:
         releases = settlement.releases
         claims: Sequence[Claim] = settled.claims
         if releases and attempt.live.plan.speculative:
-            claims = self._confirm(settlement, claims)
+            claims = self._confirm(settlement, claims, asked_at)
         if len(settled.claims) < len(releases):
             self._unreserve([release.agent for release in releases if release.claim], settled.claims)
             lying = [(token.run, each.node, each.item) for each in releases if self.registry.lets_lie(each)]
@@ -366,7 +368,7 @@ class Engine:
         if settlement.ending in ("retry", "reassigned"):
             self._claimer.poke_after(settlement.not_before)
         for claim in claims:
-            self._start(claim)
+            self._start(claim, asked_at)
         if settled.run_state is not None:
             self._on_run_state(token.run, settled.run_state)
 

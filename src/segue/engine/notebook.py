@@ -16,7 +16,6 @@ from segue.domain.lease import trusted_seconds
 from segue.domain.records import StepKind, StepRecord
 from segue.domain.steps import check_kind, used_twice
 from segue.domain.waiting import Block
-from segue.engine.patience import patiently
 from segue.errors import EffectInDoubt, StaleEpoch, StoreError
 from segue.ports.clock import Clock
 from segue.ports.store import Store
@@ -119,7 +118,7 @@ class TaskNotebook:
         asked_at, now = clock.boot(), clock.wall()
         written = [step._replace(epoch=token.epoch, at=now) for step in steps]
         try:
-            verdict = await patiently(lambda: store.record(token, written), clock)
+            verdict = await store.record(token, written)
         except StoreError as error:
             self._keeping.on_failure(error)
             raise
@@ -137,7 +136,7 @@ class TaskNotebook:
         if now - max(self._proved_at, attempt.renewed_at) < trusted_seconds(lease_seconds):
             return
         try:
-            (alive,) = await patiently(lambda: store.renew([attempt.claim.token], lease_seconds), clock)
+            (alive,) = await store.renew([attempt.claim.token], lease_seconds)
         except StoreError as error:
             on_failure(error)
             raise

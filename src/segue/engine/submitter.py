@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from segue.domain.records import NewRun, Submitted
 from segue.errors import KeyConflict
+from segue.ports.clock import Clock
 from segue.ports.store import Store
 
 
@@ -22,19 +23,21 @@ class _Waiting(NamedTuple):
 
 class Submitter:
     """
-    Submits in batches. `on_submitted` hears of every run that was, also if who submitted it does not wait any more;
-    `on_refused` of every one that was not.
+    Submits in batches. `on_submitted` hears of every run that was, also if who submitted it does not wait any more,
+    with the time from which the leases of its claims count; `on_refused` of every one that was not.
     """
 
     def __init__(
         self,
         store: Store,
+        clock: Clock,
         worker: str,
         lease_seconds: float,
-        on_submitted: Callable[[NewRun, Submitted], None],
+        on_submitted: Callable[[NewRun, Submitted, float], None],
         on_refused: Callable[[NewRun], None],
     ) -> None:
         self._store = store
+        self._clock = clock
         self._worker = worker
         self._lease_seconds = lease_seconds
         self._on_submitted = on_submitted
@@ -64,6 +67,7 @@ class Submitter:
         task.add_done_callback(self._batches.discard)
 
     async def _store_batch(self, batch: list[_Waiting]) -> None:
+        asked_at = self._clock.boot()
         try:
             answers = await self._store.submit(
                 [each.new for each in batch], self._worker, self._lease_seconds
@@ -80,7 +84,7 @@ class Submitter:
             self._refuse(batch, error)
             return
         for each, submitted in zip(batch, answers, strict=True):
-            self._on_submitted(each.new, submitted)
+            self._on_submitted(each.new, submitted, asked_at)
             if not each.answer.done():
                 each.answer.set_result(submitted)
 

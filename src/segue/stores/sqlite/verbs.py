@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 
 from segue.domain.records import Event, RunRecord, RunState, StepRecord, StoredHandoff, TaskRecord
-from segue.errors import StoreUnavailable
+from segue.errors import StoreClosed
 from segue.ports.clock import Clock
 from segue.ports.store import StoreFacts
 from segue.stores.looking import Looks
@@ -34,7 +34,7 @@ class ReadingVerbs:
 
     def _files(self) -> Opened:
         if self._opened is None:
-            raise StoreUnavailable(f"the store {self._path} is not open", remedy="Await its open() first.")
+            raise StoreClosed(f"the store {self._path} is not open", remedy="Await its open() first.")
         return self._opened
 
     def _readers(self) -> Readers:

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import apsw
 
-from segue.errors import StoreError, StoreUnavailable
+from segue.errors import StoreClosed, StoreError
 from segue.ports.clock import Clock
 from segue.stores.sqlite import wal
 from segue.stores.sqlite.committing import Busy, Committer, Operation
@@ -103,16 +103,16 @@ class Writer:
         self._committer.close()
 
     def check_usable(self) -> None:
-        """Raises `StoreUnavailable` in another process or event loop than that which opened the store."""
+        """Raises `StoreClosed` in another process or event loop than that which opened the store."""
         if self._closing:
-            raise StoreUnavailable(f"the store {self._path} is closed", remedy="Open it again.")
+            raise StoreClosed(f"the store {self._path} is closed", remedy="Open it again.")
         if os.getpid() != self._process:
-            raise StoreUnavailable(
+            raise StoreClosed(
                 f"the store {self._path} was opened by the process that this one was forked from",
                 remedy="Open the store after the fork, in each process for itself.",
             )
         if asyncio.get_running_loop() is not self._loop:
-            raise StoreUnavailable(
+            raise StoreClosed(
                 f"the store {self._path} was opened in another event loop",
                 remedy="Use it in the loop that opened it, or open it again in this one.",
             )
