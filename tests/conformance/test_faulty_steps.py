@@ -13,7 +13,7 @@ from segue.stores.memory import MemoryStore, remembering
 from segue.stores.memory.remembering import Remembering
 from segue.stores.memory.rows import Task
 from segue.testing import ManualClock
-from tests.conformance.test_faulty_stores import Patch, fault, outcome, plant_in_sql, sqlite
+from tests.conformance.planting import Patch, fault, outcome, plant_in_sql, sqlite
 
 __all__ = ["sqlite"]
 

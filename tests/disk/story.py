@@ -160,8 +160,8 @@ class Story:
             if task.state == "needs_review":
                 record = handoff('"approved"', task.version + 1)
                 releases = (join("z", 2, parents=PARENTS["z"]),)
-                where = (run, task.node, task.item, task.agent)
-                await self.store.review(Review(*where, record, releases, 0, '{"by":"me"}'))
+                decision = Review(run, task.node, task.item, record, releases, 0, '{"by":"me"}')
+                await self.store.review(decision)
             elif task.state == "in_doubt":
                 for step in await self.store.read_steps(run, task.node, task.item):
                     word = step._replace(state="done", body=b'"it happened"')

@@ -7,7 +7,18 @@ from typing import Any
 
 import pytest
 
-from segue.domain.records import SINGLE, Claim, Ending, Limits, Pin, Release, Settlement, StepRecord
+from segue.domain.records import (
+    SINGLE,
+    Claim,
+    Ending,
+    Limits,
+    Pin,
+    Redrive,
+    Release,
+    Reset,
+    Settlement,
+    StepRecord,
+)
 from segue.errors import KeyConflict
 from segue.ports.store import Note, Review, Store
 from segue.stores.memory import MemoryStore
@@ -77,7 +88,7 @@ class Play:
     async def step(self) -> None:
         """Do something."""
         moves = (self.submit, self.settle, self.settle, self.settle, self.claim, self.expire, self.renew)
-        moves = (*moves, self.record, self.record, self.resolve)
+        moves = (*moves, self.record, self.record, self.resolve, self.retry, self.retry)
         await self.random.choice((*moves, self.note, self.review, self.cancel, self.wait, self.prune))()
 
     async def submit(self) -> None:
@@ -193,10 +204,30 @@ class Play:
                 self.random.choice(["complete", "failed", "needs_review"]),
             )
             releases = (release("d"), join("e", 2, parents=("a",)))[: self.random.randint(0, 2)]
-            agent = f"{token.node}_agent"
-            await self.all(
-                "review", Review(token.run, token.node, token.item, agent, record, releases, 1, None)
+            await self.all("review", Review(token.run, token.node, token.item, record, releases, 1, None))
+
+    async def retry(self) -> None:
+        """Begin tasks of a run anew, sometimes some that cannot be, or on what is no longer so."""
+        if not self.runs:
+            return
+        run = self.random.choice(self.runs)
+        tasks = await self.stores[0].read_tasks(run)
+        given_up = [task for task in tasks if task.state in {"failed", "dead", "skipped", "waiting"}]
+        chosen = tasks if self.random.random() < 0.1 else given_up
+        resets = tuple(
+            Reset(
+                task.node,
+                task.item,
+                task.epoch + (self.random.random() < 0.05),
+                f"{task.node}_agent",
+                self.random.randint(0, 2),
+                self._limits(),
+                2 if task.node == "g" else None,
             )
+            for task in self.random.sample(chosen, self.random.randint(0, len(chosen)))
+        )
+        progress = sum(task.epoch + task.version for task in tasks) - (self.random.random() < 0.1)
+        await self.all("retry", Redrive(run, resets, self.random.randint(1, 3), progress, None))
 
     def _step(self, epoch: int) -> StepRecord:
         kind = self.random.choice(["step", "effect", "effect"])

@@ -215,7 +215,6 @@ class Host(Following):
                 run,
                 node,
                 item,
-                live.plan.steps[node].node.agent,
                 handoff,
                 settle_releases(live.plan, node, item, decided, lambda agent: None),
                 run_resolved(live.plan, node),

@@ -312,6 +312,8 @@ class Reset(NamedTuple):
     agent: str
     waiting: int
     limits: Limits | None = None
+    spare: int | None = None
+    """As in `Release`: how many inputs may be missing from now on, where it waits for a quorum."""
 
 
 class Redrive(NamedTuple):
@@ -319,12 +321,15 @@ class Redrive(NamedTuple):
     The decision to try tasks of an ended or stuck run again: what a store writes whole, or not at all.
 
     Failures and losses of these tasks are forgotten, their epochs and hand-offs are not: the next hand-off is the next
-    version. `waits_for` is how many tasks the run waits for afterwards. `data` says who wanted it and why.
+    version. `waits_for` is how many tasks the run waits for afterwards. `progress` is what the decision was made on:
+    the sum of the epochs and versions of all tasks of the run, which grows with anything that happens to one of them.
+    `data` says who wanted it and why.
     """
 
     run: str
     resets: tuple[Reset, ...]
     waits_for: int
+    progress: int
     data: str | None
 
 

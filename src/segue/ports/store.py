@@ -36,6 +36,7 @@ from segue.domain.records import (
     HandoffRecord,
     NewRun,
     Pin,
+    Redrive,
     Release,
     RunRecord,
     RunState,
@@ -74,7 +75,6 @@ class Review(NamedTuple):
     run: str
     node: str
     item: int
-    agent: str
     handoff: HandoffRecord
     releases: tuple[Release, ...]
     run_resolved: int
@@ -202,6 +202,17 @@ class Store(Protocol):
 
     async def cancel(self, run: str, reason: str) -> bool:
         """Cancel a run: its claims are revoked and its open tasks cancelled. False if it had ended already."""
+        ...
+
+    async def retry(self, redrive: Redrive) -> Verdict:
+        """
+        Try tasks again that have failed, are dead, or were skipped or wait because of these.
+
+        Accepted only while the run has ended without being cancelled, or needs a review, nothing has happened in it
+        since the decision (`progress`), and every task has its epoch and is failed, dead, skipped or waiting; else
+        `stale`, with nothing written, also when it is repeated. Failures, losses and errors of the tasks are forgotten;
+        epochs, attempts and versions go on. What is ready keeps its inputs, unless some of them were missing.
+        """
         ...
 
     async def next_due(self, agents: Collection[str]) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segue.domain.overruns import deadline_of, overrun_of
-from segue.domain.records import Claim, Overrun, Release, RunState, TaskState, Token, task_name
+from segue.domain.records import Claim, Limits, Overrun, Release, RunState, TaskState, Token, task_name
 from segue.ports.clock import Clock
 from segue.stores import wording
 from segue.stores.memory.rows import Log, Run, Task
@@ -49,8 +49,7 @@ class State:
         task.parents, task.pins = release.parents, release.pins
         if not self._count(task, release):
             return None
-        task.queue_seconds = release.limits.queue_seconds if release.limits is not None else None
-        task.deadline = deadline_of(release.limits, self.clock.wall())
+        self.start_budgets(task, release.limits)
         self.make_ready(task, 0.0)
         if release.claim is None:
             self.tell_task(run, task, "ready")
@@ -95,6 +94,11 @@ class State:
     def overrun(self, task: Task) -> Overrun | None:
         """Which budget of a ready task has run out."""
         return overrun_of(task.queue_by, task.deadline, self.clock.boot(), self.clock.wall())
+
+    def start_budgets(self, task: Task, limits: Limits | None) -> None:
+        """Let the budgets begin of a task that is about to become ready for the first time."""
+        task.queue_seconds = limits.queue_seconds if limits is not None else None
+        task.deadline = deadline_of(limits, self.clock.wall())
 
     def runs_late(self, task: Task) -> bool:
         """Whether a task was claimed before its deadline and has passed it since."""

@@ -22,10 +22,11 @@ from segue.domain.records import (
     Verdict,
 )
 from segue.ports.clock import Clock, SystemClock
-from segue.ports.store import Note, Review
+from segue.ports.store import Note
 from segue.stores import wording
 from segue.stores.looking import Looks
 from segue.stores.memory.claiming import claim_ready, own_claims, seconds_until_due
+from segue.stores.memory.deciding import Deciding
 from segue.stores.memory.reading import Reading
 from segue.stores.memory.remembering import Remembering
 from segue.stores.memory.rows import Run, Task
@@ -47,7 +48,7 @@ class NobodyDies:
         return set()
 
 
-class MemoryStore(Reading, Remembering):
+class MemoryStore(Reading, Deciding, Remembering):
     """Runs, tasks, hand-offs and events in this process's memory. For tests; it keeps nothing."""
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -223,45 +224,6 @@ class MemoryStore(Reading, Remembering):
             task.pins = (*(pin for pin in pins if pin[:2] != note.pin[:2]), note.pin)
         self._state.tell_task(self._state.runs[task.run], task, note.kind, note.data)
         return "accepted"
-
-    async def review(self, review: Review) -> Verdict:
-        """Write a person's decision as the next version of a hand-off."""
-        run = self._state.runs.get(review.run)
-        task = run.tasks.get((review.node, review.item)) if run is not None else None
-        if run is None or task is None:
-            return "stale"
-        for stored in run.handoffs.get((review.node, review.item), ()):
-            record, wanted = stored.record, review.handoff
-            if record.version == wanted.version:
-                same = (record.digest, record.status) == (wanted.digest, wanted.status)
-                return "repeated" if same else "stale"
-        if task.state != "needs_review" or task.version != review.handoff.version - 1:
-            return "stale"
-        run.keep(task, task.epoch, review.handoff)
-        state = wording.decided_state(review.handoff.status)
-        self._state.set_state(task, state)
-        if state == "failed" and review.data is not None:
-            task.error = review.data
-        self._state.tell_task(run, task, review.handoff.status, review.data)
-        for release in review.releases:
-            self._state.release(run, release._replace(claim=None), "", 0.0)
-        self._state.count_down(run, review.run_resolved)
-        self.notifier.notify()
-        return "accepted"
-
-    async def cancel(self, run: str, reason: str) -> bool:
-        """Cancel a run with its open tasks."""
-        found = self._state.runs.get(run)
-        if found is None or found.state not in {"running", "needs_review"}:
-            return False
-        for _, task in sorted(found.tasks.items()):
-            if task.state in {"waiting", "ready", "claimed", "needs_review", "in_doubt"}:
-                self._state.set_state(task, "cancelled")
-                task.claim = None
-                self._state.tell_task(found, task, "cancelled")
-        self._state.end(found, "cancelled", wording.cancel_data(reason))
-        self.notifier.notify()
-        return True
 
     async def next_due(self, agents: Collection[str]) -> float | None:
         """Seconds until something falls due."""

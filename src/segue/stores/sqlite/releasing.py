@@ -23,6 +23,7 @@ class Joined(NamedTuple):
 
     by: int
     release: Release
+    epoch: int
     claim: Claim | None
 
 
@@ -37,7 +38,7 @@ def new_task(
     """A task that is ready, or claimed, as soon as it is there: its row, the claim that stands in it, its event."""
     node, item, agent, _, _, _, known, broken, claim, _, limits = release
     pins, task, wall = known or (), task_name(node, item), tx.wall
-    queue_seconds, queue_by, deadline = _limits_row(tx, limits) if limits is not None else NO_LIMITS
+    queue_seconds, queue_by, deadline = limits_row(tx, limits) if limits is not None else NO_LIMITS
     if claim is None:
         state: TaskRow = ("ready", 0, None, None, None, tx.boot, broken, wall, None, blob_of(pins))
         row: TaskRow = (run, node, item, agent, *state, queue_seconds, queue_by, deadline)
@@ -51,8 +52,10 @@ def new_task(
     return row, granted, (run, f"task.{agent}.claimed", task, 1, wall, None, None)
 
 
-def _limits_row(tx: Transaction, limits: Limits) -> LimitsRow:
+def limits_row(tx: Transaction, limits: Limits | None) -> LimitsRow:
     """What a task's row holds of its budgets once it is ready: `queue_seconds`, `queue_by` and `deadline`."""
+    if limits is None:
+        return NO_LIMITS
     queue_seconds = limits.queue_seconds
     queue_by = tx.boot + queue_seconds if queue_seconds is not None else None
     return (queue_seconds, queue_by, deadline_of(limits, tx.wall))
@@ -87,12 +90,11 @@ def join(
     released = tx.rows_of_each(SQL.release_task, rows) + tx.rows_of_each(SQL.release_quorum, quorums)
     joined: dict[TaskKey, Joined] = {}
     latest: LatestPins = {}
-    for run, node, item, state in released:
+    for run, node, item, state, epoch in released:
         if state == "ready":
             by, release = sums[run, node, item]
-            joined[run, node, item] = Joined(
-                by, release, _claim(tx, run, release, worker, lease_seconds, latest)
-            )
+            claim = _claim(tx, run, release, worker, lease_seconds, latest)
+            joined[run, node, item] = Joined(by, release, epoch, claim)
     return joined
 
 
@@ -109,7 +111,7 @@ def _join_row(tx: Transaction, key: TaskKey, release: Release, resolved: int, fl
     missing = release.need - resolved
     parents = blob_of(release.parents)
     row = (*key, release.agent, missing, tx.boot, tx.wall, flag, parents, pins, resolved)
-    return (*row, *(_limits_row(tx, release.limits) if release.limits is not None else NO_LIMITS))
+    return (*row, *limits_row(tx, release.limits))
 
 
 def _quorum_row(tx: Transaction, key: TaskKey, release: Release, spare: int) -> TaskRow:
@@ -119,11 +121,12 @@ def _quorum_row(tx: Transaction, key: TaskKey, release: Release, spare: int) -> 
     return (*_join_row(tx, key, release, resolved, starts), spare - missing, missing)
 
 
-def start_event(tx: Transaction, run: str, release: Release, claim: Claim | None) -> EventRow:
+def start_event(tx: Transaction, run: str, joined: Joined) -> EventRow:
     """What to say of a task that waits for nothing more."""
+    _, release, epoch, claim = joined
     task = task_name(release.node, release.item)
     if claim is None:
-        return (run, f"task.{release.agent}.ready", task, 0, tx.wall, None, None)
+        return (run, f"task.{release.agent}.ready", task, epoch, tx.wall, None, None)
     return (run, f"task.{release.agent}.claimed", task, claim.token.epoch, tx.wall, None, None)
 
 
@@ -135,7 +138,7 @@ def release_new(
     events: list[EventRow] = []
     for release in releases:
         for joined in join(tx, [(0, run, release)], worker, lease_seconds).values():
-            events.append(start_event(tx, run, release, joined.claim))
+            events.append(start_event(tx, run, joined))
             if joined.claim is not None:
                 claims.append(joined.claim)
     return tuple(claims), events

@@ -1,16 +1,16 @@
-"""The life of runs: submit, review, cancel, prune."""
+"""The life of runs: submit, review, cancel, retry, prune."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.domain.records import NewRun, Submitted, Verdict
+from segue.domain.records import NewRun, Redrive, Submitted, Verdict
 from segue.ports.store import Review
 from segue.stores.sqlite.granting import standing_claims
-from segue.stores.sqlite.releasing import new_task, release_new
+from segue.stores.sqlite.releasing import limits_row, new_task, release_new
 from segue.stores.sqlite.settling import move_run, write_handoffs
 from segue.stores.sqlite.statements import SQL
-from segue.stores.sqlite.transaction import Transaction
+from segue.stores.sqlite.transaction import Transaction, Unforeseen
 from segue.stores.wording import (
     RUN_RESUMED,
     RUN_STARTED,
@@ -68,14 +68,14 @@ def _submit(tx: Transaction, new: NewRun, worker: str, lease_seconds: float) -> 
 
 def review(tx: Transaction, review: Review) -> Verdict:
     """Write a person's decision as the next version of a hand-off."""
-    run, node, item, agent, handoff, releases, run_resolved, data = review
+    run, node, item, handoff, releases, run_resolved, data = review
     written = tx.row(SQL.find_version, (run, node, item, handoff.version))
     if written is not None:
         return "repeated" if written == (handoff.digest, handoff.status) else "stale"
     task = tx.row(SQL.find_task, (run, node, item))
     if task is None:
         return "stale"
-    _, task_state, epoch, _, version, *_ = task
+    agent, task_state, epoch, _, version, *_ = task
     if task_state != "needs_review" or version != handoff.version - 1:
         return "stale"
     number = write_handoffs(tx, [((run, node, item, epoch, None), handoff)])
@@ -98,6 +98,31 @@ def cancel(tx: Transaction, run: str, reason: str) -> bool:
         tx.tell_task(run, node, item, agent, "cancelled", epoch)
     tx.tell_run(run, run_event("cancelled"), cancel_data(reason))
     return True
+
+
+def retry(tx: Transaction, redrive: Redrive) -> Verdict:
+    """Try tasks of a run again, all of them or none."""
+    try:
+        tx.alone(lambda: _redrive(tx, redrive))
+    except Unforeseen:
+        return "stale"
+    return "accepted"
+
+
+def _redrive(tx: Transaction, redrive: Redrive) -> None:
+    run, resets, waits_for, progress, data = redrive
+    if not resets or tx.row(SQL.run_progress, (run,)) != (progress,):
+        raise Unforeseen
+    if not tx.changed(SQL.reopen_run, (run, waits_for)):
+        raise Unforeseen
+    for node, item, epoch, agent, waiting, limits, spare in resets:
+        budgets = limits_row(tx, limits)
+        row = (run, node, item, epoch, agent, waiting, spare, tx.boot, tx.wall, *budgets)
+        if not tx.changed(SQL.redrive_task, row):
+            raise Unforeseen
+        tx.tell_task(run, node, item, agent, "redriven", epoch)
+    tx.tell_run(run, RUN_RESUMED, data)
+    move_run(tx, run, 0)
 
 
 def prune(tx: Transaction, ended_before: float) -> int:

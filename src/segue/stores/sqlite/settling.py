@@ -28,6 +28,7 @@ from segue.stores.looking import Looks
 from segue.stores.sqlite.claiming import claim_ready
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.releasing import (
+    TaskKey,
     join,
     new_task,
     release_new,
@@ -76,34 +77,38 @@ def _settle_together(
     lease = tx.boot + lease_seconds
     tasks: list[Row] = []
     joins: list[tuple[int, str, Release]] = []
-    events: list[EventRow] = []
-    answers: list[Settled] = []
+    places: dict[TaskKey, tuple[int, int]] = {}
+    events: list[EventRow | None] = []
+    claims: list[list[Claim | None]] = []
     for number, settlement in enumerate(settlements):
         run = settlement.token.run
         events.append(_ending_event(tx, settlement))
-        claims: list[Claim] = []
+        granted: list[Claim | None] = []
+        claims.append(granted)
         for release in settlement.releases:
-            if not starts_at_once(release):
+            if starts_at_once(release):
+                task, claim, event = new_task(tx, run, release, worker, lease)
+                tasks.append(task)
+                events.append(event)
+                granted.append(claim)
+            else:
+                # Whether it starts is not known yet; its event and claim will stand here.
                 joins.append((number, run, release))
-                continue
-            task, claim, event = new_task(tx, run, release, worker, lease)
-            tasks.append(task)
-            events.append(event)
-            if claim is not None:
-                claims.append(claim)
-        answers.append(Settled("accepted", tuple(claims), None))
+                places[run, release.node, release.item] = (len(events), len(granted))
+                events.append(None)
+                granted.append(None)
     if tasks:
         try:
             tx.cursor.executemany(SQL.insert_task, tasks)
         except apsw.ConstraintError as conflict:
             raise Unforeseen from conflict
     if joins:
-        for (run, _, _), (by, release, claim) in join(tx, joins, worker, lease_seconds).items():
-            events.append(start_event(tx, run, release, claim))
-            if claim is not None:
-                answers[by] = answers[by]._replace(claims=(*answers[by].claims, claim))
-    tx.tell(events)
-    return answers
+        for key, joined in join(tx, joins, worker, lease_seconds).items():
+            event_place, claim_place = places[key]
+            events[event_place] = start_event(tx, key[0], joined)
+            claims[joined.by][claim_place] = joined.claim
+    tx.tell(list(filter(None, events)))
+    return [Settled("accepted", tuple(filter(None, granted)), None) for granted in claims]
 
 
 def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:

@@ -81,15 +81,18 @@ class Statements(NamedTuple):
     read_task: str
     read_tasks: str
     record_step: str
+    redrive_task: str
     register_worker: str
     release_quorum: str
     release_task: str
     renew_task: str
     resolve_step: str
+    reopen_run: str
     resume_run: str
     return_resolved: str
     return_task: str
     revoke_task: str
+    run_progress: str
     run_state: str
     settle_task: str
     tail: str

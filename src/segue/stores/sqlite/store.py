@@ -13,6 +13,7 @@ from segue.domain.records import (
     ClaimRequest,
     Expired,
     NewRun,
+    Redrive,
     Settled,
     Settlement,
     StepRecord,
@@ -155,6 +156,11 @@ class SqliteStore(ReadingVerbs):
     async def cancel(self, run: str, reason: str) -> bool:
         """Cancel a run with its open tasks."""
         answer: bool = await self._write(lambda tx: running.cancel(tx, run, reason))
+        return answer
+
+    async def retry(self, redrive: Redrive) -> Verdict:
+        """Try tasks of a run again."""
+        answer: Verdict = await self._write(lambda tx: running.retry(tx, redrive))
         return answer
 
     async def register_worker(self, worker: str, about: str) -> None:

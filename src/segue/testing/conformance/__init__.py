@@ -24,6 +24,7 @@ from segue.testing.conformance.joins import JoinConformance
 from segue.testing.conformance.leases import LeaseConformance
 from segue.testing.conformance.losses import LossConformance
 from segue.testing.conformance.quorums import QuorumConformance
+from segue.testing.conformance.redriving import RedriveConformance
 from segue.testing.conformance.runs import RunConformance
 from segue.testing.conformance.settling import SettlingConformance
 from segue.testing.conformance.sharing import SharedStoreConformance
@@ -46,6 +47,7 @@ class StoreConformance(
     EventConformance,
     HandoffConformance,
     DecisionConformance,
+    RedriveConformance,
     StepConformance,
     UpkeepConformance,
 ):

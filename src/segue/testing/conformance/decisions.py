@@ -27,7 +27,7 @@ def decision(
     data: str | None = None,
 ) -> Review:
     """A person's decision on a task."""
-    return Review(run, node, -1, f"{node}_agent", record, releases, run_resolved, data)
+    return Review(run, node, -1, record, releases, run_resolved, data)
 
 
 class DecisionConformance(Suite):

@@ -85,9 +85,8 @@ class People:
         pin = Pin(task.node, task.item, handoff.version, handoff.digest, status)
         releases = settle_releases(plan, task.node, task.item, pin, lambda agent: None)
         resolved = run_resolved(plan, task.node)
-        name = plan.steps[task.node].node.agent
         data = json.dumps({"approved": approve})
-        return Review(run.new.run, task.node, task.item, name, handoff, releases, resolved, data)
+        return Review(run.new.run, task.node, task.item, handoff, releases, resolved, data)
 
     # --- reading the log -------------------------------------------------------------------------------
 

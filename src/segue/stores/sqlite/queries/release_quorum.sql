@@ -15,4 +15,4 @@ SET waiting = max(waiting - ?11, 0), spare = spare - ?16, broken = spare - ?16 <
     queue_by = iif(waiting > ?11 AND spare - ?16 >= 0, NULL, ?13),
     deadline = iif(waiting > ?11 AND spare - ?16 >= 0, NULL, ?14), parents = excluded.parents, pins = excluded.pins
 WHERE state = 'waiting'
-RETURNING run, node, item, state
+RETURNING run, node, item, state, epoch

@@ -11,4 +11,4 @@ SET waiting = max(waiting - ?11, 0), broken = max(broken, excluded.broken),
     ready_at = iif(waiting > ?11, NULL, ?7), queue_seconds = ?12, queue_by = iif(waiting > ?11, NULL, ?13),
     deadline = iif(waiting > ?11, NULL, ?14), parents = excluded.parents, pins = excluded.pins
 WHERE state = 'waiting'
-RETURNING run, node, item, state
+RETURNING run, node, item, state, epoch
