@@ -6,12 +6,15 @@ import fcntl
 import os
 from pathlib import Path
 
+from segue.stores.sqlite.holder import HolderWatch
+
 
 class WriteLock:
     """A lock on a file beside the database. A process that dies lets go of it."""
 
     def __init__(self, path: Path) -> None:
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+        self._watch = HolderWatch(path)
 
     def try_acquire(self) -> bool:
         """Take the lock if it is free at once."""
@@ -22,8 +25,14 @@ class WriteLock:
         return True
 
     def acquire(self) -> None:
-        """Wait for the lock, in a thread that may be blocked."""
-        fcntl.flock(self._file, fcntl.LOCK_EX)
+        """Wait for the lock, in a thread that may be blocked. A holder that was stopped is helped to let go of it."""
+        if self.try_acquire():
+            return
+        self._watch.begin()
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+        finally:
+            self._watch.end()
 
     def release(self) -> None:
         """Let the next one in."""

@@ -82,7 +82,7 @@ async def _story(failpoint: Failpoint, crew: Crew) -> list[str]:
         await crew.clock.sleep(ROOM_AGAIN_SECONDS)
         (crew.folder / DISK / BALLAST).unlink(missing_ok=True)
     if failpoint.fault == "stop":
-        # Stopped in the middle of a commit it keeps everybody from writing: then the others end when it goes on.
+        # Where nobody can tell who holds the write lock, the others may have to wait until it goes on.
         await _until(crew.clock, STOPPED_SECONDS, lambda: not helper.alive)
         victim.go_on()
     problems = await _ends(helper, "the worker beside it", 0)

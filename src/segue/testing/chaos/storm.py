@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random  # noqa: TID251 - see the seed of a plan
 from collections.abc import Callable
 from pathlib import Path
@@ -83,7 +84,7 @@ class _Storm:
         self._on_progress = on_progress
         self._numbers: list[int] = []
         self._open: set[str] = set()
-        self._stopped: list[tuple[float, Member]] = []
+        self._stopped: dict[Member, asyncio.Task[None]] = {}
         self._kills = 0
         self._stops = 0
 
@@ -99,11 +100,10 @@ class _Storm:
             await self._submit(segue)
             if clock.boot() >= next_fault_at:
                 next_fault_at += self._plan.kill_every_seconds
-                await self._disturb(working, clock.boot())
+                await self._disturb(working)
                 self._tell(clock.boot() - began)
-            self._wake(clock.boot())
             await clock.sleep(LOOK_SECONDS)
-        self._wake(float("inf"))
+        await asyncio.gather(*self._stopped.values())
         await self._finish(segue)
         seconds = clock.boot() - began
         for member in working:
@@ -132,25 +132,24 @@ class _Storm:
             self._numbers.append(number)
             self._open.add(handle.run)
 
-    async def _disturb(self, working: list[Member], now: float) -> None:
+    async def _disturb(self, working: list[Member]) -> None:
         """Kill or stop one worker; a new one comes for one that was killed."""
-        stopped = {id(member) for _, member in self._stopped}
-        place = self._chance.choice([i for i, each in enumerate(working) if id(each) not in stopped])
-        if self._chance.random() < STOPS_PER_FAULT and len(stopped) < self._plan.workers // 2:
-            working[place].stop()
-            self._stopped.append(
-                (now + self._crew.lease_seconds * self._chance.uniform(0.5, 2.5), working[place])
-            )
+        place = self._chance.choice([i for i, each in enumerate(working) if each not in self._stopped])
+        if self._chance.random() < STOPS_PER_FAULT and len(self._stopped) < self._plan.workers // 2:
+            seconds = self._plan.lease_seconds * self._chance.uniform(0.5, 2.5)
+            self._stopped[working[place]] = asyncio.create_task(self._stop(working[place], seconds))
             self._stops += 1
         else:
             working[place].kill()
             working[place] = await self._crew.start()
             self._kills += 1
 
-    def _wake(self, now: float) -> None:
-        for entry in [entry for entry in self._stopped if entry[0] <= now]:
-            entry[1].go_on()
-            self._stopped.remove(entry)
+    async def _stop(self, member: Member, seconds: float) -> None:
+        """Stop a worker for a while, in a task of its own: it may hold what everybody else waits for."""
+        member.stop()
+        await self._crew.clock.sleep(seconds)
+        member.go_on()
+        del self._stopped[member]
 
     async def _finish(self, segue: Segue) -> None:
         clock = self._crew.clock
