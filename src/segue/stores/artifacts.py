@@ -21,7 +21,7 @@ from segue.ports.clock import Clock
 PIECE_BYTES = 256 * 1024
 """How much is read at a time."""
 
-SMALL_BYTES = 64 * 1024
+SMALL_BYTES = 128 * 1024
 """Up to so many bytes are written without syncing in the event loop's thread: a change of thread would cost more."""
 
 _DIGEST = re.compile(r"sha256:([0-9a-f]{2})([0-9a-f]{62})", re.ASCII)
@@ -94,7 +94,7 @@ class FolderArtifacts:
         digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
         if self._is_kept(digest):
             return StoredArtifact(digest, len(content))
-        partial = self._begin()
+        partial = self._begin(digest)
         try:
             partial.write(content)
             return self._keep(partial)
@@ -102,10 +102,10 @@ class FolderArtifacts:
             partial.discard()
             raise
 
-    def _begin(self) -> _Partial:
+    def _begin(self, digest: str | None = None) -> _Partial:
         with _told(self._folder):
             self._make(self._folder)
-        return _Partial(self._folder)
+        return _Partial(self._folder, digest)
 
     def _keep(self, partial: _Partial) -> StoredArtifact:
         stored = partial.finish(self._clock.wall(), sync=self._durable)
@@ -207,18 +207,20 @@ class FolderArtifacts:
 
 
 class _Partial:
-    """A file that is being written and nobody knows yet."""
+    """A file that is being written and nobody knows yet; its digest is counted on the way, unless it is known."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, digest: str | None) -> None:
         self.path = folder / f"{_PARTIAL}{uuid.uuid4().hex}"
-        self._digest = hashlib.sha256()
+        self._known = digest
+        self._seen = hashlib.sha256()
         self._size = 0
         with _told(self.path):
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
             self._file = os.fdopen(os.open(self.path, flags, 0o600), "wb", buffering=0)
 
     def write(self, piece: bytes) -> None:
-        self._digest.update(piece)
+        if self._known is None:
+            self._seen.update(piece)
         self._size += len(piece)
         view = memoryview(piece)
         with _told(self.path):
@@ -231,7 +233,7 @@ class _Partial:
             if sync:
                 os.fsync(self._file.fileno())
             self._file.close()
-        return StoredArtifact(f"sha256:{self._digest.hexdigest()}", self._size)
+        return StoredArtifact(self._known or f"sha256:{self._seen.hexdigest()}", self._size)
 
     def discard(self) -> None:
         """Best as it can: what a failing disk keeps, a later pruning takes."""
