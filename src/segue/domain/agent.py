@@ -73,14 +73,16 @@ class Agent(Declaration, Generic[Out]):
 
         What is not given stays as the agent has it. Raises DefinitionError.
         """
+        return self.with_settings(settings, f"{self.name}.with_(...) ({user_place()})")
+
+    def with_settings(self, settings: Mapping[str, Any], where: str) -> Agent[Out]:
+        """The same for settings from anywhere; `where` begins the error. Raises DefinitionError."""
         other = copy(self)
         try:
             refuse_others(settings, CallSettings.__annotations__)
             other._take({**self._given, **settings})
         except UsageError as error:
-            raise DefinitionError(
-                f"{self.name}.with_(...) ({user_place()}): {error.message}", remedy=error.remedy
-            ) from None
+            raise DefinitionError(f"{where}: {error.message}", remedy=error.remedy) from None
         return other
 
     def _take(self, settings: Mapping[str, Any]) -> None:

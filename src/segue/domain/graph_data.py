@@ -17,7 +17,8 @@ A graph given as data, for people whose program or model writes it: JSON text, a
 A text that begins with `$` refers to a node or an input, and to what is inside; `$$` begins a plain text. Lists and
 objects may hold references; everything else is a plain value. `inputs` may be a list of names too: then their types
 are those of the parameters that they go to. `map` is a parameter, or `{"parameter": ..., "limit": ...}`; `when` a
-reference, or `{"condition": name, "arguments": {...}}`; `after` a node or a list of nodes.
+reference, or `{"condition": name, "arguments": {...}}`; `after` a node or a list of nodes; `with` an object of settings
+for this call: `{"timeout": "30s", "retries": 2, "fallback": "cheaper", "on_failure": {"quorum": 2}}`.
 """
 
 from __future__ import annotations
@@ -33,9 +34,10 @@ from segue.domain.building import BROKEN, MAP_LIMIT, Call, ConditionCall, Draft,
 from segue.domain.fields import list_of
 from segue.domain.graph import Binding, Collection, Constant, Output, RunInput
 from segue.domain.payload import parse_json
+from segue.domain.settings_data import settings_from_data
 from segue.domain.signature import Parameter
 from segue.domain.workflow import Built, ConditionFunction, build
-from segue.errors import GraphError, PayloadError, UsageError
+from segue.errors import DefinitionError, GraphError, PayloadError, UsageError
 
 _TYPES: dict[str, Any] = {
     "str": str,
@@ -47,7 +49,7 @@ _TYPES: dict[str, Any] = {
     "any": Any,
 }
 _KEYS = ("workflow", "version", "inputs", "nodes", "output")
-_NODE_KEYS = ("agent", "arguments", "after", "when", "map")
+_NODE_KEYS = ("agent", "arguments", "after", "when", "map", "with")
 _REFERENCE = re.compile(r"\$(\w[\w-]*)((?:\.\w[\w-]*|\[-?\d+\]|\[\"[^\"]*\"\])*)")
 _STEP = re.compile(r"\.(\w[\w-]*)|\[(-?\d+)\]|\[\"([^\"]*)\"\]")
 
@@ -166,6 +168,7 @@ class _Reading:
             self._problems += [f"{where}: {problem}" for problem in problems]
             if parameter is not None and parameter not in given:
                 self._problems.append(f"{where}.map: {parameter!r} is none of its arguments")
+            agent = self._with(f"{where}.with", agent, node.get("with", {}))
         return Call(
             name=name,
             agent=agent,
@@ -185,6 +188,18 @@ class _Reading:
             self._problems.append(f"{where}: there is no agent {name!r}{_suggestion(name, self._agents)}")
             return None
         return self._agents[name]
+
+    def _with(self, where: str, agent: Agent[Any], given: Any) -> Agent[Any]:
+        """The agent with the settings of one call."""
+        if not isinstance(given, Mapping):
+            self._problems.append(f"{where}: it must be an object of settings")
+            return agent
+        try:
+            return agent.with_settings(settings_from_data(given, self._agents), where) if given else agent
+        except UsageError as error:
+            message = error.message if isinstance(error, DefinitionError) else f"{where}: {error.message}"
+            self._problems.append(message)
+            return agent
 
     def _arguments(self, where: str, arguments: Any) -> dict[str, Binding]:
         if not isinstance(arguments, Mapping):

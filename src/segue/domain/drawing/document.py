@@ -43,6 +43,10 @@ def _node(graph: Graph, drawn: DrawnNode) -> dict[str, Any]:
         else {"parameter": node.map_parameter, "limit": node.map_limit},
         "condition": None if node.condition is None else node.condition.function,
         "settings": settings_document(node.settings),
+        "fallbacks": [
+            {"agent": each.agent, "version": each.agent_version, "settings": settings_document(each.settings)}
+            for each in node.fallbacks
+        ],
     }
 
 

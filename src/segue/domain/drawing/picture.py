@@ -23,11 +23,11 @@ from segue.domain.graph import (
     later_parents_of,
     parents_of,
 )
-from segue.domain.settings import NodeSettings
+from segue.domain.settings import LOSSES, NodeSettings
 from segue.domain.standin import binding_text
 
 EdgeKind = Literal["data", "condition", "after"]
-Policy = Literal["skips", "goes on without", "fails where it waits"]
+Policy = Literal["skips", "fails", "goes on without", "fails where it waits"]
 """What the receiver does if the sender has nothing to hand over."""
 
 StateOfEdge = Literal["waiting", "ready", "claimed", "consumed", "skipped", "failed"]
@@ -193,7 +193,7 @@ def _edges(
                 kind="data",
                 crossing=argument.crossing,
                 crosses=crosses,
-                policy=None if source is None else _policy(argument),
+                policy=None if source is None else _policy(node, argument),
                 state=states.get((source or "", node.name)),
             )
     if node.condition is not None:
@@ -220,7 +220,7 @@ def _control(
         kind=kind,
         crossing="value",
         crosses="",
-        policy=None if source is None else "skips",
+        policy=None if source is None else _control_policy(node, kind),
         state=states.get((source or "", node.name)),
     )
 
@@ -230,10 +230,18 @@ def _origin(reference: Output | RunInput) -> tuple[str | None, str | None]:
     return (reference.node, None) if isinstance(reference, Output) else (None, reference.name)
 
 
-def _policy(argument: Argument) -> Policy:
+def _policy(node: Node, argument: Argument) -> Policy:
     if argument.optional:
         return "goes on without"
-    return "fails where it waits" if argument.crossing == "later" else "skips"
+    if argument.crossing == "later":
+        return "fails where it waits"
+    return "fails" if node.settings.on_failure == "fail" else "skips"
+
+
+def _control_policy(node: Node, kind: EdgeKind) -> Policy:
+    if node.settings.on_failure == "proceed" and kind == "after":
+        return "goes on without"
+    return "fails" if node.settings.on_failure == "fail" else "skips"
 
 
 def _crosses(node: Node, argument: Argument, names: Mapping[str, str]) -> str:
@@ -265,6 +273,9 @@ def _notes(node: Node) -> Iterator[str]:
     if node.condition is not None:
         yield f"when {_condition_text(node)}"
     yield from settings_text(node.settings)
+    for fallback in node.fallbacks:
+        told = ", ".join(settings_text(fallback.settings))
+        yield f"falls back on {fallback.agent}" + (f" ({told})" if told else "")
 
 
 def _condition_text(node: Node) -> str:
@@ -286,13 +297,35 @@ def settings_text(settings: NodeSettings) -> Iterator[str]:
     retry = settings.retry
     if retry.retries:
         times = "1 retry" if retry.retries == 1 else f"{retry.retries} retries"
-        yield f"{times} from {duration_text(retry.backoff_seconds)}" if retry.backoff_seconds else times
+        waits = f" from {duration_text(retry.backoff_seconds)}" if retry.backoff_seconds else ""
+        only = (
+            ""
+            if retry.retry_on is None
+            else f", only after {', '.join(map(_simple, retry.retry_on)) or 'nothing'}"
+        )
+        never = f", never after {', '.join(map(_simple, retry.terminal))}" if retry.terminal else ""
+        yield f"{times}{waits}{only}{never}"
+    if settings.on_overrun == "fail":
+        yield "no second try after an overrun"
+    if settings.losses != LOSSES:
+        yield f"given up after {settings.losses} losses"
+    if settings.quorum is not None:
+        yield f"starts with {settings.quorum} of its inputs"
+    elif settings.on_failure == "proceed":
+        yield "goes on with what there is"
+    elif settings.on_failure == "fail":
+        yield "fails with what it needs"
     if settings.speculative:
         yield "speculative"
     if settings.decisions_required:
         yield "decisions required"
     if settings.isolation == "process":
         yield "in a child process"
+
+
+def _simple(error: str) -> str:
+    """The name of an error without its module."""
+    return error.rpartition(".")[2]
 
 
 def _input_text(name: str, required: bool, default: Any) -> str:

@@ -44,6 +44,8 @@ def policy_text(edge: Edge) -> str:
             return "goes on without it"
         case "skips":
             return "skips without it"
+        case "fails":
+            return "fails without it"
 
 
 def edge_label(edge: Edge) -> list[str]:
