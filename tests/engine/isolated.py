@@ -76,7 +76,7 @@ def will_not_be_stopped(file: str) -> str:
 @agent(isolation="process")
 def starts_another(file: str) -> str:
     """Its own child is the one that is noted."""
-    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(1000)"])
+    other = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(100)"])
     Path(f"{file}.new").write_text(str(other.pid))
     Path(f"{file}.new").replace(file)
     other.wait()
@@ -109,6 +109,7 @@ def leaves_somebody(file: str) -> str:
     """The one that it leaves has all that it had, the way to the worker too."""
     if os.fork() == 0:
         note_pid(file)
+        signal.alarm(60)  # should the test not come to end it
         signal.pause()
     wait_for_file(file)
     os._exit(4)

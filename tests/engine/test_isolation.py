@@ -7,9 +7,10 @@ import json
 import os
 import select
 import signal
+import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,11 @@ from typing import Any
 import pytest
 
 from segue import Agent, Retry, ReviewNeeded, RunFailed, Segue, Workflow, agent, workflow
+from segue.domain.isolation import target_of
+from segue.engine.attempt import Facts
 from segue.engine.children import pool
-from segue.engine.children.process import Child
-from segue.errors import ProcessDied
+from segue.engine.children.process import _BOOT, _ROOT
+from segue.engine.children.protocol import Call, Load, Value, frame_of
 from segue.testing import ManualClock
 from tests.engine import isolated
 from tests.engine.isolated import note_pid
@@ -58,9 +61,10 @@ def offspring() -> str:
     return listed.read_text() if listed.exists() else ""
 
 
-def start(program: str, argument: str) -> subprocess.Popen[bytes]:
-    """Another Python with a program."""
-    return subprocess.Popen([sys.executable, "-c", program, argument])
+def start(program: str, *arguments: str, pass_fds: Sequence[int] = ()) -> subprocess.Popen[bytes]:
+    """Another Python with a program, in a session of its own."""
+    command = [sys.executable, "-c", program, *arguments]
+    return subprocess.Popen(command, pass_fds=pass_fds, start_new_session=True)
 
 
 def alone(called: Agent[Any]) -> Workflow[..., Any]:
@@ -159,19 +163,27 @@ async def test_children_end_with_a_worker_that_is_killed(tmp_path: Path) -> None
     await until(lambda: all(is_over(int(file.read_text())) for file in files))
 
 
-async def test_a_child_that_cannot_hear_its_worker_ends() -> None:
+async def test_a_child_that_cannot_hear_its_worker_ends(tmp_path: Path) -> None:
     """Where the kernel does not tell of the worker's end, the closed line does, even to a busy agent."""
-    child = Child()
-    await child.start()
-    assert child._writer is not None
-    child._writer.transport.abort()
-    assert child._watching is not None
-    async with asyncio.timeout(SECONDS):
-        await child._watching
-    assert child.pid is not None
-    assert is_gone(child.pid)
-    with pytest.raises(ProcessDied):
-        await child._hear()
+    ours, theirs = socket.socketpair()
+    child = start(_BOOT, str(theirs.fileno()), str(os.getpid()), _ROOT, pass_fds=[theirs.fileno()])
+    theirs.close()
+    target = target_of(isolated.spins_in_the_loop)
+    facts = Facts("run", "task", "agent", 1, 1, None, None)
+    document = json.dumps(str(tmp_path / "pid")).encode()
+    call = Call(
+        target=target,
+        facts=facts,
+        arguments={"file": Value("value", document)},
+        substitute=None,
+        decisions_required=False,
+        on_overrun="fail",
+    )
+    for message in (Load(target=target, path=sys.path), call):
+        ours.sendall(frame_of(message, ""))
+    await until((tmp_path / "pid").exists)
+    ours.close()
+    await until(lambda: child.poll() == -signal.SIGKILL)
 
 
 @pytest.mark.parametrize("running", [False, True])
@@ -402,6 +414,30 @@ async def test_a_module_that_a_child_cannot_import(tmp_path: Path, monkeypatch: 
         assert error["kind"] == "DefinitionError"
         assert "cannot import 'only_here': OSError: no licence" in error["message"]
         assert await segue.run(alone(isolated.echo), "y") == "y"
+
+
+async def test_a_module_that_runs_agents_when_it_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child that would start children of its own, by importing a program, fails with the remedy."""
+    monkeypatch.syspath_prepend(tmp_path)
+    program = (
+        "import asyncio, sys; from segue import Segue, agent, workflow\n"
+        "@agent(isolation='process')\n"
+        "def inner(text: str) -> str: return text\n"
+        "@workflow\n"
+        "def outer(text: str) -> str: return inner(text)\n"
+        "async def main():\n"
+        "    async with Segue('memory:') as segue: await segue.run(outer, 'x')\n"
+        "if sys.argv[0] == '-c': asyncio.run(main())\n"
+    )
+    (tmp_path / "unguarded.py").write_text(program)
+    import unguarded  # type: ignore[import-not-found]  # noqa: PLC0415
+
+    async with Segue("memory:") as segue:
+        error = await failure_of(segue, unguarded.inner)
+    assert error["kind"] == "DefinitionError"
+    assert "while a child process imports it" in error["message"]
 
 
 def test_the_notes_of_these_tests_are_whole(tmp_path: Path) -> None:

@@ -26,6 +26,7 @@ from segue.domain.redaction import secrets_of
 from segue.domain.sealing import seal
 from segue.domain.settings import OnOverrun
 from segue.engine.attempt import current_attempt
+from segue.engine.children import importing
 from segue.engine.children.opening import opened
 from segue.engine.children.protocol import PROTOCOL_VERSION, Answer, Call, Done, Load, Loaded, Ready, ToChild
 from segue.engine.children.relay import Line, Relay
@@ -83,6 +84,7 @@ class Child:
     def _load(self, load: Load) -> Loaded:
         target = load.target
         sys.path[:] = load.path
+        mark = importing.set(True)
         try:
             found = agent_at(importlib.import_module(target.module), target)
             if found is None:
@@ -95,6 +97,8 @@ class Child:
             )
             wrong.__cause__ = error
             return Loaded(fault=self._fault_of(wrong, "reassign", called=False))
+        finally:
+            importing.reset(mark)
         self._agents[target] = found
         return Loaded(fault=None)
 

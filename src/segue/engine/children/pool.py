@@ -8,6 +8,7 @@ for a `Later` with their process, a limit of their own). One that was not let to
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -17,11 +18,17 @@ from segue.engine.children.process import Child
 from segue.engine.service import Service
 from segue.ports.clock import Clock
 
-IDLE_KEPT = 8
-"""Idle children that are kept: each is a Python with everything that its agents import."""
-
 IDLE_SECONDS = 60.0
-"""How long an idle child is kept, at least; half as long again at most."""
+"""
+How long an idle child is kept, at least; half as long again at most. The one that was used last is used next, so what
+was only needed for a burst of calls ends after it.
+"""
+
+STARTS_AT_ONCE = os.cpu_count() or 1
+"""
+How many children start, or import, at once: more would only make one another slow, and whoever waits for its turn may
+get a child that others have done with.
+"""
 
 CALLS_MAXIMUM = 1_000
 """After so many calls a child makes room for a fresh one, before small leaks of what it imports add up."""
@@ -43,6 +50,7 @@ class Children(Service):
         self._all: set[Child] = set()
         self._idle: list[Child] = []
         self._has_idle = asyncio.Event()
+        self._starting = asyncio.Semaphore(STARTS_AT_ONCE)
 
     @property
     def pids(self) -> list[int]:
@@ -52,34 +60,45 @@ class Children(Service):
     @asynccontextmanager
     async def child_for(self, target: Target) -> AsyncIterator[Child]:
         """A child that has imported an agent, for one call. Raises ProcessDied, FaultInChild."""
-        child = self._take(target)
-        self._all.add(child)
+        child = self._idle_with(target) or await self._prepared(target)
         finished = False
         try:
-            if child.pid is None:
-                await child.start()
-            if target not in child.targets:
-                loaded = await child.load(target)
-                if loaded.fault is not None:
-                    raise FaultInChild(loaded.fault)
             yield child
             finished = True
         finally:
             if not (finished and self._keep(child)):
-                self._all.discard(child)
-                await child.kill()
+                await self._kill([child])
 
-    def _take(self, target: Target) -> Child:
-        """The child that was used last among those that know the agent; else among all; else a new one."""
+    def _idle_with(self, target: Target) -> Child | None:
+        """The idle child that knows an agent and was used last."""
         self._idle = [child for child in self._idle if child.alive]
         for child in reversed(self._idle):
             if target in child.targets:
                 self._idle.remove(child)
                 return child
-        return self._idle.pop() if self._idle else Child()
+        return None
+
+    async def _prepared(self, target: Target) -> Child:
+        """A child that knows an agent: one that has come free meanwhile, or else one that learns of it."""
+        async with self._starting:
+            child = self._idle_with(target)
+            if child is not None:
+                return child
+            child = self._idle.pop() if self._idle else Child()
+            self._all.add(child)
+            try:
+                if child.pid is None:
+                    await child.start()
+                loaded = await child.load(target)
+                if loaded.fault is not None:
+                    raise FaultInChild(loaded.fault)
+            except BaseException:
+                await self._kill([child])
+                raise
+            return child
 
     def _keep(self, child: Child) -> bool:
-        if not child.alive or child.calls >= CALLS_MAXIMUM or len(self._idle) >= IDLE_KEPT:
+        if not child.alive or child.calls >= CALLS_MAXIMUM:
             return False
         child.idle_since = self._clock.boot()
         self._idle.append(child)

@@ -22,6 +22,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from segue.domain.isolation import Target
+from segue.engine.children import importing
 from segue.engine.children.protocol import (
     FRAME_LIMIT_BYTES,
     HEAD_BYTES,
@@ -41,7 +42,7 @@ from segue.engine.children.protocol import (
     raised_by,
 )
 from segue.engine.children.serving import Serving
-from segue.errors import PayloadTooLarge, ProcessDied
+from segue.errors import PayloadTooLarge, ProcessDied, UsageError
 
 START_SECONDS = 60.0
 """How long a child may take to start and to import an agent's module: none of it counts as run time of the agent."""
@@ -65,6 +66,8 @@ class Child:
 
     def __init__(self) -> None:
         self.calls = 0
+        self._task = "an agent"
+        """What it works on, for errors."""
         self.idle_since = 0.0
         self.targets: set[Target] = set()
         """The agents whose modules it has imported."""
@@ -88,7 +91,12 @@ class Child:
         return None if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Start the process and wait until it speaks. Raises ProcessDied."""
+        """Start the process and wait until it speaks. Raises ProcessDied, UsageError."""
+        if importing.get():
+            raise UsageError(
+                "a module runs agents while a child process imports it, which would start children without end",
+                remedy='Put what it does when it is started under `if __name__ == "__main__":`.',
+            )
         ours, theirs = socket.socketpair()
         try:
             ours.setblocking(False)
@@ -122,6 +130,7 @@ class Child:
 
     async def load(self, target: Target) -> Loaded:
         """Let it import the module of an agent. Raises ProcessDied."""
+        self._task = target.name
         self._send(Load(target=target, path=sys.path), "the name of an agent")
         loaded = await self._starting(self._hear(), f"import {target.module!r}")
         if not isinstance(loaded, Loaded):
@@ -132,7 +141,7 @@ class Child:
 
     async def call(self, call: Call, serving: Serving) -> Done:
         """Let it run an agent to its end, and serve what that asks for. Raises ProcessDied, PayloadTooLarge."""
-        self._serving = serving
+        self._task, self._serving = call.facts.task, serving
         try:
             self._send(call, f"the arguments of {call.facts.task}")
             done = await self._hear()
@@ -166,9 +175,15 @@ class Child:
 
     async def _give_up(self, reason: str) -> ProcessDied:
         """Kill a child that does not do what it should."""
-        self._death = self._death or ProcessDied(f"the process of an agent {reason}")
+        self._death = self._death or self._died(reason)
         await self.kill()
         return self._death
+
+    def _died(self, how: str) -> ProcessDied:
+        return ProcessDied(
+            f"the process of {self._task} {how}",
+            remedy="What it has printed may say why. `segue show RUN` has its attempts.",
+        )
 
     async def _hear(self) -> Ready | Loaded | Done:
         if self._death is not None:
@@ -189,7 +204,7 @@ class Child:
         try:
             status = await process.wait()
             await asyncio.wait([reading], timeout=LAST_WORDS_SECONDS)
-            self._death = self._death or ProcessDied(f"the process of an agent {_ending(status)}")
+            self._death = self._death or self._died(_ending(status))
         finally:
             reading.cancel()
             if self._said is not None and not self._said.done() and self._death is not None:
@@ -206,7 +221,7 @@ class Child:
                     raise ValueError(f"a message of {size:,} bytes")
                 self._heard(from_child.validate_json(await reader.readexactly(size)))
         except (ValueError, ValidationError):
-            self._death = self._death or ProcessDied("the process of an agent sent what is no message")
+            self._death = self._death or self._died("sent what is no message")
         except (asyncio.IncompleteReadError, OSError):
             pass  # it is dead, or has closed the one way to be heard
         self._kill()
@@ -252,4 +267,4 @@ def _ending(status: int) -> str:
         name = signal.Signals(-status).name
     except ValueError:
         name = f"signal {-status}"
-    return f"was killed by {name}"
+    return f"was killed by {name}{', perhaps for want of memory' if name == 'SIGKILL' else ''}"
