@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from segue.cli.backup import backup, restore
 from segue.cli.chaos import chaos
 from segue.cli.decide import decide
 from segue.cli.demo import demo
@@ -28,7 +29,7 @@ app = typer.Typer(
 )
 
 for command in (
-    run, resume, worker, decide, resolve, runs, show, effects, graph, events, prune, demo, chaos,
+    run, resume, worker, decide, resolve, runs, show, effects, graph, events, prune, backup, restore, demo, chaos,
 ):  # fmt: skip
     app.command()(command)
 

@@ -88,6 +88,25 @@ class FolderArtifacts:
         """How many bytes are stored."""
         return await _in_thread(lambda: sum(path.stat().st_size for path in self._files()))
 
+    @contextlib.contextmanager
+    def kept(self) -> Iterator[None]:
+        """Until the end of this nothing is pruned, by nobody."""
+        with _told(self._folder / ".lock"), self._while_nobody_prunes(fcntl.LOCK_SH):
+            yield
+
+    def copy_to(self, target: FolderArtifacts, digest: str) -> int:
+        """Put an artifact into another folder too; its size. Raises `ArtifactError` if it is missing or damaged."""
+        with self._open(digest) as file:
+            partial = target._begin()
+            try:
+                while piece := file.read(PIECE_BYTES):
+                    partial.write(piece)
+                _verify(digest, partial.digest.removeprefix("sha256:"))
+                return target._keep(partial).size
+            except BaseException:
+                partial.discard()
+                raise
+
     # --- in a thread ----------------------------------------------------------------------------------
 
     def _put_whole(self, content: bytes) -> StoredArtifact:
@@ -218,6 +237,10 @@ class _Partial:
             flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
             self._file = os.fdopen(os.open(self.path, flags, 0o600), "wb", buffering=0)
 
+    @property
+    def digest(self) -> str:
+        return self._known or f"sha256:{self._seen.hexdigest()}"
+
     def write(self, piece: bytes) -> None:
         if self._known is None:
             self._seen.update(piece)
@@ -233,7 +256,7 @@ class _Partial:
             if sync:
                 os.fsync(self._file.fileno())
             self._file.close()
-        return StoredArtifact(self._known or f"sha256:{self._seen.hexdigest()}", self._size)
+        return StoredArtifact(self.digest, self._size)
 
     def discard(self) -> None:
         """Best as it can: what a failing disk keeps, a later pruning takes."""

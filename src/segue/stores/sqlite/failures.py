@@ -19,7 +19,7 @@ def is_io_error(error: BaseException) -> bool:
 def cannot_create(path: object, error: OSError) -> StoreError:
     """The typed error for a file or folder that could not be made."""
     if error.errno in _FULL:
-        return StoreFull(f"the disk that holds {path} is full", remedy="Free some space and open it again.")
+        return StoreFull(f"the disk that holds {path} is full", remedy="Free some space and try again.")
     return StoreUnavailable(
         f"{path} cannot be created: {error.strerror}",
         remedy="Make its folder writable, and see whether the disk works.",

@@ -38,6 +38,8 @@ class Statements(NamedTuple):
     find_too_late: str
     find_unclaimed: str
     find_version: str
+    forget_all_workers: str
+    forget_lost_claims: str
     forget_worker: str
     grant_task: str
     has_graph: str
@@ -91,6 +93,7 @@ class Statements(NamedTuple):
     resume_run: str
     return_resolved: str
     return_task: str
+    revoke_claims: str
     revoke_task: str
     run_progress: str
     run_state: str

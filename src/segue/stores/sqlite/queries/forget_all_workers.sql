@@ -1,0 +1,2 @@
+-- Forget all workers: they belong to an earlier incarnation of this store.
+DELETE FROM worker
