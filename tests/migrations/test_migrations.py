@@ -5,9 +5,14 @@ from pathlib import Path
 import apsw
 import pytest
 
+from segue.domain.records import Token
 from segue.errors import StoreTooNew
 from segue.stores.sqlite import SqliteStore, migrating
+from segue.stores.sqlite.connection import APPLICATION_ID
 from segue.stores.sqlite.migrating import bring_up_to_date, migrations, read_meta, whole_schema, write_meta
+from segue.stores.sqlite.premises import boot_id
+from segue.testing import ManualClock
+from segue.testing.conformance.desk import Desk, join
 
 
 def tables(connection: apsw.Connection) -> list[tuple[str, str, str]]:
@@ -70,6 +75,65 @@ def test_an_older_file_gets_what_it_lacks(tmp_path: Path, monkeypatch: pytest.Mo
     assert read_meta(connection, "schema_version") == str(len(known) + 1)
     assert "more" in [name for _, name, _ in tables(connection)]
     connection.close()
+
+
+async def test_a_file_of_the_first_version_goes_on_where_it_was(tmp_path: Path) -> None:
+    """Every task of an older file keeps what it has: claims may settle, what was lost counts, what is ready is run."""
+    path, clock = tmp_path / "segue.db", ManualClock()
+    connection = apsw.Connection(str(path))
+    connection.pragma("application_id", APPLICATION_ID)
+    connection.execute(migrations()[0].read_text())
+    for name, value in (("incarnation", "0123456789abcdef"), ("schema_version", "1"), ("boot_id", boot_id())):
+        write_meta(connection, name, value)
+    connection.execute("INSERT INTO graph VALUES ('sha256:g', '{}')")
+    connection.execute(
+        "INSERT INTO run VALUES ('r', 'key', 'w', 'running', 5, 'sha256:g', '{}', '{}', 1.0, NULL)"
+    )
+    connection.execute(
+        """
+        INSERT INTO task (run, node, item, agent, state, waiting, epoch, attempt, version, handoff, claim, worker,
+            lease, due, broken, ready_at, claimed_at, settled_at, error, parents, pins)
+        VALUES
+            ('r', 'done', -1, 'x', 'complete', 0, 1, 1, 1, 7, 'c1', 'w1', NULL, NULL, 0, 1.0, 2.0, 3.0, NULL, NULL,
+                NULL),
+            ('r', 'held', -1, 'x', 'claimed', 0, 2, 2, 0, NULL, 'c2', 'w1', 9e9, NULL, 0, 1.0, 2.0, NULL, '"no"', NULL,
+                jsonb('[["done", -1, 1, "sha256:h", "complete"]]')),
+            ('r', 'lost', -1, 'x', 'ready', 0, 3, 3, 0, NULL, 'c3', 'w2', NULL, 5.0, 0, 1.0, 2.0, NULL, NULL, NULL,
+                NULL),
+            ('r', 'later', -1, 'x', 'ready', 0, 1, 1, 0, NULL, NULL, 'w2', NULL, 9e9, 0, 1.0, 2.0, NULL, NULL, NULL,
+                NULL),
+            ('r', 'join', -1, 'x', 'waiting', 1, 0, 0, 0, NULL, NULL, NULL, NULL, NULL, 0, NULL, NULL, NULL, NULL,
+                jsonb('["held"]'), NULL)
+        """
+    )
+    connection.execute(
+        "INSERT INTO handoff VALUES (7, NULL, 1, 1, 'c1', 'complete', 'sha256:h', 's', 1.0, 2.0, 2, CAST('{}' AS BLOB))"
+    )
+    connection.close()
+    store = SqliteStore(path, "fast", clock)
+    await store.open()
+    tasks = {task.node: task for task in await store.read_tasks("r")}
+    states = {node: (task.state, task.epoch, task.attempt, task.claim) for node, task in tasks.items()}
+    assert states == {
+        "done": ("complete", 1, 1, "c1"),
+        "held": ("claimed", 2, 2, "c2"),
+        "lost": ("ready", 3, 3, "c3"),
+        "later": ("ready", 1, 1, None),
+        "join": ("waiting", 0, 0, None),
+    }
+    assert {(task.failures, task.losses, task.deadline, task.tolerated) for task in tasks.values()} == {
+        (0, 0, None, False)
+    }
+    assert (tasks["held"].error, len(tasks["held"].pins)) == ('"no"', 1)
+    assert [stored.record.digest for stored in await store.latest_handoffs("r")] == ["sha256:h"]
+    desk = Desk(store, clock)
+    assert list(await store.expire()) == []
+    (lost,) = await desk.claim("x")
+    assert (lost.token.node, lost.token.epoch, lost.losses) == ("lost", 4, 1)
+    token = Token("r", "held", -1, 2, "c2")
+    answer = await desk.end(lost._replace(token=token), join("join", 1, parents=("held",), claim="c5"))
+    assert (answer.verdict, [pin.node for pin in answer.claims[0].pins]) == ("accepted", ["held"])
+    await store.close()
 
 
 def test_each_file_has_an_incarnation_of_its_own(tmp_path: Path) -> None:
