@@ -8,6 +8,8 @@ from segue.domain.records import Pin
 from segue.stores.memory import MemoryArtifacts, MemoryStore
 from segue.stores.memory.rows import Run, Task
 from segue.testing import Ledger, ManualClock, audit, missing
+from segue.testing.conformance.desk import Desk
+from segue.testing.conformance.redriving import RedriveConformance
 from segue.testing.ledger import Begun, Kept, Remembered, Told
 from tests.disk.story import Story
 
@@ -39,6 +41,16 @@ async def test_a_sound_store_is_left_in_peace() -> None:
     assert await audit(store, artifacts) == []
     assert {type(fact) for fact in ledger.facts} == {Told, Kept, Remembered, Begun}
     assert await missing(store, ledger.facts) == []
+
+
+async def test_a_store_in_which_everything_was_tried_again_is_sound() -> None:
+    """Runs that were redriven, with tasks that failed, were skipped, or still wait, tell a story that can be."""
+    clock = ManualClock()
+    store = MemoryStore(clock)
+    suite, desk = RedriveConformance(), Desk(store, clock)
+    await suite.test_a_redriven_run_goes_on_to_its_end(desk)
+    await suite.test_what_still_waits_is_told_for_how_many(desk)
+    assert await audit(store, MemoryArtifacts(clock)) == []
 
 
 def lose_event(store: MemoryStore, name: str) -> None:

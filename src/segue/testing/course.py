@@ -45,7 +45,7 @@ _BEFORE: dict[str, frozenset[str]] = {
     "expired": frozenset({"claimed"}),
     "overrun": frozenset({"claimed"}),
     "cancelled": _LIVE | {NOT_THERE, RESET, RESOLVED, "needs_review", "in_doubt"},
-    "redriven": frozenset({"failed", "dead", "skipped"}),
+    "redriven": frozenset({NOT_THERE, RESET, "failed", "dead", "skipped"}),
 }
 """In which states a task can be when something happens to it that moves it."""
 

@@ -40,7 +40,7 @@ class Remembering:
         """Write a person's word on an effect in doubt."""
         found = self._state.runs.get(run)
         task = found.tasks.get((node, item)) if found is not None else None
-        if found is None or task is None:
+        if found is None or task is None or step.kind == "step" or step.state == "begun":
             return "stale"
         kept = found.steps.get((node, item), {})
         written = kept.get(step.name)
@@ -48,11 +48,7 @@ class Remembering:
             return "stale"
         if written.claim is None and _same_outcome(written.record, step):
             return "repeated"
-        if (
-            not _may_follow(written, step)
-            or step.kind == "step"
-            or task.state in {"waiting", "ready", "claimed"}
-        ):
+        if not _may_follow(written, step) or task.state in {"waiting", "ready", "claimed"}:
             return "stale"
         kept[step.name] = WrittenStep(step._replace(epoch=written.record.epoch, key=written.record.key), None)
         self._state.tell_task(found, task, RESOLVED, data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from segue.domain.records import Claim, Limits, Redrive, Reset, Verdict
+from segue.ports.store import Review
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import (
     LEASE_SECONDS,
@@ -126,6 +127,23 @@ class RedriveConformance(Suite):
         assert (await desk.run(run)).state == "running"
         await desk.store.cancel(run, "no need")
         assert await self._retry(desk, run, again) == "stale"
+
+    async def test_what_still_waits_is_told_for_how_many(self, desk: Desk) -> None:
+        """In a run that needs a review, a task that waits is mended too: it waits for what is tried again as well."""
+        run, (a, b) = await desk.start("a", "b")
+        both = join("d", 2, parents=("a", "b"))
+        await desk.settle(settlement(a, None, both._replace(broken=True), ending="failed"))
+        await desk.settle(settlement(b, handoff(status="needs_review"), ending="needs_review"))
+        assert (await desk.run(run)).state == "needs_review"
+        resets = (Reset("a", -1, 1, "a_agent", 0), Reset("d", -1, 0, "d_agent", 2))
+        assert await self._retry(desk, run, *resets) == "accepted"
+        (again,) = await desk.claim("a_agent")
+        await desk.end(again, both)
+        assert (await desk.run(run)).state == "needs_review"
+        approved = handoff(version=2)
+        await desk.store.review(Review(run, "b", -1, approved, (both,), 0, None))
+        (d,) = await desk.claim("d_agent")
+        assert (d.broken, [pin.node for pin in d.pins], d.token.epoch) == (False, ["a", "b"], 1)
 
     async def test_a_redrive_forgets_failures_losses_and_fallbacks(self, desk: Desk) -> None:
         """A dead task that another agent had is given to the agent of the decision, with nothing held against it."""
