@@ -195,6 +195,29 @@ async def test_progress_agrees_with_the_view(segue: Segue) -> None:
     assert progress.record.state == "complete"
 
 
+async def test_a_task_is_shown_with_the_agent_that_has_it(segue: Segue) -> None:
+    """Where a fallback has taken over, it is named; where nobody has, the agent that the graph calls."""
+
+    @agent
+    async def cheap(count: int) -> int:
+        return count
+
+    @agent(fallback=cheap)
+    async def best(count: int) -> int:
+        if count:
+            raise ValueError("not with me")
+        return count
+
+    @workflow
+    def each(counts: list[int]) -> list[int]:
+        return best.map(counts)
+
+    handle = await segue.submit(each, [0, 1])
+    assert await handle.result() == [0, 1]
+    view = await read_view(segue.host.store, await segue.host.read_run(handle.run), 0.0)
+    assert [task.agent for task in view.tasks] == ["best", "best", "cheap"]
+
+
 async def test_nothing_to_map(segue: Segue) -> None:
     """A mapped node whose list was empty is complete, with no items."""
     gates.go_on.set()

@@ -62,6 +62,10 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         {"count_down_run": ("task.tolerated = 0", "1")},
         ["test_a_tolerated_failure_does_not_fail_the_run"],
     ),
+    "a refusal is never tolerated": (
+        {"decide_task": ("tolerated = ?9", "tolerated = 0")},
+        ["test_a_rejection_that_is_tolerated_does_not_fail_the_run"],
+    ),
     "a failure tolerated that was not": (
         {"settle_task": ("tolerated = ?11", "tolerated = ?11 OR 1")},
         ["test_a_tolerated_failure_does_not_fail_the_run", "test_a_failed_task_makes_a_failed_run"],

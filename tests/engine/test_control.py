@@ -109,7 +109,7 @@ async def test_a_review_by_a_person(segue: Segue) -> None:
 
 
 async def test_a_review_that_refuses(segue: Segue) -> None:
-    """Refused, the task has failed and its dependents are skipped."""
+    """Refused, the task has failed and its dependents are skipped, and all are told by whom and why."""
 
     @agent
     async def draft(text: str) -> Handoff[str]:
@@ -127,8 +127,41 @@ async def test_a_review_that_refuses(segue: Segue) -> None:
     with pytest.raises(ReviewNeeded):
         await handle.result()
     await handle.decide("draft", approve=False, by="ann", note="not like this")
-    with pytest.raises(RunFailed, match="draft"):
+    with pytest.raises(RunFailed) as caught:
         await handle.result()
+    assert caught.value.failures == {"draft": "refused: ann refused it: not like this"}
+    (skipped,) = await segue.host.store.read_tasks(handle.run, [("publish", -1)])
+    assert "draft failed: ann refused it: not like this" in str(skipped.error)
+
+
+async def test_a_refusal_that_all_can_bear(segue: Segue) -> None:
+    """What is refused has failed like any other task: if everybody can do without it, the run is complete."""
+
+    @agent
+    async def draft(text: str) -> Handoff[str]:
+        return Handoff(text, status="needs_review")
+
+    @agent
+    async def publish(text: str | None) -> str:
+        return text or "nothing"
+
+    @workflow
+    def reviewed(text: str) -> str:
+        return publish(draft(text))
+
+    handle = await segue.submit(reviewed, "x")
+    with pytest.raises(ReviewNeeded):
+        await handle.result()
+    await handle.decide("draft", approve=False, by="ann")
+    assert await handle.result() == "nothing"
+    assert await handle.state() == "complete"
+
+
+async def test_an_option_that_there_is_not(segue: Segue) -> None:
+    """A misspelt option of a run is refused at once, with all that there are."""
+    with pytest.raises(UsageError, match="no setting 'deadlin'") as caught:
+        segue.with_(deadlin="2m")  # type: ignore[call-arg]
+    assert caught.value.remedy == "There are: key, goal, constraints, deadline, trace, timeout, idle, queue."
 
 
 async def test_a_deadline_that_cannot_be_met_is_refused(segue: Segue) -> None:

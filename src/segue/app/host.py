@@ -218,7 +218,8 @@ class Host(Following):
                 handoff,
                 settle_releases(live.plan, node, item, decided, lambda agent: None),
                 run_resolved(live.plan, node),
-                json.dumps({"by": by, "approved": approve, "note": note}),
+                _decision(by, note, approve=approve),
+                not approve and live.plan.steps[node].tolerated,
             )
         )
         if verdict == "stale":
@@ -278,3 +279,11 @@ def _frames_of_ours() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("segue."):
         frame, count = frame.f_back, count + 1
     return count
+
+
+def _decision(by: str, note: str, *, approve: bool) -> str:
+    """What is kept of a decision, as JSON; a refusal is an error, which dependents and people are told."""
+    told: dict[str, Any] = {"by": by, "approved": approve, "note": note}
+    if not approve:
+        told |= {"kind": "refused", "message": f"{by} refused it: {note}" if note else f"{by} refused it"}
+    return json.dumps(told)

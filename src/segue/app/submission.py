@@ -66,7 +66,7 @@ def request_of(
             remedy='It looks like "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".',
         )
     given = budgets or {}
-    refuse_others(given, RunBudgets.__annotations__)
+    refuse_others(given, ("key", "goal", "constraints", "deadline", "trace", *RunBudgets.__annotations__))
     ends_at = _deadline(deadline, wall_now)
     return RunRequest(key, RunOptions(goal, tuple(constraints), ends_at, trace, module, budgets_of(given)))
 

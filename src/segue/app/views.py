@@ -87,7 +87,11 @@ class HandoffView:
 
 @dataclass(frozen=True, slots=True)
 class TaskView:
-    """A task of a run. One that nothing has released yet has no times and no attempts; it is waiting."""
+    """
+    A task of a run. One that nothing has released yet has no times and no attempts; it is waiting.
+
+    `agent` is the one that the task is with: that of its node, or a fallback.
+    """
 
     task: str
     node: str
@@ -200,7 +204,7 @@ def task_view(row: TaskRecord, node: Node, stored: StoredHandoff | None) -> Task
         task=task_name(row.node, row.item),
         node=row.node,
         item=None if row.item == SINGLE else row.item,
-        agent=node.agent,
+        agent=row.agent if any(each.agent == row.agent for each in node.fallbacks) else node.agent,
         state=row.state,
         attempt=row.attempt,
         epoch=row.epoch,

@@ -85,7 +85,7 @@ class Retry:
             retries=checked_count("attempts", self.attempts, 0),
             backoff_seconds=optional_seconds("backoff", self.backoff) or 0.0,
             backoff_factor=_checked_number("factor", self.factor, 1.0, math.inf),
-            backoff_maximum_seconds=optional_seconds("maximum", self.maximum) or 0.0,
+            backoff_maximum_seconds=_longest_wait_seconds(self.maximum),
             backoff_jitter=_checked_number("jitter", self.jitter, 0.0, 1.0),
             retry_on=None if self.on is None else _names("on", self.on),
             terminal=_names("terminal", self.terminal),
@@ -125,6 +125,13 @@ def checked_count(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise UsageError(f"{name}={value!r} is not possible", remedy=f"Use a number from {least}.")
     return value
+
+
+def _longest_wait_seconds(maximum: Duration) -> float:
+    seconds = optional_seconds("maximum", maximum)
+    if seconds is None:
+        raise UsageError("maximum=None: a wait must end", remedy='Give the longest: "1h".')
+    return seconds
 
 
 def _checked_number(name: str, value: Any, least: float, most: float) -> float:

@@ -69,7 +69,8 @@ class Review(NamedTuple):
     A person's decision on a hand-off that needs review: it becomes version `handoff.version` of the task.
 
     Accepted only while the task's latest version is `handoff.version - 1` and its state `needs_review`. A decision
-    whose hand-off is `complete` releases the dependents; one that is `failed` settles the task as failed.
+    whose hand-off is `complete` releases the dependents; one that is `failed` settles the task as failed, and `data` is
+    kept as its error, `tolerated` as in a settlement.
     """
 
     run: str
@@ -79,6 +80,7 @@ class Review(NamedTuple):
     releases: tuple[Release, ...]
     run_resolved: int
     data: str | None
+    tolerated: bool = False
 
 
 class StoreFacts(NamedTuple):

@@ -64,6 +64,7 @@ def test_a_policy_is_pinned_as_plain_data() -> None:
         ({"jitter": 1.5}, "jitter=1.5"),
         ({"backoff": "soon"}, "backoff: 'soon' is not a duration"),
         ({"maximum": 0}, "maximum: the duration 0"),
+        ({"maximum": None}, "maximum=None: a wait must end"),
         ({"on": ValueError}, "on=<class 'ValueError'> is no tuple"),
         ({"on": "ValueError"}, "on='ValueError' is no tuple"),
         ({"terminal": (int,)}, "terminal: <class 'int'> is no error"),

@@ -32,8 +32,8 @@ class Deciding:
         run.keep(task, task.epoch, review.handoff)
         state = wording.decided_state(review.handoff.status)
         self._state.set_state(task, state)
-        if state == "failed" and review.data is not None:
-            task.error = review.data
+        if state == "failed":
+            task.error, task.tolerated = review.data or task.error, review.tolerated
         self._state.tell_task(run, task, review.handoff.status, review.data)
         for release in review.releases:
             self._state.release(run, release._replace(claim=None), "", 0.0)

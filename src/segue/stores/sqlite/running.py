@@ -68,7 +68,7 @@ def _submit(tx: Transaction, new: NewRun, worker: str, lease_seconds: float) -> 
 
 def review(tx: Transaction, review: Review) -> Verdict:
     """Write a person's decision as the next version of a hand-off."""
-    run, node, item, handoff, releases, run_resolved, data = review
+    run, node, item, handoff, releases, run_resolved, data, tolerated = review
     written = tx.row(SQL.find_version, (run, node, item, handoff.version))
     if written is not None:
         return "repeated" if written == (handoff.digest, handoff.status) else "stale"
@@ -81,7 +81,8 @@ def review(tx: Transaction, review: Review) -> Verdict:
     number = write_handoffs(tx, [((run, node, item, epoch, None), handoff)])
     state = decided_state(handoff.status)
     error = data if state == "failed" else None
-    tx.cursor.execute(SQL.decide_task, (run, node, item, handoff.version, state, number, tx.wall, error))
+    decided = (run, node, item, handoff.version, state, number, tx.wall, error, tolerated)
+    tx.cursor.execute(SQL.decide_task, decided)
     tx.tell_task(run, node, item, agent, handoff.status, epoch, data)
     unclaimed = [release._replace(claim=None) for release in releases]
     tx.tell(release_new(tx, run, unclaimed, "", 0.0)[1])

@@ -78,6 +78,14 @@ class DecisionConformance(Suite):
         assert (await desk.run(run)).state == "failed"
         assert (await desk.names(run))[-2:] == ["task.a_agent.failed", "run.failed"]
 
+    async def test_a_rejection_that_is_tolerated_does_not_fail_the_run(self, desk: Desk) -> None:
+        """A run can bear a refusal like any other failure, if the decision says so."""
+        run, _ = await self._in_review(desk)
+        rejected = handoff(version=2, status="failed")
+        await desk.store.review(decision(run, "a", rejected, run_resolved=1)._replace(tolerated=True))
+        assert (await desk.task(run, "a")).tolerated
+        assert (await desk.run(run)).state == "complete"
+
     async def test_of_two_decisions_one_counts(self, desk: Desk) -> None:
         """The second person is told that somebody decided before, and changes nothing; a repetition is recognised."""
         run, _ = await self._in_review(desk)

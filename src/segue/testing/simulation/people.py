@@ -86,7 +86,8 @@ class People:
         releases = settle_releases(plan, task.node, task.item, pin, lambda agent: None)
         resolved = run_resolved(plan, task.node)
         data = json.dumps({"approved": approve})
-        return Review(run.new.run, task.node, task.item, handoff, releases, resolved, data)
+        tolerated = not approve and plan.steps[task.node].tolerated
+        return Review(run.new.run, task.node, task.item, handoff, releases, resolved, data, tolerated)
 
     # --- reading the log -------------------------------------------------------------------------------
 
