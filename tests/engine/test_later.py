@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segue import Later, RunFailed, Segue, agent, workflow
+from segue import Later, Quorum, RunFailed, Segue, agent, workflow
 
 
 async def test_one_slot_is_enough(open_segue: Any) -> None:
@@ -115,6 +115,41 @@ async def test_a_source_that_failed_raises_at_the_await(segue: Segue) -> None:
     with pytest.raises(RunFailed, match="strict: UpstreamFailed: strict awaits broken, which failed"):
         await handle.result()
     assert (await handle.handoff("tolerant")).output == "nothing"
+
+
+@pytest.mark.parametrize(
+    ("kind", "policy", "awaited"),
+    [
+        (list[int | None], "skip", "[1, None, 3]"),
+        (list[int] | None, "skip", "None"),
+        (list[int | None] | None, "skip", "[1, None, 3]"),
+        (list[int], "proceed", "[1, 3]"),
+        (list[int] | None, "proceed", "[1, 3]"),
+        (list[int | None], Quorum(1), "[1, None, 3]"),
+    ],
+)
+async def test_an_element_of_an_awaited_list_that_failed(
+    segue: Segue, kind: Any, policy: Any, awaited: str
+) -> None:
+    """None stands in its place if that is accepted; who proceeds goes without it; else the whole list is None."""
+
+    @agent
+    async def odd(number: int) -> int:
+        if number % 2 == 0:
+            raise ValueError("even")
+        return number
+
+    async def tell(numbers: Any, first: int | None) -> str:
+        return str(await numbers)
+
+    tell.__annotations__["numbers"] = Later[kind]
+    teller = agent(on_failure=policy)(tell)
+
+    @workflow
+    def waits(numbers: list[int]) -> str:
+        return teller(odd.map(numbers), odd(1))
+
+    assert await segue.run(waits, [1, 2, 3]) == awaited
 
 
 async def test_a_mapped_source_is_awaited_whole(open_segue: Any) -> None:

@@ -23,7 +23,7 @@ from segue.domain.graph import (
     RunInput,
 )
 from segue.domain.payload import canonical_json
-from segue.domain.proceeding import is_map_of_one, proceeds, sparse
+from segue.domain.proceeding import awaited_list, is_map_of_one, proceeds, sparse
 from segue.domain.schema import schema_of
 from segue.domain.signature import Parameter
 from segue.errors import DefinitionError, PayloadError
@@ -108,7 +108,10 @@ class Assembling:
         else:
             resolved = self._binding(binding, expected, where, f" ({call.place})")
         optional = not mapped and self._does_without(parameter, binding)
-        if proceeds(call) and parameter.crossing != "later":
+        if parameter.crossing == "later":
+            resolved, gaps = awaited_list(self._draft, call, resolved, expected)
+            optional = optional or gaps
+        elif proceeds(call):
             optional = not is_map_of_one(self._draft, call, parameter.name)
             resolved = sparse(self._draft, call, parameter, resolved, expected)
         return Argument(

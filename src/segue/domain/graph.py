@@ -42,12 +42,13 @@ class RunInput:
 class Output:
     """
     What another node hands over, or a field of it. Of a mapped node it is the list of all items' outputs; if it is
-    `sparse`, of those that there are.
+    `sparse`, of those that there are; if it is `intact`, null unless all of them are there.
     """
 
     node: str
     path: Path = ()
     sparse: bool = False
+    intact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,8 @@ def _binding_document(binding: Binding) -> dict[str, Any]:
         document["path"] = list(path)
     if not isinstance(binding, RunInput) and binding.sparse:
         document["sparse"] = True
+    if isinstance(binding, Output) and binding.intact:
+        document["intact"] = True
     return document
 
 
@@ -244,7 +247,7 @@ def _binding_from(document: Mapping[str, Any]) -> Binding:
     if "input" in document:
         return RunInput(document["input"], path)
     if "output" in document:
-        return Output(document["output"], path, sparse)
+        return Output(document["output"], path, sparse, document.get("intact", False))
     if "list" in document:
         return Collection(tuple(_binding_from(item) for item in document["list"]), None, sparse)
     keys = tuple(key for key, _ in document["dict"])

@@ -45,6 +45,20 @@ def sparse(draft: Draft, call: Call, parameter: Parameter, binding: Binding, ann
     return _marked(draft, call, binding, annotation)
 
 
+def awaited_list(draft: Draft, call: Call, binding: Binding, annotation: Any) -> tuple[Binding, bool]:
+    """
+    The binding of a `Later`, and whether elements of its list may be missing: where None is accepted in their place, or
+    where a call that proceeds leaves them out. Else the list is there whole or not at all.
+    """
+    if not (isinstance(binding, Output) and is_whole_map(draft, binding)):
+        return binding, False
+    if accepts_none(element_of(annotation, 0)):
+        return binding, True
+    if proceeds(call) and is_of_any_size(annotation, keyed=False):
+        return replace(binding, sparse=True), True
+    return replace(binding, intact=True), False
+
+
 def _marked(draft: Draft, call: Call, binding: Binding, annotation: Any) -> Binding:
     match binding:
         case Output() if is_whole_map(draft, binding):

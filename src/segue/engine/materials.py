@@ -103,6 +103,8 @@ class Materials:
             return self._output_of(handoffs[0].record, path) if self._is_there(binding) else b"null"
         if node in self.skipped or (handoffs and handoffs[0].item == SINGLE):
             return b"[]" if binding.sparse else b"null"
+        if binding.intact and any(stored.record.status != "complete" for stored in handoffs):
+            return b"null"
         # An item that failed has left a hand-off too, so each stands in its place.
         if path and path[0] in range(len(handoffs)) and handoffs[int(path[0])].record.status != "complete":
             return b"null"
