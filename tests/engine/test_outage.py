@@ -135,8 +135,11 @@ async def test_an_outage_far_longer_than_the_leases_runs_nothing_twice() -> None
 async def test_without_the_grace_an_outage_would_run_things_twice(monkeypatch: pytest.MonkeyPatch) -> None:
     """The test above would see it: where leases count at once, what ran during the outage is run again."""
     monkeypatch.setattr(sweeper, "leases_count", lambda contact, now, lease_seconds: True)
-    world = World()
-    ended = await outages(world, 5)
+    for _ in range(5):  # chance decides on the pauses, and in one of twelve worlds none of them falls so
+        world = World()
+        ended = await outages(world, 5)
+        if len(world.ran) > 1.02 * ended:
+            break
     assert len(world.ran) > 1.02 * ended
 
 
