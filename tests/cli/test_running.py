@@ -116,6 +116,46 @@ def test_a_person_decides_and_the_run_goes_on(project: Project) -> None:
     assert "nothing waits for a decision" in again.stderr
 
 
+DOWN = """
+from pathlib import Path
+from segue import agent, workflow
+
+@agent
+def fetch(name: str) -> str:
+    return Path(name).read_text()
+
+@agent
+def shout(text: str) -> str:
+    return text.upper()
+
+@workflow
+def read(name: str) -> str:
+    return shout(fetch(name))
+"""
+
+
+def test_what_failed_is_tried_again(project: Project) -> None:
+    """`retry` lets dead letters begin anew with what was skipped because of them, and refuses when there are none."""
+    (project.folder / "down.py").write_text(DOWN)
+    assert project.run("run", "down:read", "-i", '"there"').exit_code == 5
+    (project.folder / "there").write_text("here it is")
+    retried = project.json("retry", "latest", "fetch", "--reason", "the file is there now")
+    assert (retried["tasks"], retried["reason"]) == (["fetch", "shout"], "the file is there now")
+    resumed = project.run("resume", "latest", "--agents", "down")
+    assert (resumed.exit_code, resumed.stdout) == (0, "HERE IT IS\n")
+    again = project.run("retry", "latest")
+    assert again.exit_code == 2
+    assert "nothing that could be tried again" in again.stderr
+
+
+def test_a_run_has_budgets(project: Project) -> None:
+    """The budgets on the command line hold for agents that say nothing."""
+    (project.folder / "slow.py").write_text(SLOW)
+    timed_out = project.run("run", "slow", "--timeout", "50ms")
+    assert timed_out.exit_code == 5
+    assert "second ran for longer than its timeout of 0.05 s" in timed_out.stderr
+
+
 def test_the_module_of_a_run_is_remembered_and_not_imported(project: Project) -> None:
     """Without `--agents` the error names the module that the run was started from, as a command to copy."""
     project.run("run", "flows:doubted", "-i", '"x"')

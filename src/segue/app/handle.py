@@ -53,6 +53,16 @@ class RunHandle(Generic[R]):
         """
         await self._host.decide(self.run, task, approve=approve, by=by, note=note)
 
+    async def retry(self, task: str | None = None, *, reason: str = "") -> tuple[str, ...]:
+        """
+        Try again what was given up: a task that failed or is dead, or without one all of them that matter, with
+        whatever was skipped or failed because of them. What is complete stays as it is.
+
+        Returns the names of the tasks that begin anew; `reason` is recorded. Raises `UsageError` if nothing can be
+        tried again, or the run still runs, was cancelled, or is past its deadline.
+        """
+        return await self._host.retry(self.run, task, reason)
+
     async def effects(self) -> tuple[StepView, ...]:
         """The effects of all tasks of the run, each with what is on record of it."""
         await self._host.read_run(self.run)

@@ -13,7 +13,7 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from segue.app import effects
+from segue.app import effects, redriving
 from segue.app.durations import recorded_durations
 from segue.app.following import Following
 from segue.app.handle import RunHandle
@@ -27,6 +27,7 @@ from segue.domain.records import (
     Pin,
     RunState,
     parse_task_name,
+    task_name,
 )
 from segue.domain.steps import DidNotHappen, Happened
 from segue.domain.workflow import Built
@@ -226,6 +227,18 @@ class Host(Following):
             raise UsageError(f"somebody else decided on {task} before", remedy=f"See `segue show {run}`.")
         self._waiters.resume(run)
         self.engine.look_again()
+
+    async def retry(self, run: str, task: str | None, reason: str) -> tuple[str, ...]:
+        """Try again what was given up; the names of the tasks that begin anew."""
+        redrive = await redriving.decide(self.store, self.engine.book, run, task, reason, self.clock.wall())
+        if await self.store.retry(redrive) == "stale":
+            raise UsageError(
+                f"something else happened in run {run} meanwhile",
+                remedy=f"Look with `segue show {run}`, and again.",
+            )
+        self._waiters.resume(run)
+        self.engine.look_again()
+        return tuple(task_name(each.node, each.item) for each in redrive.resets)
 
     async def resolve(
         self, run: str, task: str, effect: str, outcome: Happened | DidNotHappen, *, by: str, note: str

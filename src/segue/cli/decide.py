@@ -1,4 +1,4 @@
-"""A person's word: `segue decide`."""
+"""A person's word: `segue decide`, `segue retry`."""
 
 from __future__ import annotations
 
@@ -55,3 +55,33 @@ def decide(
         print_json({"run": decided, "task": task, "decision": verdict, "by": person})
     else:
         out().print(f"{plain(task)} {verdict} by {plain(person)}")
+
+
+@guarded
+def retry(
+    run: Annotated[str, typer.Argument(help="A run's id, the beginning of one, its key, or `latest`.")],
+    task: Annotated[
+        str | None, typer.Argument(help="The task to try again; all that were given up if you name none.")
+    ] = None,
+    reason: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Try again what failed for good, and what was skipped because of it. The run goes on where its agents are."""
+    from segue.app.reading import find_run
+    from segue.app.segue import Segue
+    from segue.cli.opening import must_exist
+
+    must_exist(store)
+
+    async def tell() -> tuple[str, tuple[str, ...]]:
+        async with Segue(store, worker=False) as segue:
+            record = await find_run(segue.host.store, run)
+            return record.run, await segue.host.retry(record.run, task, reason)
+
+    found, tasks = asyncio.run(tell())
+    if as_json:
+        print_json({"run": found, "tasks": list(tasks), "reason": reason})
+    else:
+        out().print(f"trying again: {plain(', '.join(tasks))}; it goes on with `segue resume {found}`")

@@ -8,7 +8,7 @@ import typer
 
 from segue.cli.backup import backup, restore
 from segue.cli.chaos import chaos
-from segue.cli.decide import decide
+from segue.cli.decide import decide, retry
 from segue.cli.demo import demo
 from segue.cli.effects import effects, resolve
 from segue.cli.look import events, graph, prune, runs, show
@@ -29,7 +29,8 @@ app = typer.Typer(
 )
 
 for command in (
-    run, resume, worker, decide, resolve, runs, show, effects, graph, events, prune, backup, restore, demo, chaos,
+    run, resume, worker, decide, retry, resolve, runs, show, effects, graph, events, prune, backup, restore,
+    demo, chaos,
 ):  # fmt: skip
     app.command()(command)
 

@@ -74,6 +74,15 @@ def run(
     deadline: Annotated[
         str | None, typer.Option(help='How long the whole run may take, such as "2m".')
     ] = None,
+    timeout: Annotated[
+        str | None, typer.Option(help="How long an attempt may run, unless its agent says.")
+    ] = None,
+    idle: Annotated[
+        str | None, typer.Option(help="How long it may show no progress, unless its agent says.")
+    ] = None,
+    queue: Annotated[
+        str | None, typer.Option(help="How long a task may wait for a worker, unless its agent says.")
+    ] = None,
     durability: DurabilityOption = Durability.durable,
     concurrency: ConcurrencyOption = 64,
     agents: Annotated[
@@ -98,7 +107,9 @@ def run(
     input_documents(built, (), values)
     segue = Segue(store, durability=durability.value, concurrency=concurrency, worker=not detach)
     module = agents or target.partition(":")[0]
-    request = request_of(key, None, (), deadline, None, segue.host.clock.wall(), module)
+    given = {"timeout": timeout, "idle": idle, "queue": queue}
+    budgets: Any = {name: value for name, value in given.items() if value is not None}
+    request = request_of(key, None, (), deadline, None, segue.host.clock.wall(), module, budgets)
 
     async def submit_and_wait() -> None:
         async with segue:

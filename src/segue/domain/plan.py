@@ -43,8 +43,8 @@ class Step:
     """The agent that must be there to claim this node's own task: `MAP_AGENT` for most mapped nodes."""
     ends_run: bool
     """
-    The run waits for this task itself, because nothing that it waits for waits for this task: nobody does, or only
-    those who may start without it, with a quorum.
+    The run waits for this task itself, because nobody needs it: a task that can do without may have come to its end
+    already when this one is still tried, or tried again.
     """
     tolerated: bool
     """Whoever would have received what it hands over can do without, and so can the run."""
@@ -94,17 +94,17 @@ def compile_plan(graph: Graph) -> Plan:
     for name, names in parents.items():
         for parent in names:
             dependents[parent].append(name)
-    quorums = {node.name for node in graph.nodes if node.settings.quorum is not None}
+    needed = {node.name: needed_parents_of(node) for node in graph.nodes}
     tolerated = tolerated_nodes(graph)
     steps = {
         node.name: Step(
             node=node,
             parents=parents[node.name],
-            needed=needed_parents_of(node),
+            needed=needed[node.name],
             later=later_parents_of(node),
             dependents=tuple(dependents[node.name]),
             agent=MAP_AGENT if _any_worker_can_map(node) else node.agent,
-            ends_run=quorums.issuperset(dependents[node.name]),
+            ends_run=not any(node.name in needed[dependent] for dependent in dependents[node.name]),
             tolerated=node.name in tolerated,
             need=node.settings.quorum or len(parents[node.name]),
             spare=_spare(graph, node, parents[node.name]),
@@ -155,7 +155,7 @@ def settle_releases(
     usable = pin is not None and pin.status == "complete"
     pins = () if pin is None else (pin,)
     mapped = sender.node.map_parameter is not None
-    missing = _inputs_from(sender.node) if mapped and item == SINGLE else 0
+    missing = inputs_from(sender.node) if mapped and item == SINGLE else 0
     releases = []
     for dependent in sender.dependents:
         step = plan.steps[dependent]
@@ -192,7 +192,7 @@ def expansion_releases(
         Release(name, item, agent, 0, 0, step.parents, pins, False, claim_for(agent), limits=step.limits)
         for item in range(count)
     )
-    missing = _inputs_from(step.node) - count
+    missing = inputs_from(step.node) - count
     waiting = (
         release._replace(resolved=1 - count, broken=False)
         if release.spare is None
@@ -211,7 +211,7 @@ def _nobody(agent: str) -> None:
     return None
 
 
-def _inputs_from(node: Node) -> int:
+def inputs_from(node: Node) -> int:
     """How many inputs a node may give a quorum at most: one, or one for each element of its list."""
     return 1 if node.map_parameter is None else node.map_limit
 
@@ -220,4 +220,4 @@ def _spare(graph: Graph, node: Node, parents: Iterable[str]) -> int | None:
     quorum = node.settings.quorum
     if quorum is None:
         return None
-    return sum(_inputs_from(graph.node(parent)) for parent in parents) - quorum
+    return sum(inputs_from(graph.node(parent)) for parent in parents) - quorum
