@@ -361,7 +361,7 @@ class Event(NamedTuple):
 
 
 class Expired(NamedTuple):
-    """A claim that was taken back because its worker died or let the lease run out."""
+    """A claim that was taken back: its worker died, let the lease run out, or ran past the deadline."""
 
     run: str
     node: str

@@ -65,7 +65,7 @@ def _to_run(tx: Transaction, request: ClaimRequest, limit: int, suspects: int) -
     """The tasks of a worker's agents, oldest first, and at most so many suspects among them."""
     limits = dict(request.per_agent)
     found: list[tuple[Candidate, str, bool]] = []
-    for agent in request.agents:
+    for agent in dict.fromkeys(request.agents):
         most = min(limits.setdefault(agent, limit), limit)
         if most > 0:
             rows = tx.rows(SQL.find_ready, (agent, tx.boot, tx.wall, most))
