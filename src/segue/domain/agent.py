@@ -11,7 +11,7 @@ from segue.domain.agent_settings import CallSettings, Settings, read_settings, r
 from segue.domain.building import MAP_LIMIT, building_here
 from segue.domain.handoff import Handoff
 from segue.domain.places import user_place
-from segue.domain.retrying import checked_count
+from segue.domain.retrying import Retry, checked_count
 from segue.domain.schema import Schema, schema_of
 from segue.domain.signature import Declaration, caller_namespace
 from segue.errors import DefinitionError, UsageError
@@ -77,10 +77,12 @@ class Agent(Declaration, Generic[Out]):
 
     def with_settings(self, settings: Mapping[str, Any], where: str) -> Agent[Out]:
         """The same for settings from anywhere; `where` begins the error. Raises DefinitionError."""
-        other = copy(self)
+        other, kept = copy(self), dict(self._given)
+        if isinstance(settings.get("retries"), Retry):
+            kept.pop("backoff", None)  # a whole policy takes its place
         try:
             refuse_others(settings, CallSettings.__annotations__)
-            other._take({**self._given, **settings})
+            other._take({**kept, **settings})
         except UsageError as error:
             raise DefinitionError(f"{where}: {error.message}", remedy=error.remedy) from None
         return other

@@ -198,6 +198,7 @@ class _Reading:
             return agent.with_settings(settings_from_data(given, self._agents), where) if given else agent
         except UsageError as error:
             message = error.message if isinstance(error, DefinitionError) else f"{where}: {error.message}"
+            message += f"; {error.remedy}" if error.remedy else ""
             self._problems.append(message)
             return agent
 

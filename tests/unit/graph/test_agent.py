@@ -155,6 +155,19 @@ def test_a_call_may_have_other_settings():
     assert other.with_(idle=None).settings.budgets == {"timeout_seconds": 30.0, "idle_seconds": None}
 
 
+def test_a_call_may_have_a_whole_policy_instead():
+    """A `Retry` takes the place of `retries` and `backoff` together; a number leaves the backoff as it is."""
+
+    @agent(retries=3, backoff="5s")
+    def research(goal: str) -> str:
+        return goal
+
+    assert research.with_(retries=Retry(1, "2s")).settings.retry.backoff_seconds == 2.0
+    assert research.with_(retries=1).settings.retry.backoff_seconds == 5.0
+    with pytest.raises(DefinitionError, match="backoff= stands beside a Retry"):
+        research.with_(retries=Retry(1), backoff="2s")
+
+
 @pytest.mark.parametrize(
     ("settings", "part"),
     [
