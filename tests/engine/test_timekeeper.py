@@ -34,11 +34,11 @@ async def test_each_ends_at_its_own_time() -> None:
     clock, attempts = ManualClock(), [attempt(number) for number in range(3)]
     timekeeper = Timekeeper(clock, lambda: attempts)
     for each, seconds in zip(attempts, (10.0, 3.0, 5.0), strict=True):
-        timekeeper.begin(each, seconds)
+        timekeeper.begin(each, "run", seconds)
     seen = []
     for seconds in (2.9, 0.1, 2.0, 4.9, 0.1):
         await advance(clock, seconds)
-        seen.append([each.timed_out for each in attempts])
+        seen.append([each.out_of == "run" for each in attempts])
     assert seen == [
         [False, False, False],
         [False, True, False],
@@ -53,16 +53,16 @@ async def test_time_that_stands_still_is_not_counted() -> None:
     """A halted attempt outlives its limit, and goes on with what it had left."""
     clock, one = ManualClock(), attempt(1)
     timekeeper = Timekeeper(clock, lambda: [one])
-    timekeeper.begin(one, 4.0)
+    timekeeper.begin(one, "run", 4.0)
     await advance(clock, 1.0)
     left = timekeeper.halt(one)
     await advance(clock, 100.0)
-    assert (left, one.timed_out) == (3.0, False)
-    timekeeper.begin(one, 3.0)
+    assert (left, one.out_of) == ({"run": 3.0}, None)
+    timekeeper.begin(one, "run", 3.0)
     await advance(clock, 2.9)
-    assert not one.timed_out
+    assert one.out_of is None
     await advance(clock, 0.1)
-    assert one.timed_out
+    assert one.out_of == "run"
     await timekeeper.stop()
 
 
@@ -72,7 +72,7 @@ async def test_many_limits_have_one_timer() -> None:
     timekeeper = Timekeeper(clock, lambda: attempts)
     before = len(asyncio.all_tasks())
     for each in attempts:
-        timekeeper.begin(each, 3600.0)
+        timekeeper.begin(each, "run", 3600.0)
     await turns(2)
     assert len(asyncio.all_tasks()) == before + 1
     await timekeeper.stop()

@@ -298,6 +298,8 @@ async def pay(amount: int, idempotency_key: str) -> Page:
 async def careful(text: str) -> str:
     pages = await ctx.step("ask", ask_model, text, pages=2)
     assert_type(pages, list[Page])
+    assert_type(await ctx.progress("page 3", fraction=0.3), None)
+    assert_type(ctx.progress(fraction=1).wait(), None)
     assert_type(await ctx.step("count", len, text), int)
     words, found = await asyncio.gather(
         ctx.step("words", scale, 1.0, 2.0), ctx.step("again", ask_model, text)

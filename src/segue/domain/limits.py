@@ -35,6 +35,9 @@ The longest summary that Segue derives by itself: a paragraph, so that ten of th
 BYTES_PER_TOKEN = 4
 """How tokens are estimated without a model: four bytes of UTF-8 each. It is an estimate and is called one."""
 
+PROGRESS_CHARACTERS = 500
+"""The longest word of progress that is kept: a line for whoever watches, and not a place for results."""
+
 ERROR_MESSAGE_CHARACTERS = 2_000
 """The longest message of a failure that is kept: some libraries put a whole response into one."""
 

@@ -19,8 +19,9 @@ from segue.domain.terms import Terms
 from segue.domain.waiting import Waitable
 from segue.engine.effects import Effect, Reconcile
 from segue.engine.notebook import Keeping, Notebook, TaskNotebook
+from segue.engine.reporting import report_of
 from segue.engine.steps import step_of
-from segue.errors import EffectInDoubt, NoAttemptError
+from segue.errors import Budget, EffectInDoubt, NoAttemptError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -73,10 +74,11 @@ class Attempt:
         "confirmed",
         "doubt",
         "ended",
-        "ends_at",
+        "ends",
         "entered",
         "in_agent",
         "live",
+        "out_of",
         "pause",
         "released_slot",
         "renewed_at",
@@ -85,7 +87,7 @@ class Attempt:
         "superseded",
         "task",
         "terms",
-        "timed_out",
+        "unreported",
     )
 
     live: LiveRun
@@ -109,9 +111,12 @@ class Attempt:
         self.entered = False
         """Whether the run of the attempt is known, so that an outcome can be settled."""
         self.task: asyncio.Task[None] | None = None
-        self.ends_at: float | None = None
-        """When the agent must have ended, by the boot clock; None without limit, and while its time stands still."""
-        self.timed_out = False
+        self.ends: dict[Budget, float] = {}
+        """When the agent runs over each of its budgets, by the boot clock, while it runs and their time does too."""
+        self.out_of: Budget | None = None
+        """The budget that it ran over."""
+        self.unreported: str | None = None
+        """What the agent last said of its progress, if that is not written down yet."""
         self.superseded = False
         self.pause: Pause | None = None
         """Given to an attempt that waits for a `Later`, or did."""
@@ -130,10 +135,10 @@ class Attempt:
         if self.begun and self.task is not None:
             self.task.cancel()
 
-    def time_out(self) -> None:
+    def run_over(self, budget: Budget) -> None:
         """The time is up: stop the agent."""
-        self.ends_at = None
-        self.timed_out = True
+        self.ends = {}
+        self.out_of = budget
         self.cancel()
 
     def enter(self, live: LiveRun, registry: Registry) -> None:
@@ -262,6 +267,17 @@ class Ctx:
         annotation (now or as it was remembered), StaleEpoch if the attempt was superseded.
         """
         return step_of(_attempt(), name, fn, args, kwargs)
+
+    def progress(self, message: str | None = None, fraction: float | None = None) -> Waitable[None]:
+        """
+        Say how far the agent is: `await ctx.progress("page 3 of 10", fraction=0.3)`; it does not hang, says this too.
+
+        The idle budget of the attempt begins anew, and an event `task.AGENT.progress` carries what was said; of what is
+        said within half a second the last is kept. In a `def` agent: `ctx.progress(...).wait()`.
+
+        Raises UsageError for a fraction that is not from 0 to 1, StaleEpoch if the attempt was superseded.
+        """
+        return report_of(_attempt(), message, fraction)
 
     def effect(self, name: str, key: str | None = None, reconcile: Reconcile | None = None) -> Effect:
         """

@@ -1,12 +1,13 @@
-"""Why a claimed task is not to be run: looked up in the store, in the rare case that there is a reason."""
+"""Why a claimed task is not run, or not to its end: looked up in the store, in the rare case that there is a reason."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from segue.domain.records import Limits
 from segue.domain.upstream import cause_of_break
 from segue.engine.attempt import Attempt
-from segue.errors import BudgetExceeded
+from segue.errors import Budget, BudgetExceeded
 from segue.ports.store import Store
 
 
@@ -20,18 +21,27 @@ class Causes:
         """Which upstream tasks have nothing to hand over."""
         return cause_of_break(attempt.step, await self._store.read_tasks(attempt.claim.token.run))
 
-    async def of_overrun(self, attempt: Attempt) -> BudgetExceeded:
-        """Which budget of the task ran out while nobody worked on it. Raises nothing: this is the error."""
-        overrun, limits = attempt.claim.overrun, attempt.step.limits
-        if limits is None or overrun is None:
-            raise AssertionError("a task without limits cannot run over one")
-        if overrun == "queue":
-            return BudgetExceeded("queue", limits.queue_seconds or 0.0, attempt.name)
+    async def of_overrun(self, attempt: Attempt, budget: Budget) -> BudgetExceeded:
+        """Which budget a task ran over, and how long that is. Raises nothing: this is the error."""
+        terms, limits = attempt.terms, attempt.step.limits
+        match budget:
+            case "run":
+                seconds = terms.timeout_seconds
+            case "idle":
+                seconds = terms.idle_seconds
+            case "queue":
+                seconds = None if limits is None else limits.queue_seconds
+            case "deadline":
+                seconds = None if limits is None else await self._until_deadline(attempt, limits)
+        return BudgetExceeded(budget, seconds or 0.0, attempt.name)
+
+    async def _until_deadline(self, attempt: Attempt, limits: Limits) -> float | None:
+        """How long the task had until its deadline: its own, or that of the run."""
         deadline, seconds = limits.deadline, limits.total_seconds
-        if seconds is None or (deadline is not None and attempt.claim.deadline == deadline):
-            record = await self._store.read_run(attempt.claim.token.run)
-            seconds = 0.0 if record is None or deadline is None else deadline - record.submitted_at
-        return BudgetExceeded("deadline", seconds, attempt.name)
+        if deadline is None or (seconds is not None and attempt.claim.deadline != deadline):
+            return seconds
+        record = await self._store.read_run(attempt.claim.token.run)
+        return None if record is None else deadline - record.submitted_at
 
     def of_losses(self, attempt: Attempt) -> dict[str, Any]:
         """How often the task was lost with its worker."""

@@ -10,9 +10,10 @@ foreign commit is announced, or something in the store falls due.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from segue.domain.records import Claim, ClaimRequest
+from segue.domain.records import SUSPECT_LOSSES, Claim, ClaimRequest
+from segue.engine.attempt import Attempt
 from segue.engine.patience import Pauses
 from segue.engine.registry import Registry
 from segue.engine.service import Service
@@ -40,6 +41,7 @@ class Claimer(Service):
         clock: Clock,
         chance: Chance,
         slots: Slots,
+        live: Mapping[str, Attempt],
         registry: Registry,
         worker: str,
         lease_seconds: float,
@@ -51,6 +53,7 @@ class Claimer(Service):
         self._store = store
         self._clock = clock
         self._slots = slots
+        self._live = live
         self._registry = registry
         self._worker = worker
         self._lease_seconds = lease_seconds
@@ -102,6 +105,7 @@ class Claimer(Service):
             agents=self._registry.names,
             per_agent=by_agent,
             lease_seconds=self._lease_seconds,
+            suspects=0 if any(map(_is_suspect, self._live.values())) else 1,
         )
 
     def lies_ready(self, tasks: Iterable[TaskKey], asked: bool) -> None:
@@ -196,3 +200,11 @@ class Claimer(Service):
         except StoreUnavailable:
             return LOOK_AGAIN_SECONDS
         return NET_SECONDS if due is None else max(due, LOOK_AGAIN_SECONDS)
+
+
+def _is_suspect(attempt: Attempt) -> bool:
+    """
+    Whether its task may be what kills its workers: two of those must not run in one. While it waits for a `Later` it
+    does not run, and what it waits for may be another suspect.
+    """
+    return attempt.claim.losses >= SUSPECT_LOSSES and not attempt.released_slot

@@ -10,15 +10,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 from segue.domain.records import Claim, ClaimRequest, Settled, Settlement
 from segue.engine.attempt import Attempt
-from segue.engine.patience import patiently
 from segue.engine.service import Service
 from segue.errors import StoreUnavailable
-from segue.ports.chance import Chance
 from segue.ports.clock import Clock
 from segue.ports.store import Store
 
@@ -41,8 +38,8 @@ class Committer(Service):
     def __init__(
         self,
         store: Store,
+        patient: Store,
         clock: Clock,
-        chance: Chance,
         worker: str,
         lease_seconds: float,
         wanted: Callable[[], ClaimRequest | None],
@@ -52,8 +49,8 @@ class Committer(Service):
     ) -> None:
         super().__init__("committer", on_failure)
         self._store = store
+        self._patient = patient
         self._clock = clock
-        self._chance = chance
         self._worker = worker
         self._lease_seconds = lease_seconds
         self._wanted = wanted
@@ -114,10 +111,9 @@ class Committer(Service):
         settlements = [each.settlement for each in batch]
         try:
             try:
-                answers, claims = await self._settle(settlements, request)
+                answers, claims = await self._settle(self._store, settlements, request)
             except StoreUnavailable:
-                ask = partial(self._settle, settlements, request)
-                answers, claims = await patiently(ask, self._clock, self._chance)
+                answers, claims = await self._settle(self._patient, settlements, request)
         except BaseException:
             self._failed = True
             raise
@@ -133,6 +129,6 @@ class Committer(Service):
             self._on_claims(request, claims, asked_at)
 
     def _settle(
-        self, settlements: list[Settlement], request: ClaimRequest | None
+        self, store: Store, settlements: list[Settlement], request: ClaimRequest | None
     ) -> Awaitable[tuple[Sequence[Settled], Sequence[Claim]]]:
-        return self._store.settle(settlements, self._worker, self._lease_seconds, request)
+        return store.settle(settlements, self._worker, self._lease_seconds, request)

@@ -42,7 +42,7 @@ from segue.engine.home import Home
 from segue.engine.later import LaterDesk
 from segue.engine.leaving import Leaving
 from segue.engine.notebook import Keeping
-from segue.engine.patience import patient
+from segue.engine.patience import PATIENCE_SECONDS, patient
 from segue.engine.registry import Registry
 from segue.engine.renewer import Renewer
 from segue.engine.runner import Runner
@@ -66,7 +66,10 @@ _SYSTEM = SystemRandom()
 
 
 class Engine:
-    """Moves hand-offs along, for one worker. `on_run_state` hears of every run that this worker ended."""
+    """
+    Moves hand-offs along, for one worker. `on_run_state` hears of every run that this worker ended. Draining, it begins
+    nothing more; stopping, it hands back what runs; failed, it gives that up.
+    """
 
     def __init__(
         self,
@@ -81,6 +84,7 @@ class Engine:
         on_run_state: RunEnded,
         on_failure: Callable[[BaseException], None],
         chance: Chance = _SYSTEM,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -89,22 +93,20 @@ class Engine:
         self._lease_seconds = lease_seconds
         self._on_run_state = on_run_state
         self._on_failure = on_failure
-        self._failed = False
         self.worker = worker
         self.registry = Registry()
-        asked = patient(store, clock, chance)
+        asked = patient(store, clock, chance, patience_seconds)
         self.book = Book(asked, clock)
-        self.threads = Threads(concurrency)
+        self.threads, self._slots = Threads(concurrency), Slots(concurrency)
         self.home = Home(artifacts, self.threads)
-        self._slots = Slots(concurrency)
         self._live: dict[str, Attempt] = {}
         self._claim_prefix, self._claim_count = f"{chance.getrandbits(96):024x}", 0
-        self._draining = self._stopping = False  # nothing begins any more; what runs is cancelled too
+        self._draining = self._stopping = self._failed = False
         self.observer: Observer = lambda claim, what, data: None
         """Hears of each claim of this worker and of how its attempt ended: one of `Ending`, or that it was lost."""
-        keeping = Keeping(asked, clock, lease_seconds, self.threads.block, self._fail)
-        self._context = context_for(self.home, keeping)
         keeper = self._timekeeper = Timekeeper(clock, self._live.values)
+        keeping = Keeping(asked, clock, lease_seconds, self.threads.block, keeper, self._fail)
+        self._context = context_for(self.home, keeping)
         self._later = LaterDesk(asked, self._slots, keeper, self._room_came_free, self._fail)
         self.binder = Binder(asked, self.book, self.registry, self.home, self._later)
         self.children = Children(clock, self._fail)
@@ -114,6 +116,7 @@ class Engine:
             clock,
             chance,
             self._slots,
+            self._live,
             self.registry,
             worker,
             lease_seconds,
@@ -123,8 +126,8 @@ class Engine:
         )
         self._committer = Committer(
             store,
+            asked,
             clock,
-            chance,
             worker,
             lease_seconds,
             self._claimer.wanted,

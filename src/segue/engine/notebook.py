@@ -9,6 +9,7 @@ speculative attempt is confirmed.
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -16,12 +17,14 @@ from segue.domain.lease import trusted_seconds
 from segue.domain.records import StepKind, StepRecord
 from segue.domain.steps import check_kind, used_twice
 from segue.domain.waiting import Block
+from segue.engine.reporting import REPORT_SECONDS
 from segue.errors import EffectInDoubt, StaleEpoch, StoreError
 from segue.ports.clock import Clock
-from segue.ports.store import Store
+from segue.ports.store import Note, Store
 
 if TYPE_CHECKING:
     from segue.engine.attempt import Attempt
+    from segue.engine.timekeeper import Timekeeper
 
 
 class Notebook(Protocol):
@@ -48,6 +51,10 @@ class Notebook(Protocol):
         """Write drafts down, durably, all of it or nothing. Raises StaleEpoch if the attempt was superseded."""
         ...
 
+    async def report(self, data: str) -> None:
+        """Say how far the agent is (JSON), soon or at once. Raises StaleEpoch if the attempt was superseded."""
+        ...
+
     async def confirm(self) -> None:
         """
         Wait until everything that the attempt has started on is durable, and see that the task is still its own.
@@ -68,6 +75,7 @@ class Keeping(NamedTuple):
     clock: Clock
     lease_seconds: float
     block: Block
+    timekeeper: Timekeeper
     on_failure: Callable[[BaseException], None]
 
 
@@ -82,6 +90,7 @@ class TaskNotebook:
         self._reading = asyncio.Lock()
         self._proved_at = 0.0
         """When the store last took something from this attempt, by this machine's clock, as of when it was asked."""
+        self._reported_at = -math.inf
         self.block = keeping.block
 
     async def recall(self, kind: StepKind, name: str) -> StepRecord | None:
@@ -118,7 +127,8 @@ class TaskNotebook:
         asked_at, now = clock.boot(), clock.wall()
         written = [step._replace(epoch=token.epoch, at=now) for step in steps]
         try:
-            verdict = await store.record(token, written)
+            with self._keeping.timekeeper.progress(self._attempt):
+                verdict = await store.record(token, written)
         except StoreError as error:
             self._keeping.on_failure(error)
             raise
@@ -126,10 +136,32 @@ class TaskNotebook:
             raise self._stale()
         self._proved_at = asked_at
 
+    async def report(self, data: str) -> None:
+        """Write down how far the agent is, unless it has just said so: then the renewer does, if nothing follows."""
+        attempt, now = self._attempt, self._keeping.clock.boot()
+        if attempt.superseded:
+            raise self._stale()
+        with self._keeping.timekeeper.progress(attempt):
+            attempt.unreported = data
+            if now - self._reported_at < REPORT_SECONDS:
+                return
+            self._reported_at = now
+            await self._wait_for_inputs()
+            note = Note(attempt.claim.token, attempt.claim.agent, "progress", None, data)
+            try:
+                (verdict,) = await self._keeping.store.note([note])
+            except StoreError as error:
+                self._keeping.on_failure(error)
+                raise
+        if verdict == "stale":
+            raise self._stale()
+        if attempt.unreported == data:
+            attempt.unreported = None
+
     async def confirm(self) -> None:
         """Wait for the inputs, and ask the store whose the task is if it has not said so lately."""
         await self._wait_for_inputs()
-        attempt, (store, clock, lease_seconds, _, on_failure) = self._attempt, self._keeping
+        attempt, (store, clock, lease_seconds, _, _, on_failure) = self._attempt, self._keeping
         if attempt.superseded:
             raise self._stale()
         now = clock.boot()

@@ -40,34 +40,35 @@ class Pauses:
         self._next_seconds = _FIRST_PAUSE_SECONDS
 
 
-async def patiently(call: Callable[[], Awaitable[T]], clock: Clock, chance: Chance) -> T:
-    """The answer of a call that may be repeated. Raises `StoreUnavailable` when patience is at its end."""
-    give_up_at = clock.boot() + PATIENCE_SECONDS
-    pauses = Pauses(chance)
-    while True:
-        try:
-            return await call()
-        except StoreClosed:
-            raise
-        except StoreUnavailable:
-            if clock.boot() >= give_up_at:
-                raise
-        await clock.sleep(pauses.next_seconds())
-
-
-def patient(store: Store, clock: Clock, chance: Chance) -> Store:
+def patient(store: Store, clock: Clock, chance: Chance, patience_seconds: float) -> Store:
     """The same store, for what an attempt asks of it: an outage makes the attempt wait and not fail."""
-    return cast(Store, _Patient(store, clock, chance))
+    return cast(Store, _Patient(store, clock, chance, patience_seconds))
 
 
 class _Patient:
-    def __init__(self, store: Store, clock: Clock, chance: Chance) -> None:
+    """Every verb of a store, each repeated while the store cannot be reached and patience lasts."""
+
+    def __init__(self, store: Store, clock: Clock, chance: Chance, patience_seconds: float) -> None:
         self._store = store
         self._clock = clock
         self._chance = chance
+        self._patience_seconds = patience_seconds
 
     def __getattr__(self, name: str) -> Any:
         verb = getattr(self._store, name)
         if name == "notifier":
             return verb
-        return lambda *given, **named: patiently(lambda: verb(*given, **named), self._clock, self._chance)
+        return lambda *given, **named: self._ask(lambda: verb(*given, **named))
+
+    async def _ask(self, call: Callable[[], Awaitable[T]]) -> T:
+        give_up_at = self._clock.boot() + self._patience_seconds
+        pauses = Pauses(self._chance)
+        while True:
+            try:
+                return await call()
+            except StoreClosed:
+                raise
+            except StoreUnavailable:
+                if self._clock.boot() >= give_up_at:
+                    raise
+            await self._clock.sleep(pauses.next_seconds())

@@ -12,6 +12,7 @@ import asyncio
 from segue.engine.attempt import Attempt
 from segue.engine.slots import Slots
 from segue.engine.timekeeper import Timekeeper
+from segue.errors import Budget
 
 
 class Pause:
@@ -23,7 +24,7 @@ class Pause:
         self._timekeeper = timekeeper
         self._waits = 0
         self._returning = asyncio.Lock()
-        self._seconds_left: float | None = None
+        self._seconds_left: dict[Budget, float] = {}
 
     def begin(self) -> bool:
         """Wait for one thing more. True if it is the first: the place was given back, and time stands still."""
@@ -71,5 +72,8 @@ class Pause:
     def _return(self) -> None:
         attempt = self._attempt
         attempt.released_slot = False
-        if attempt.in_agent and self._seconds_left is not None:
-            self._timekeeper.begin(attempt, self._seconds_left)
+        if attempt.in_agent:
+            for budget, seconds in self._seconds_left.items():
+                # Waiting is not idling: that begins anew.
+                whole = attempt.terms.idle_seconds if budget == "idle" else None
+                self._timekeeper.begin(attempt, budget, seconds if whole is None else whole)

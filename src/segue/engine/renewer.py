@@ -14,7 +14,7 @@ from segue.engine.attempt import Attempt
 from segue.engine.service import Service
 from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
-from segue.ports.store import Store
+from segue.ports.store import Note, Store
 
 
 class Renewer(Service):
@@ -41,6 +41,25 @@ class Renewer(Service):
         while True:
             await self._clock.sleep(self._beat_seconds)
             await self.renew()
+            await self._report()
+
+    async def _report(self) -> None:
+        """Write down what agents have said of their progress too soon after they had said something else."""
+        saying = [
+            (attempt, attempt.unreported) for attempt in self._running() if attempt.unreported is not None
+        ]
+        if not saying:
+            return
+        notes = [Note(each.claim.token, each.claim.agent, "progress", None, data) for each, data in saying]
+        try:
+            verdicts = await self._store.note(notes)
+        except StoreUnavailable:
+            return
+        for (attempt, data), verdict in zip(saying, verdicts, strict=True):
+            if attempt.unreported == data:
+                attempt.unreported = None
+            if verdict == "stale" and not attempt.ended:
+                self._on_lost(attempt)
 
     async def renew(self) -> None:
         """Renew what is due."""

@@ -31,7 +31,7 @@ from segue.engine.children.protocol import Call
 from segue.engine.children.serving import Serving
 from segue.engine.threads import Threads
 from segue.engine.timekeeper import Timekeeper
-from segue.errors import BudgetExceeded, PayloadTooLarge, StoreError
+from segue.errors import PayloadTooLarge, StoreError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
 
@@ -105,7 +105,9 @@ class Runner:
                 return Failed(told, self._failed(attempt, told), "nobody")
             return Skipped(told)
         if attempt.claim.overrun is not None:
-            return self.failure_of(attempt, await self._binder.causes.of_overrun(attempt))
+            return self.failure_of(
+                attempt, await self._binder.causes.of_overrun(attempt, attempt.claim.overrun)
+            )
         told = self._binder.causes.of_losses(attempt)
         return Failed(told, self._failed(attempt, told), "another", ending="dead")
 
@@ -164,19 +166,23 @@ class Runner:
 
     async def _within_time(self, attempt: Attempt, running: Awaitable[T]) -> T:
         """Let the agent run for as long as it may. Raises BudgetExceeded."""
-        timeout_seconds = attempt.terms.timeout_seconds
-        if timeout_seconds is not None:
-            self._timekeeper.begin(attempt, timeout_seconds)
+        terms, deadline = attempt.terms, attempt.claim.deadline
+        if terms.timeout_seconds is not None:
+            self._timekeeper.begin(attempt, "run", terms.timeout_seconds)
+        if terms.idle_seconds is not None:
+            self._timekeeper.begin(attempt, "idle", terms.idle_seconds)
+        if deadline is not None:
+            self._timekeeper.begin(attempt, "deadline", deadline - self._clock.wall())
         attempt.called = attempt.in_agent = True
         try:
             return await running
         except asyncio.CancelledError:
             # One that is not by the clock alone has been cancelled by somebody else as well, who goes before.
-            if timeout_seconds is None or not attempt.timed_out or _uncancel():
+            if attempt.out_of is None or _uncancel():
                 raise
-            raise BudgetExceeded("run", timeout_seconds, attempt.name) from None
+            raise await self._binder.causes.of_overrun(attempt, attempt.out_of) from None
         finally:
-            attempt.in_agent, attempt.ends_at = False, None
+            attempt.in_agent, attempt.ends = False, {}
 
     def _seal(self, attempt: Attempt, result: Any) -> Sealed:
         agent = attempt.agent

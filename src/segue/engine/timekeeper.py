@@ -1,5 +1,5 @@
 """
-Ends agents whose time is up.
+Ends agents that ran over a budget: of running at all, of showing no progress, or the deadline of their task.
 
 One timer serves them all, set for the first that is due. Nearly every agent ends long before its time, so beginning one
 costs a comparison and ending it nothing.
@@ -8,11 +8,13 @@ costs a comparison and ending it nothing.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 
 from segue.engine.attempt import Attempt
+from segue.errors import Budget
 from segue.ports.clock import Clock
 
 
@@ -25,16 +27,32 @@ class Timekeeper:
         self._looks_at = math.inf
         self._timer: asyncio.Task[None] | None = None
 
-    def begin(self, attempt: Attempt, seconds: float) -> None:
-        """From now on the attempt has so many seconds."""
-        attempt.ends_at = self._clock.boot() + seconds
-        if attempt.ends_at < self._looks_at:
-            self._set(attempt.ends_at)
+    def begin(self, attempt: Attempt, budget: Budget, seconds: float) -> None:
+        """From now on the attempt has so many seconds of a budget."""
+        ends_at = attempt.ends[budget] = self._clock.boot() + seconds
+        if ends_at < self._looks_at:
+            self._set(ends_at)
 
-    def halt(self, attempt: Attempt) -> float | None:
-        """The attempt's time stands still; the seconds that it has left, None if it has no limit."""
-        ends_at, attempt.ends_at = attempt.ends_at, None
-        return None if ends_at is None else ends_at - self._clock.boot()
+    @contextlib.contextmanager
+    def progress(self, attempt: Attempt) -> Iterator[None]:
+        """The attempt shows that it does not hang. It does not idle while the store is told so; then it may again."""
+        idles = attempt.ends.pop("idle", None) is not None
+        try:
+            yield
+        finally:
+            seconds = attempt.terms.idle_seconds
+            if idles and attempt.in_agent and seconds is not None:
+                self.begin(attempt, "idle", seconds)
+
+    def halt(self, attempt: Attempt) -> dict[Budget, float]:
+        """The attempt's time stands still, but for its deadline; the seconds that it has left of each budget."""
+        now = self._clock.boot()
+        left: dict[Budget, float] = {
+            budget: ends_at - now for budget, ends_at in attempt.ends.items() if budget != "deadline"
+        }
+        for budget in left:
+            del attempt.ends[budget]
+        return left
 
     async def stop(self) -> None:
         """Watch nothing more."""
@@ -53,11 +71,12 @@ class Timekeeper:
     async def _look_at(self, boot: float) -> None:
         await self._clock.sleep(boot - self._clock.boot())
         self._timer, now = None, self._clock.boot()
-        limited = [attempt for attempt in self._running() if attempt.ends_at is not None]
+        limited = [attempt for attempt in self._running() if attempt.ends]
         for attempt in limited:
-            if attempt.ends_at is not None and attempt.ends_at <= now:
-                attempt.time_out()
+            budget = min(attempt.ends, key=attempt.ends.__getitem__)
+            if attempt.ends[budget] <= now:
+                attempt.run_over(budget)
         self._looks_at = math.inf
-        later = [attempt.ends_at for attempt in limited if attempt.ends_at is not None]
+        later = [ends_at for attempt in limited for ends_at in attempt.ends.values()]
         if later:
             self._set(min(later))

@@ -193,6 +193,13 @@ class Write(NamedTuple):
     steps: tuple[StepRecord, ...]
 
 
+class Report(NamedTuple):
+    """How far the agent is."""
+
+    verb: Literal["report"]
+    data: str
+
+
 class Confirm(NamedTuple):
     """Whether the task is still the attempt's own, and its inputs durable."""
 
@@ -206,7 +213,7 @@ class Doubt(NamedTuple):
     raised: Raised
 
 
-Ask = Fetch | Settle | Upstream | Put | Read | Recall | GiveBack | Write | Confirm | Doubt
+Ask = Fetch | Settle | Upstream | Put | Read | Recall | GiveBack | Write | Report | Confirm | Doubt
 
 
 class Request(Message):

@@ -32,6 +32,7 @@ from segue.engine.children.protocol import (
     Put,
     Read,
     Recall,
+    Report,
     Request,
     Settle,
     ToChild,
@@ -175,6 +176,10 @@ class Relay:
     async def write(self, *steps: StepRecord) -> None:
         """Write drafts down, durably."""
         await self.ask(Write("write", steps))
+
+    async def report(self, data: str) -> None:
+        """Say how far the agent is."""
+        await self.ask(Report("report", data))
 
     async def confirm(self) -> None:
         """See that the inputs are durable and the task is still the attempt's own."""

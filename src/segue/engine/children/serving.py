@@ -25,6 +25,7 @@ from segue.engine.children.protocol import (
     Put,
     Read,
     Recall,
+    Report,
     Request,
     Settle,
     Upstream,
@@ -76,6 +77,8 @@ class Serving:
                 self._notebook.give_back(name)
             case Write(steps=steps):
                 await self._notebook.write(*steps)
+            case Report(data=data):
+                await self._notebook.report(data)
             case Confirm():
                 await self._notebook.confirm()
             case Doubt(raised=raised):

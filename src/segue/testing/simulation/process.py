@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from segue.testing.simulation.workload import Order
     from segue.testing.simulation.world import World
 
+PATIENCE_SECONDS = 10.0
+"""In these worlds outages take seconds, and now and then more than the engine has patience for."""
+
 WALL_AT_START = 1_700_000_000.0
 
 
@@ -150,6 +153,7 @@ class Process:
             on_run_state=self._run_state_changed,
             on_failure=self._failed,
             chance=world.chance,
+            patience_seconds=PATIENCE_SECONDS,
         )
         self.engine.know([workload.AGENTS[name] for name in self.place.agents], workload.CONDITIONS)
         try:
