@@ -42,6 +42,14 @@ def spins(file: str) -> str:
         pass
 
 
+@agent(isolation="process", timeout="1h", idle="1s")
+def falls_silent(file: str) -> str:
+    note_pid(file)
+    ctx.progress("a word", fraction=0.5).wait()
+    while True:
+        pass
+
+
 @agent(isolation="process")
 async def spins_in_the_loop(file: str) -> str:
     note_pid(file)

@@ -106,6 +106,17 @@ async def test_past_its_time_an_agent_is_killed(tmp_path: Path) -> None:
         assert await segue.run(alone(isolated.echo), "y") == "y"
 
 
+async def test_who_falls_silent_is_killed(tmp_path: Path) -> None:
+    """What an agent says of its progress crosses, and when it says no more its process is ended by its idle budget."""
+    async with Segue("memory:") as segue:
+        error = await failure_of(segue, isolated.falls_silent, str(tmp_path / "pid"))
+        assert "idle budget of 1 s" in error["message"]
+        assert is_gone(int((tmp_path / "pid").read_text()))
+        events, _ = await segue.host.store.tail(None, 100)
+        (said,) = [event.data for event in events if event.name == "task.falls_silent.progress"]
+        assert json.loads(said or "") == {"message": "a word", "fraction": 0.5}
+
+
 async def test_a_cancelled_run_kills(tmp_path: Path) -> None:
     """When a run is cancelled, the process of its agent is ended with it."""
     async with Segue("memory:") as segue:
