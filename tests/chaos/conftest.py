@@ -1,6 +1,7 @@
 """A small store that a worker process filled, to be judged."""
 
 import asyncio
+import shutil
 from pathlib import Path
 
 import pytest
@@ -12,20 +13,27 @@ from segue.testing.chaos.crew import Crew
 NUMBERS = (1, 2)
 
 
-@pytest.fixture
-def crew(tmp_path: Path) -> Crew:
-    """A crew on a new store of its own."""
-    (tmp_path / DISK).mkdir()
-    return Crew(str(tmp_path / DISK / "segue.db"), tmp_path, "fast", 2.0, 0.0, SystemClock())
+def crew_in(folder: Path) -> Crew:
+    """A crew whose store and notes are in a folder."""
+    (folder / DISK).mkdir(parents=True, exist_ok=True)
+    return Crew(str(folder / DISK / "segue.db"), folder, "fast", 2.0, 0.0, SystemClock())
 
 
-@pytest.fixture
-def worked(crew: Crew) -> Crew:
-    """The same, after two runs of the story."""
+@pytest.fixture(scope="session")
+def worked_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What a worker leaves that ran the story twice."""
+    crew = crew_in(tmp_path_factory.mktemp("worked"))
 
     async def work() -> None:
         member = await crew.start(runs=NUMBERS)
         assert await member.ended() == 0, crew.said()
 
     asyncio.run(work())
-    return crew
+    return crew.folder
+
+
+@pytest.fixture
+def worked(worked_once: Path, tmp_path: Path) -> Crew:
+    """The same, to be harmed."""
+    shutil.copytree(worked_once, tmp_path / "copy")
+    return crew_in(tmp_path / "copy")

@@ -56,6 +56,10 @@ def accept_twice(crew: Crew) -> None:
     )
 
 
+def pay_twice(crew: Crew) -> None:
+    crew.payments.write_bytes(crew.payments.read_bytes() * 2)
+
+
 def leave_a_run_open(crew: Crew) -> None:
     write(crew, "UPDATE run SET state = 'running', ended_at = NULL WHERE key = 'story-1'")
 
@@ -98,6 +102,7 @@ def damage_the_file(crew: Crew) -> None:
         (lose_a_handoff, {"kept", "log"}),
         (lose_a_run, {"kept", "ended"}),
         (accept_twice, {"once", "log"}),
+        (pay_twice, {"paid"}),
         (leave_a_run_open, {"ended", "log"}),
         (leave_a_gap, {"kept", "once", "log"}),
         (run_twice, {"waste"}),

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from segue.ports.clock import Clock
 from segue.testing.chaos.failpoint import SPRUNG, Failpoint
-from segue.testing.chaos.workload import LEDGER_VARIABLE, WORK_VARIABLE
+from segue.testing.chaos.workload import LEDGER_VARIABLE, PAYMENTS_VARIABLE, WORK_VARIABLE
 
 
 class Crew:
@@ -43,6 +43,7 @@ class Crew:
         environment = {
             **os.environ,
             LEDGER_VARIABLE: str(self.folder / "ledgers" / name),
+            PAYMENTS_VARIABLE: str(self.payments),
             WORK_VARIABLE: str(self._work_seconds),
         }
         with (self.folder / "said" / name).open("wb") as said:
@@ -72,6 +73,11 @@ class Crew:
     def has_sprung(self) -> bool:
         """Whether the fault of a member has happened."""
         return (self.folder / SPRUNG).exists()
+
+    @property
+    def payments(self) -> Path:
+        """The file that stands for the world outside."""
+        return self.folder / "payments"
 
     def said(self) -> dict[str, str]:
         """What each member wrote to its standard error."""

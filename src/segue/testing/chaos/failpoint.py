@@ -15,7 +15,16 @@ from typing import Literal, NamedTuple, get_args
 from segue.errors import StoreUnavailable, UsageError
 
 Verb = Literal[
-    "register_worker", "submit", "settle", "claim", "renew", "expire", "note", "forget_workers", "artifact"
+    "register_worker",
+    "submit",
+    "settle",
+    "claim",
+    "renew",
+    "expire",
+    "note",
+    "record",
+    "forget_workers",
+    "artifact",
 ]
 Side = Literal["before", "after"]
 Fault = Literal["kill", "stop", "lost", "full"]

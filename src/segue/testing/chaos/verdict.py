@@ -19,6 +19,7 @@ from segue.testing.ledger import missing
 INVARIANTS = {
     "kept": "what was acknowledged is in the store, unchanged",
     "once": "every task has exactly one accepted hand-off",
+    "paid": "every effect outside happened exactly once",
     "ended": "every run has ended, with the right result",
     "log": "the log says what the state says, without a gap, and every artifact is there",
     "waste": "nothing ran twice without a reason that is in the log",
@@ -46,6 +47,7 @@ async def verdict(host: Host, crew: Crew, numbers: Sequence[int]) -> Verdict:
     return {
         "kept": await missing(host.store, read_journals(crew.folder / "journals")),
         "once": [line for run in runs for line in _doubled(run)],
+        "paid": list(_paid_wrongly(crew.payments, runs)),
         "ended": [line async for line in _not_ended(host, [run.record for run in runs], numbers)],
         "log": await audit(host.store, host.artifacts),
         "waste": [*_ran_twice(crew.folder / "ledgers"), *(line for run in runs for line in _wasted(run))],
@@ -68,6 +70,15 @@ def _doubled(run: RunContents) -> Iterator[str]:
         name = task_name(task.node, task.item)
         if task.state == "complete" and (task.version, accepted[name]) != (1, 1):
             yield f"{name} of run {task.run}: version {task.version}, accepted {accepted[name]} times"
+
+
+def _paid_wrongly(payments: Path, runs: Sequence[RunContents]) -> Iterator[str]:
+    """Each run pays once, by an effect whose key names the run and its task."""
+    paid = Counter(key for key, _ in read_lines(payments))
+    for run in runs:
+        times = sum(count for key, count in paid.items() if run.record.run in key)
+        if times != 1:
+            yield f"run {run.record.run} paid {times} times"
 
 
 async def _not_ended(host: Host, runs: Sequence[RunRecord], numbers: Sequence[int]) -> AsyncIterator[str]:

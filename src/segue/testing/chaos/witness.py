@@ -6,15 +6,15 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store
 from segue.stores.urls import StoreParts
 from segue.testing.chaos.failpoint import VERBS, Trap
-from segue.testing.ledger import Begun, Fact, Kept, Ledger, Told
+from segue.testing.ledger import Fact, Ledger
 
-_FACTS = {kind.__name__: kind for kind in (Begun, Kept, Told)}
+_FACTS = {kind.__name__: kind for kind in get_args(Fact)}
 
 
 def watched(parts: StoreParts, trap: Trap, journal: Path) -> StoreParts:
@@ -39,9 +39,9 @@ def read_journals(folder: Path) -> list[Fact]:
     return [_FACTS[kind](*values) for kind, *values in read_lines(folder)]
 
 
-def read_lines(folder: Path) -> Iterator[list[Any]]:
-    """The lines of all files in a folder; the last one of a process that was killed may have been cut off."""
-    for path in sorted(folder.iterdir()):
+def read_lines(place: Path) -> Iterator[list[Any]]:
+    """The lines of a file, or of all in a folder; the last one of a process that was killed may have been cut off."""
+    for path in sorted(place.iterdir()) if place.is_dir() else [place]:
         for line in path.read_bytes().splitlines(keepends=True):
             if line.endswith(b"\n"):
                 yield json.loads(line)

@@ -1,6 +1,6 @@
 """
-What the workers of `segue chaos` work on: a workflow with a map, a join, an artifact, a `Later`, threads, and agents
-that fail now and then or take their time.
+What the workers of `segue chaos` work on: a workflow with a map, a join, an artifact, a `Later`, threads, a remembered
+step, an effect outside, and agents that fail now and then or take their time.
 
 Its result is known beforehand, so a run that ended with another one has been told something wrong. Each agent notes
 that it ran, in a file of its own outside the store: what ran twice and why is told from there.
@@ -10,17 +10,22 @@ from __future__ import annotations
 
 import json
 import os
+from pathlib import Path
 
 from pydantic import BaseModel
 
 from segue.domain.agent import agent
 from segue.domain.handoff import Handoff, Later
+from segue.domain.steps import DidNotHappen, Happened
 from segue.domain.workflow import workflow
 from segue.engine.attempt import ctx
 from segue.ports.clock import SystemClock
 
 LEDGER_VARIABLE = "SEGUE_CHAOS_LEDGER"
 """Names the file that this process's agents write to."""
+
+PAYMENTS_VARIABLE = "SEGUE_CHAOS_PAYMENTS"
+"""Names the file that stands for the world outside: all workers pay into it."""
 
 WORK_VARIABLE = "SEGUE_CHAOS_WORK_SECONDS"
 """How long the slow agent works."""
@@ -81,9 +86,27 @@ async def check(total: int, moody: Later[int]) -> int:
 
 @agent
 async def close(checked: Handoff[int]) -> str:
-    """The end of the chain."""
+    """The end of the chain, which pays for what came out: once, whatever happens meanwhile."""
     _note()
+    bill = await ctx.step("bill", _bill, checked.output)
+    async with ctx.effect("pay", reconcile=_look_up) as payment:
+        await payment.once(_pay, bill)
     return f"{checked.output}"
+
+
+async def _bill(amount: int) -> str:
+    return f"bill over {amount}"
+
+
+async def _pay(bill: str, *, idempotency_key: str) -> None:
+    """The world outside takes every payment that it is given, as often as it is given it."""
+    _write(PAYMENTS_VARIABLE, [idempotency_key, bill])
+
+
+def _look_up(key: str) -> Happened | DidNotHappen:
+    payments = Path(os.environ[PAYMENTS_VARIABLE])
+    paid = payments.read_text().splitlines() if payments.exists() else []
+    return Happened() if any(json.loads(line)[0] == key for line in paid) else DidNotHappen()
 
 
 @workflow
@@ -99,13 +122,16 @@ def expected(number: int) -> str:
 
 
 def _note() -> None:
+    _write(LEDGER_VARIABLE, [ctx.run, ctx.task, ctx.epoch])
+
+
+def _write(variable: str, values: list[str | int]) -> None:
     """One line, in one write: a process that is killed leaves it whole or not at all."""
-    path = os.environ.get(LEDGER_VARIABLE)
+    path = os.environ.get(variable)
     if path is None:
         return
-    line = json.dumps([ctx.run, ctx.task, ctx.epoch]).encode() + b"\n"
     file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     try:
-        os.write(file, line)
+        os.write(file, json.dumps(values).encode() + b"\n")
     finally:
         os.close(file)
