@@ -104,6 +104,7 @@ async def main() -> None:
         handle = await segue.submit(compare, "once more")
         assert_type(handle, RunHandle[Report])
         assert_type(await handle.result(), Report)
+        assert_type(await handle.retry("research", reason="it is back"), tuple[str, ...])
         events: AsyncIterator[Event] = segue.events(handle.run)
         async for event in events:
             assert_type(event.name, str)

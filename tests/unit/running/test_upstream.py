@@ -1,0 +1,65 @@
+"""What a task is told that cannot start: who is to blame, in words that stay short."""
+
+from __future__ import annotations
+
+import json
+
+from segue.domain.graph import Argument, Graph, Node, Output
+from segue.domain.plan import Step, compile_plan
+from segue.domain.records import SINGLE, TaskRecord, TaskState
+from segue.domain.settings import NodeSettings
+from segue.domain.upstream import cause_of_break
+
+
+def step(**settings: object) -> Step:
+    """A join of six."""
+    sources = [f"s{place}" for place in range(6)]
+    arguments = tuple(Argument(name, Output(name)) for name in sources)
+    join = Node("j", "j", "1", arguments, "", settings=NodeSettings(**settings))  # type: ignore[arg-type]
+    return compile_plan(
+        Graph("w", "1", (), (*(Node(name, name, "1", (), "") for name in sources), join), None)
+    ).steps["j"]
+
+
+def task(node: str, state: TaskState, message: str | None = "no", item: int = SINGLE) -> TaskRecord:
+    """A task as it stands."""
+    error = None if message is None else json.dumps({"kind": "x", "message": message})
+    return TaskRecord("run", node, item, node, state, 1, 1, 0, None, None, (), None, None, None, error)
+
+
+def test_all_that_are_to_blame_are_named() -> None:
+    """Failed, given up or skipped: each with its reason; those that are well, or not among the inputs, are not."""
+    tasks = [
+        task("s0", "complete"),
+        task("s1", "failed", "it broke"),
+        task("s2", "dead", None),
+        task("s3", "skipped", item=4),
+        task("other", "failed"),
+    ]
+    assert cause_of_break(step(), tasks) == {
+        "kind": "upstream",
+        "message": "s1 failed: it broke; s2 was given up: no reason was recorded; s3[4] was skipped: no",
+        "upstream": "s1",
+    }
+
+
+def test_many_are_counted() -> None:
+    """A thousand failures do not make a message of a thousand lines."""
+    tasks = [task("s0", "failed", item=item) for item in range(1000)]
+    message = cause_of_break(step(), tasks)["message"]
+    assert message == "s0[0] failed: no; s0[1] failed: no; s0[2] failed: no; and 997 more"
+
+
+def test_a_quorum_says_that_it_is_one() -> None:
+    """The kind and the number tell a quorum that cannot be reached from an input that is missing."""
+    cause = cause_of_break(step(on_failure="proceed", quorum=5), [task("s0", "failed"), task("s1", "failed")])
+    assert cause["kind"] == "quorum"
+    assert cause["message"] == "its quorum of 5 cannot be reached: s0 failed: no; s1 failed: no"
+
+
+def test_nobody_may_be_to_blame() -> None:
+    """Where the reason is gone meanwhile, that is what is said."""
+    assert cause_of_break(step(), []) == {
+        "kind": "upstream",
+        "message": "an upstream task has nothing to hand over",
+    }
