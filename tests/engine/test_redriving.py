@@ -102,6 +102,33 @@ async def test_a_dead_letter_takes_along_what_was_skipped(segue: Segue) -> None:
     assert (await handle.handoff("join_2")).sent.version == 2
 
 
+async def test_who_watches_a_run_that_goes_on_sees_its_last_end(segue: Segue) -> None:
+    """The events of a run that was tried again end with its second end, whenever the reading began."""
+    watched = asyncio.Event()
+
+    @agent
+    async def held(text: str) -> str:
+        made.append(text)
+        if len(made) == 1:
+            raise ValueError("not yet")
+        await watched.wait()
+        return text
+
+    @workflow
+    def once(text: str) -> str:
+        return held(text)
+
+    handle = await segue.submit(once, "x")
+    assert await ended(segue, handle.run) == "failed"
+    await handle.retry()
+    names = []
+    async for event in segue.events(handle.run, names=["run.*", "task.claimed"]):
+        names.append(event.name)
+        if names.count("task.held.claimed") == 2:
+            watched.set()
+    assert names[-3:] == ["run.resumed", "task.held.claimed", "run.complete"]
+
+
 async def test_a_second_try_may_fail_too(segue: Segue) -> None:
     """Tries and losses count anew, and the run ends again in whatever way it does."""
     failing.update(("b", "d"))

@@ -141,7 +141,8 @@ class Following:
             for event in events:
                 if matches_any(event.name, names):
                     yield event
-            if run is not None and any(event.name in TERMINAL_RUN_EVENTS for event in events):
+            # A run that was tried again has more after its first end.
+            if run is not None and events and events[-1].name in TERMINAL_RUN_EVENTS:
                 return
             if len(events) == EVENTS_PER_READ:
                 continue
