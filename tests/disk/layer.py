@@ -217,6 +217,8 @@ class _PythonFile(io.FileIO):
 
 def _open(disk: Disk, original: Any) -> Any:
     def opens(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+        if kwargs.get("dir_fd") is not None:
+            return original(path, flags, *args, **kwargs)  # type: ignore[no-any-return] # only for reading
         seen, makes = disk.sees(path), bool(flags & os.O_CREAT)
         if seen:
             disk.before("open" if Path(path).exists() else "create", Path(path))
@@ -292,7 +294,8 @@ def _replace(disk: Disk, original: Any) -> Any:
             disk.before("rename", Path(old))
         original(old, new, **kwargs)
         if disk.sees(old):
-            disk.move(Path(old), Path(new))
+            folder = disk.path_of(kwargs["dst_dir_fd"]) if kwargs else None
+            disk.move(Path(old), Path(new) if folder is None else folder / new)
 
     return replace
 

@@ -41,6 +41,10 @@ ALL_POINTS = 10_000
 """More than there are; the sweep ends where nothing failed any more."""
 
 
+SILENT = ("of segue.db-wal", "of segue.db")
+"""What may fail in silence: growing the log, as a commit will say so, and carrying it over if nobody calls any more."""
+
+
 @pytest.fixture(autouse=True)
 def small_log(monkeypatch: pytest.MonkeyPatch) -> None:
     with_small_log(monkeypatch)
@@ -86,8 +90,8 @@ async def sweep(folder: Path, kind: Kind, points: Iterable[int], *, inline: bool
         context = f"{played.failed[0]}, which was operation {first}: {played.errors}"
         assert await wrong_after(place, played, first) == [], context
         assert all(isinstance(error, kind.told) and error.remedy for error in played.errors), context
-        if kind.operations != READING and not played.failed[0].endswith("of segue.db-wal"):
-            assert played.errors, context  # only growing the log may fail in silence: a commit will say so
+        if kind.operations != READING and not played.failed[0].endswith(SILENT):
+            assert played.errors, context
     return count
 
 
@@ -101,11 +105,11 @@ async def test_a_disk_that_fails(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("inline", [True, False], ids=["in the loop", "in the thread"])
-@pytest.mark.parametrize("part", range(3))
 @pytest.mark.parametrize("name", KINDS)
-async def test_a_disk_that_fails_anywhere(tmp_path: Path, name: str, part: int, inline: bool) -> None:
-    """The same at every third operation from each of the first three on, so at every one."""
-    assert await sweep(tmp_path, KINDS[name], range(1 + part, ALL_POINTS, 3), inline=inline) > 20
+async def test_a_disk_that_fails_anywhere(tmp_path: Path, name: str, inline: bool) -> None:
+    """The same at every sixth operation, and with each kind of failure at others: more than 1,000 in all."""
+    points = range(1 + list(KINDS).index(name), ALL_POINTS, 6)
+    assert await sweep(tmp_path, KINDS[name], points, inline=inline) > 20
 
 
 class UnsyncedArtifact(FailingDisk):
@@ -170,7 +174,7 @@ async def test_a_process_that_is_killed(tmp_path: Path, form: str) -> None:
 
 @pytest.mark.long
 @pytest.mark.parametrize("form", ["inline", "thread"])
-@pytest.mark.parametrize("part", range(8))
+@pytest.mark.parametrize("part", range(2))
 async def test_a_process_that_is_killed_anywhere(tmp_path: Path, form: str, part: int) -> None:
-    """The same at every eighth operation from each of the first eight on, so at every one."""
-    assert await check_killed(tmp_path, range(1 + part, 1_200, 8), form) > 50
+    """The same at every fourth operation: more than 500 in all."""
+    assert await check_killed(tmp_path, range(1 + part * 4, ALL_POINTS, 8), form) > 100

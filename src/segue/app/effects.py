@@ -10,6 +10,7 @@ from segue.app.views import StepView, step_view
 from segue.domain.records import RunRecord, TaskRecord, parse_task_name, task_name
 from segue.domain.schema import schema_of
 from segue.domain.steps import DidNotHappen, Happened, draft, keep
+from segue.domain.stored import understood
 from segue.errors import UnknownRun, UsageError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store
@@ -20,7 +21,8 @@ _DECIDED = {"done": "it happened", "withdrawn": "it did not happen"}
 async def read_steps(store: Store, task: TaskRecord) -> tuple[StepView, ...]:
     """What a task remembers, by name."""
     found = await store.read_steps(task.run, task.node, task.item)
-    return tuple(step_view(record, task) for record in found)
+    with understood(f"what task {task_name(task.node, task.item)} of run {task.run} remembers"):
+        return tuple(step_view(record, task) for record in found)
 
 
 async def read_effects(store: Store, run: str) -> tuple[StepView, ...]:

@@ -14,6 +14,7 @@ from segue.domain.handoff import Handoff
 from segue.domain.payload import is_storable
 from segue.domain.records import Event, Pin, RunRecord, RunState, TaskRecord, parse_task_name, task_name
 from segue.domain.schema import schema_of
+from segue.domain.stored import verified
 from segue.domain.workflow import Built
 from segue.engine.engine import Engine
 from segue.errors import ReviewNeeded, RunCancelled, RunFailed, TaskFailed, UnknownRun, UsageError
@@ -118,7 +119,7 @@ class Following:
             stored = [each for each in await self.store.latest_handoffs(run, [node]) if each.item == item]
             if stored:
                 return await self.engine.binder.handoff(
-                    await self.engine.book.load(run), stored[0], schema_of(Any)
+                    await self.engine.book.load(run), verified(stored[0]), schema_of(Any)
                 )
             if (await self.read_run(run)).ended_at is not None and seen == self.store.notifier.count:
                 raise TaskFailed(

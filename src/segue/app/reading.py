@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from typing import NamedTuple
 
 from segue.app.effects import read_steps
@@ -27,9 +27,19 @@ from segue.domain.event_names import matches_any
 from segue.domain.graph import Graph, graph_from_json
 from segue.domain.lineage import origin_of
 from segue.domain.options import RunOptions
+from segue.domain.payload import digest_of
 from segue.domain.plan import compile_plan
-from segue.domain.records import SINGLE, Event, RunRecord, RunState, parse_task_name
+from segue.domain.records import (
+    SINGLE,
+    Event,
+    RunRecord,
+    RunState,
+    StoredHandoff,
+    TaskRecord,
+    parse_task_name,
+)
 from segue.domain.sealing import whole_output
+from segue.domain.stored import understood, verified
 from segue.errors import StoreCorrupt, UnknownRun
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store
@@ -106,8 +116,20 @@ async def read_view(store: Store, record: RunRecord, now: float) -> RunView:
     graph = await read_graph(store, record)
     rows = await store.read_tasks(record.run)
     handoffs = await store.latest_handoffs(record.run)
-    spans = spans_of(await read_events(store, record.run), handoffs, now)
-    tasks = task_views(graph, rows, handoffs)
+    events = await read_events(store, record.run)
+    with understood(f"run {record.run}"):
+        return _view(record, graph, rows, handoffs, events, now)
+
+
+def _view(
+    record: RunRecord,
+    graph: Graph,
+    rows: Sequence[TaskRecord],
+    handoffs: Sequence[StoredHandoff],
+    events: Sequence[Event],
+    now: float,
+) -> RunView:
+    spans = spans_of(events, handoffs, now)
     return RunView(
         run=record.run,
         workflow=record.workflow,
@@ -124,7 +146,7 @@ async def read_view(store: Store, record: RunRecord, now: float) -> RunView:
             spans,
             [len(stored.record.body) for stored in handoffs],
         ),
-        tasks=tasks,
+        tasks=task_views(graph, rows, handoffs),
         edges=edge_views(graph, rows, handoffs),
         spans=spans,
     )
@@ -133,9 +155,10 @@ async def read_view(store: Store, record: RunRecord, now: float) -> RunView:
 async def read_graph(store: Store, record: RunRecord) -> Graph:
     """The graph that a run has pinned. Raises StoreCorrupt."""
     text = await store.read_graph(record.graph_digest)
-    if text is None:
+    if text is None or digest_of(text.encode()) != record.graph_digest:
         raise StoreCorrupt(
-            f"the graph of run {record.run} is missing", remedy="Restore the store from a backup."
+            f"the graph of run {record.run} is missing or was changed",
+            remedy="Restore the store from a backup.",
         )
     return graph_from_json(text)
 
@@ -199,21 +222,22 @@ async def read_task(store: Store, artifacts: ArtifactStore, record: RunRecord, n
             remedy=f"It has {', '.join(each.name for each in graph.nodes)}; `segue show RUN` lists its tasks.",
         )
     versions = [(node, item, version) for row in rows for version in range(1, row.version + 1)]
-    stored = await store.read_handoffs(record.run, versions) if versions else ()
-    output, document = None, None
-    if stored:
-        origin = origin_of(compile_plan(graph), RunOptions.from_json(record.options), stored[-1])
-        document = to_document(stored[-1], origin)
-    if stored and stored[-1].record.status != "failed":
-        latest = stored[-1].record
-        contents = {spill.digest: await artifacts.get(spill.digest) for spill in spills_of(latest)}
-        output = json.loads(whole_output(latest, contents))
-    task = (
-        task_view(rows[0], graph.node(node), stored[-1] if stored else None)
-        if rows
-        else unborn_task(graph.node(node))
-    )
-    steps = await read_steps(store, rows[0]) if rows else ()
-    return TaskDetail(
-        record.run, record.workflow, task, tuple(map(handoff_view, stored)), output, document, steps
-    )
+    stored = [verified(each) for each in await store.read_handoffs(record.run, versions)] if versions else []
+    with understood(f"task {name} of run {record.run}"):
+        output, document = None, None
+        if stored:
+            origin = origin_of(compile_plan(graph), RunOptions.from_json(record.options), stored[-1])
+            document = to_document(stored[-1], origin)
+        if stored and stored[-1].record.status != "failed":
+            latest = stored[-1].record
+            contents = {spill.digest: await artifacts.get(spill.digest) for spill in spills_of(latest)}
+            output = json.loads(whole_output(latest, contents))
+        task = (
+            task_view(rows[0], graph.node(node), stored[-1] if stored else None)
+            if rows
+            else unborn_task(graph.node(node))
+        )
+        steps = await read_steps(store, rows[0]) if rows else ()
+        return TaskDetail(
+            record.run, record.workflow, task, tuple(map(handoff_view, stored)), output, document, steps
+        )

@@ -15,6 +15,7 @@ from segue.domain.options import RunOptions
 from segue.domain.payload import digest_of
 from segue.domain.plan import Plan, plan_from_json
 from segue.domain.records import HandoffRecord, Pin, RunRecord, StoredHandoff, Token, task_name
+from segue.domain.stored import understood
 from segue.errors import StaleRead, StoreCorrupt, UnknownRun
 from segue.ports.clock import Clock
 from segue.ports.store import Store
@@ -99,8 +100,10 @@ class Book:
                 f"there is no run {run!r} in this store", run=run, remedy="`segue runs` lists them."
             )
         plan = await self.plan_of(record)
-        inputs = {name: json.dumps(value).encode() for name, value in json.loads(record.input).items()}
-        return self._runs.get(run) or self.open(run, plan, inputs, RunOptions.from_json(record.options))
+        with understood(f"the input of run {run}"):
+            inputs = {name: json.dumps(value).encode() for name, value in json.loads(record.input).items()}
+            options = RunOptions.from_json(record.options)
+        return self._runs.get(run) or self.open(run, plan, inputs, options)
 
     async def plan_of(self, record: RunRecord) -> Plan:
         """The compiled graph that a run has pinned."""

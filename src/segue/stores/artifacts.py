@@ -131,9 +131,20 @@ class FolderArtifacts:
         path = self._path(stored.digest)
         with _told(path):
             self._make(path.parent)
-            os.replace(partial.path, path)
-            self._sync(path.parent)
+            with self._shelf(path) as shelf:
+                os.replace(partial.path, path.name, dst_dir_fd=shelf)
+                if self._durable:
+                    os.fsync(shelf)
         return stored
+
+    @contextlib.contextmanager
+    def _shelf(self, path: Path) -> Iterator[int]:
+        """The folder that holds an artifact, open: a link that stands in its place is not followed."""
+        shelf = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            yield shelf
+        finally:
+            os.close(shelf)
 
     def _make(self, folder: Path) -> None:
         """
@@ -157,10 +168,12 @@ class FolderArtifacts:
         if not path.exists():
             return False
         with _told(path), self._while_nobody_prunes(fcntl.LOCK_SH), contextlib.suppress(FileNotFoundError):
-            self._sync(path)
             self._make(path.parent)
-            self._sync(path.parent)
-            os.utime(path, (now, now), follow_symlinks=False)
+            with self._shelf(path) as shelf:
+                if self._durable:
+                    self._sync(path)
+                    os.fsync(shelf)
+                os.utime(path.name, (now, now), dir_fd=shelf, follow_symlinks=False)
             return True
         return False
 
@@ -185,12 +198,14 @@ class FolderArtifacts:
             os.close(file)
 
     def _open(self, digest: str) -> BinaryIO:
+        path = self._path(digest)
         try:
-            file = os.open(self._path(digest), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            with self._shelf(path) as shelf:
+                file = os.open(path.name, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW, dir_fd=shelf)
         except OSError as error:
             raise ArtifactError(
                 f"artifact {digest} cannot be read: {error.strerror}",
-                remedy=f"Restore {self._path(digest)} from a backup, or run the task that made it again.",
+                remedy=f"Restore {path} from a backup, or run the task that made it again.",
             ) from error
         return os.fdopen(file, "rb")
 
@@ -214,7 +229,11 @@ class FolderArtifacts:
         return removed
 
     def _files(self) -> Iterator[Path]:
-        return (path for path in self._folder.glob("[0-9a-f][0-9a-f]/*") if path.is_file())
+        """The artifacts that are there. A link leads elsewhere, and what is there is nobody's to count or remove."""
+        for folder in self._folder.glob("[0-9a-f][0-9a-f]"):
+            for path in folder.iterdir() if not folder.is_symlink() else ():
+                if _DIGEST.fullmatch(f"sha256:{folder.name}{path.name}") and not path.is_symlink():
+                    yield path
 
     def _path(self, digest: str) -> Path:
         match = _DIGEST.fullmatch(digest)

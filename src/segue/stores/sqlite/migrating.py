@@ -9,6 +9,7 @@ from pathlib import Path
 
 import apsw
 
+from segue.domain.stored import understood
 from segue.errors import StoreTooNew, StoreUnavailable
 from segue.stores.sqlite.connection import APPLICATION_ID
 from segue.stores.sqlite.statements import SQL
@@ -58,7 +59,8 @@ def _migrate(connection: apsw.Connection, path: Path) -> None:
         write_meta(connection, "incarnation", uuid.uuid4().hex[:16])
         write_meta(connection, "schema_version", str(len(steps)))
         return
-    version = int(read_meta(connection, "schema_version") or 0)
+    with understood(f"the version of {path}"):
+        version = int(read_meta(connection, "schema_version") or 0)
     if version > len(steps):
         raise StoreTooNew(
             f"{path} has schema version {version}, this Segue knows up to {len(steps)}",

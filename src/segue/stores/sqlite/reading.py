@@ -180,7 +180,7 @@ def workers(connection: apsw.Connection) -> Sequence[tuple[str, str]]:
 
 def artifact_references(connection: apsw.Connection) -> Sequence[str]:
     """Digests of all artifacts that a hand-off, step or effect points to."""
-    return [digest for (digest,) in _rows(connection, SQL.artifact_references)]
+    return [str(digest) for (digest,) in _rows(connection, SQL.artifact_references)]
 
 
 def counts(connection: apsw.Connection) -> tuple[int, int, int, int]:

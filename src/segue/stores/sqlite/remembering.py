@@ -8,6 +8,7 @@ from typing import Any
 import apsw
 
 from segue.domain.records import StepRecord, Token, Verdict
+from segue.domain.stored import understood
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, Unforeseen, blob_of
 from segue.stores.wording import RESOLVED, RUN_RESUMED, step_event
@@ -72,7 +73,8 @@ def _was_resolved(tx: Transaction, task: tuple[str, str, int], step: StepRecord)
 def step_of(row: Sequence[Any]) -> StepRecord:
     """The record that a row holds."""
     *head, artifacts = row
-    return StepRecord._make((*head, tuple(apsw.jsonb_decode(artifacts)) if artifacts is not None else ()))
+    with understood("what a task remembers"):
+        return StepRecord._make((*head, tuple(apsw.jsonb_decode(artifacts)) if artifacts is not None else ()))
 
 
 def _blob(artifacts: Sequence[str]) -> bytes | None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import apsw
 
 from segue.domain.records import Pin, task_name
+from segue.domain.stored import not_understood
 from segue.ports.clock import Clock
 from segue.stores.sqlite.statements import SQL
 from segue.stores.wording import task_event
@@ -89,7 +90,10 @@ class Transaction:
 
 def pins_of(blob: bytes | None) -> tuple[Pin, ...]:
     """The pins that a row holds."""
-    return tuple(Pin(*pin) for pin in apsw.jsonb_decode(blob)) if blob is not None else ()
+    try:
+        return tuple(Pin(*pin) for pin in apsw.jsonb_decode(blob)) if blob is not None else ()
+    except (ValueError, TypeError) as error:
+        raise not_understood("what a task was given", error) from error
 
 
 def blob_of(value: Sequence[object]) -> bytes:
