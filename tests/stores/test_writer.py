@@ -12,7 +12,7 @@ import apsw
 import pytest
 
 from segue.errors import KeyConflict, StoreCorrupt, StoreFull, StoreUnavailable
-from segue.stores.sqlite import SqliteStore, committing, settling, wal
+from segue.stores.sqlite import SqliteStore, committing, settling, wal, writer
 from segue.stores.sqlite.committing import Committer
 from segue.stores.sqlite.transaction import Unforeseen
 from segue.testing.conformance.desk import LEASE_SECONDS, WORKER, Desk, handoff, release, root, settlement
@@ -216,6 +216,22 @@ async def test_closing_commits_what_waits(open_desk: OpenDesk, path: Path) -> No
     runs = [run for run, _ in await asyncio.gather(*calls)]
     again = await open_desk()
     assert sorted(run.run for run in await again.store.list_runs(10)) == sorted(runs)
+
+
+async def test_closing_does_not_wait_for_ever(
+    open_desk: OpenDesk, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where another process keeps the write lock, as one does that was stopped while it wrote, closing is an error."""
+    monkeypatch.setattr(writer, "CLOSE_SECONDS", 0.05)
+    desk = await open_desk("durable", inline=False)
+    other = os.open(path.with_name("segue.db.d") / "write.lock", os.O_RDWR)
+    fcntl.flock(other, fcntl.LOCK_EX)
+    call = asyncio.ensure_future(desk.start("a"))
+    await settled(call)
+    with pytest.raises(StoreUnavailable, match="held by another process"):
+        await desk.store.close()
+    os.close(other)
+    await asyncio.wait_for(call, 10.0)
 
 
 async def test_a_full_disk_stops_progress_with_an_error(open_desk: OpenDesk) -> None:

@@ -164,8 +164,8 @@ class Engine:
             await service.stop()
         await self._timekeeper.stop()
         self.threads.close()
-        with contextlib.suppress(SegueError):
-            await self._store.forget_workers([self.worker])
+        with contextlib.suppress(SegueError, asyncio.TimeoutError):
+            await asyncio.wait_for(self._store.forget_workers([self.worker]), timeout=1.0)
         self._liveness.let_go(self.worker)
 
     def know(self, agents: Iterable[Agent[Any]], conditions: Mapping[str, ConditionFunction]) -> None:

@@ -32,11 +32,17 @@ class Opened(NamedTuple):
     notifier: FileNotifier
 
     async def close(self) -> None:
-        """Commit what waits, and let go of everything. The last process to leave empties the log."""
-        await self.writer.close()
-        await self.notifier.close()
-        self.readers.close()
-        self.lock.close()
+        """
+        Commit what waits, and let go of everything. The last process to leave empties the log.
+
+        Raises `StoreUnavailable` if another process does not let this one write.
+        """
+        try:
+            await self.writer.close()
+            self.lock.close()
+        finally:
+            await self.notifier.close()
+            self.readers.close()
 
 
 class _Prepared(NamedTuple):

@@ -20,7 +20,7 @@ from typing import Any, Literal
 
 import apsw
 
-from segue.errors import StoreClosed, StoreError
+from segue.errors import StoreClosed, StoreError, StoreUnavailable
 from segue.ports.clock import Clock
 from segue.stores.sqlite import wal
 from segue.stores.sqlite.committing import Busy, Committer, Operation
@@ -30,6 +30,9 @@ from segue.stores.sqlite.lock import WriteLock
 
 Waiting = tuple[Operation, "asyncio.Future[Any]"]
 Inbox = SimpleQueue[Waiting | Literal["checkpoint", "close"]]
+
+CLOSE_SECONDS = 10.0
+"""How long closing waits for the write lock, which others hold for milliseconds unless they were stopped."""
 
 _LATER = object()
 """The answer of an operation that could not be committed at once."""
@@ -93,12 +96,22 @@ class Writer:
         return _given(await asyncio.shield(future))
 
     async def close(self) -> None:
-        """Commit what waits, and let go of the files."""
+        """
+        Commit what waits, and let go of the files.
+
+        Raises `StoreUnavailable` if another process keeps the write lock: it may have been stopped while it wrote, and
+        this one must be able to end all the same.
+        """
         if self._closing:
             return
         self._closing = True
         self._inbox.put("close")
-        await self._loop.run_in_executor(None, self._thread.join)
+        await self._loop.run_in_executor(None, self._thread.join, CLOSE_SECONDS)
+        if self._thread.is_alive():
+            raise StoreUnavailable(
+                f"{self._path} is held by another process, so that what waits cannot be written",
+                remedy="Nothing that was acknowledged is lost. Let that process go on, or end it.",
+            )
         self._checkpointer.close()
         self._committer.close()
 
