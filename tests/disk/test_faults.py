@@ -29,13 +29,16 @@ class Kind(NamedTuple):
     told: type[StoreError]
 
 
+GROWING = WRITING - {"unlink", "truncate"}
+"""What may need room."""
+
 KINDS = {
     "a disk that fails once": Kind(WRITING, errno.EIO, 1, StoreError),
     "a disk that fails for a while": Kind(WRITING, errno.EIO, 40, StoreError),
     "a disk that cannot be read": Kind(READING, errno.EIO, 1, StoreError),
     "a disk that cannot be read for a while": Kind(READING, errno.EIO, 5, StoreError),
-    "a disk that is full once": Kind(WRITING - {"unlink"}, errno.ENOSPC, 1, StoreFull),
-    "a disk that is full for a while": Kind(WRITING - {"unlink"}, errno.ENOSPC, 40, StoreFull),
+    "a disk that is full once": Kind(GROWING, errno.ENOSPC, 1, StoreFull),
+    "a disk that is full for a while": Kind(GROWING - {"sync"}, errno.ENOSPC, 40, StoreFull),
 }
 ALL_POINTS = 10_000
 """More than there are; the sweep ends where nothing failed any more."""
