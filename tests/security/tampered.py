@@ -1,8 +1,8 @@
 """
 In a process of its own: a store with a hostile value in one of its cells, and everything that one does with a store.
 
-An audit hook tells of whatever would be code: `python -m tests.security.tampered FOLDER` prints one line for each cell
-and value that led to any of it, or to an error that is none of Segue's.
+An audit hook tells of whatever would be code: `python -m tests.security.tampered STRIDE FOLDER` prints one line for
+each cell and value that led to any of it, or to an error that is none of Segue's.
 """
 
 import asyncio
@@ -119,8 +119,8 @@ async def make(path: Path) -> None:
         await segue.submit(flows.flow, "another")
 
 
-def try_all(folder: Path, heard: list[str]) -> Iterator[str]:
-    """Plant each value in a fifth of all cells; what came of it."""
+def try_all(folder: Path, stride: int, heard: list[str]) -> Iterator[str]:
+    """Plant each value in every so many of all cells; what came of it."""
     sound = folder / "sound.db"
     asyncio.run(make(sound))
     for number in range(2):  # twice, so that everything is imported before anybody listens
@@ -129,7 +129,7 @@ def try_all(folder: Path, heard: list[str]) -> Iterator[str]:
     sys.addaudithook(lambda event, args: heard.extend(telling(event, args)))
     places = list(cells(sound))
     for number, value in enumerate(VALUES):
-        for table, column in places[number % 5 :: 5]:
+        for table, column in places[number % stride :: stride]:
             path = folder / "tampered.db"
             copy(sound, path)
             if not plant(path, table, column, value):
@@ -166,5 +166,5 @@ def copy(source: Path, target: Path) -> None:
 
 
 if __name__ == "__main__":
-    for line in try_all(Path(sys.argv[1]), []):
+    for line in try_all(Path(sys.argv[2]), int(sys.argv[1]), []):
         sys.stdout.write(f"{line}\n")

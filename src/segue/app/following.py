@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import AsyncIterator, Collection, Sequence
 from typing import Any
 
@@ -14,7 +13,7 @@ from segue.domain.handoff import Handoff
 from segue.domain.payload import is_storable
 from segue.domain.records import Event, Pin, RunRecord, RunState, TaskRecord, parse_task_name, task_name
 from segue.domain.schema import schema_of
-from segue.domain.stored import verified
+from segue.domain.stored import reason_of, verified
 from segue.domain.workflow import Built
 from segue.engine.engine import Engine
 from segue.errors import ReviewNeeded, RunCancelled, RunFailed, TaskFailed, UnknownRun, UsageError
@@ -160,7 +159,7 @@ def _fails_run(task: TaskRecord) -> bool:
 
 
 def _reason(task: TaskRecord) -> str:
-    if task.error is None:
+    error = reason_of(task)
+    if not error:
         return "no reason was recorded"
-    error = json.loads(task.error)
     return f"{error.get('kind', 'error')}: {error.get('message', '')}"

@@ -231,7 +231,7 @@ def step_view(record: StepRecord, task: TaskRecord) -> StepView:
         key=record.key,
         epoch=record.epoch,
         at=record.at,
-        result=None if record.body is None else json.loads(record.body),
+        result=None if record.body is None else json.loads(record.body.decode()),
         artifact=record.artifacts[0] if is_spilled else None,
     )
 

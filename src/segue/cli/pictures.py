@@ -21,6 +21,7 @@ from segue.domain.drawing.dot import draw_dot
 from segue.domain.drawing.mermaid import draw_mermaid
 from segue.domain.drawing.text import draw_text
 from segue.domain.records import Event
+from segue.domain.stored import data_of
 from segue.errors import UsageError
 
 MOST_ITEMS = 12
@@ -309,13 +310,13 @@ def print_event(console: Console, event: Event, *, with_run: bool) -> None:
     if event.epoch is not None and event.epoch > 1:
         line.append(f"  epoch {event.epoch}")
     if event.data is not None:
-        line.append(f"  {_data_in_words(json.loads(event.data))}", style="dim")
+        line.append(f"  {_data_in_words(data_of(event))}", style="dim")
     console.print(line, soft_wrap=True)
 
 
 def event_document(event: Event) -> dict[str, Any]:
     """An event as `--json` prints it."""
-    return {**event._asdict(), "data": None if event.data is None else json.loads(event.data)}
+    return {**event._asdict(), "data": data_of(event)}
 
 
 def _data_in_words(data: dict[str, Any]) -> str:

@@ -7,11 +7,11 @@ and what is complete stays as it is, also where it was made without them.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Sequence
 
 from segue.domain.plan import Plan, Step, inputs_from
 from segue.domain.records import SINGLE, Redrive, Reset, TaskRecord, task_name
+from segue.domain.stored import reason_of
 from segue.errors import UnknownRun, UsageError
 
 TaskKey = tuple[str, int]
@@ -91,8 +91,8 @@ class Redriving:
 
     def obstacle(self, key: TaskKey) -> str:
         """Why a chosen task does not begin anew."""
-        told = self._tasks[key].error
-        return json.loads(told).get("message", "") if told else "what it needs is not there"
+        reason = reason_of(self._tasks[key])
+        return str(reason.get("message", "")) if reason else "what it needs is not there"
 
     def reset(self, key: TaskKey) -> Reset:
         """How a task begins anew."""
@@ -155,7 +155,7 @@ class Redriving:
         return task.state in _DEAD_LETTERS or (task.state == "skipped" and self._by_others(task))
 
     def _by_others(self, task: TaskRecord) -> bool:
-        return task.error is not None and json.loads(task.error).get("kind") in _BY_OTHERS
+        return reason_of(task).get("kind") in _BY_OTHERS
 
     def _keys(self, tasks: Iterable[TaskRecord]) -> list[TaskKey]:
         return [(task.node, task.item) for task in tasks]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from segue.domain.payload import digest_of
-from segue.domain.records import StoredHandoff, task_name
+from segue.domain.records import Event, StoredHandoff, TaskRecord, task_name
 from segue.errors import StoreCorrupt
 
 
@@ -40,3 +42,19 @@ def verified(stored: StoredHandoff) -> StoredHandoff:
             remedy="Restore the store from a backup.",
         )
     return stored
+
+
+def reason_of(task: TaskRecord) -> dict[str, Any]:
+    """Why a task failed or was skipped, empty where nothing is on record. Raises `StoreCorrupt`."""
+    if task.error is None:
+        return {}
+    with understood(f"what is on record of {task_name(task.node, task.item)} in run {task.run}"):
+        return dict(json.loads(task.error).items())
+
+
+def data_of(event: Event) -> Any:
+    """What an event carries. Raises `StoreCorrupt`."""
+    if event.data is None:
+        return None
+    with understood(f"event {event.sequence} of run {event.run}"):
+        return json.loads(event.data)

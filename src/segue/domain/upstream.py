@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
 from segue.domain.plan import Step
 from segue.domain.records import TaskRecord, task_name
+from segue.domain.stored import reason_of
 
 NAMED = 3
 """So many tasks are named as the reason; further ones are counted."""
@@ -41,5 +41,5 @@ def cause_of_break(step: Step, tasks: Sequence[TaskRecord]) -> dict[str, Any]:
 
 
 def _told(task: TaskRecord) -> str:
-    reason = json.loads(task.error).get("message") if task.error else None
+    reason = reason_of(task).get("message")
     return f"{task_name(task.node, task.item)} {_ENDINGS[task.state]}: {reason or 'no reason was recorded'}"
