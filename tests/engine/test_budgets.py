@@ -123,6 +123,72 @@ async def test_who_hangs_for_good_is_given_up(
         assert json.loads(task.error or "")["kind"] == "BudgetExceeded"
 
 
+@pytest.mark.parametrize("budget", ["timeout", "idle", "deadline"])
+async def test_who_does_not_end_when_told_to_is_left_behind(bench: Bench, budget: str) -> None:
+    """An agent that swallows its cancellation holds up neither its task nor others, and is told that it is over."""
+    let_go, told = asyncio.Event(), asyncio.Event()
+    settings: Any = {budget: "30s", "retries": 1, "backoff": None}
+
+    @agent(**settings)
+    async def stubborn(text: str) -> str:
+        while ctx.attempt == 1 and not let_go.is_set():
+            try:
+                await let_go.wait()
+            except asyncio.CancelledError:
+                continue
+        if ctx.attempt == 1:
+            with pytest.raises(StaleEpoch):
+                await ctx.step("late", str)
+            told.set()
+        return f"attempt {ctx.attempt}"
+
+    @workflow
+    def one(text: str) -> str:
+        return stubborn(text)
+
+    async with bench.opened(concurrency=1) as segue:
+        began = bench.clock.boot()
+        handle = await segue.submit(one, "x")
+        if budget == "deadline":
+            with pytest.raises(
+                RunFailed, match="BudgetExceeded: stubborn was not done by its deadline of 30 s"
+            ):
+                await turning(bench.clock, handle.result())
+        else:
+            assert await turning(bench.clock, handle.result()) == "attempt 2"
+        assert 30.0 <= bench.clock.boot() - began < 40.0
+        let_go.set()
+        await soon(told.wait())
+        assert (await names_of(segue, handle.run)).count("complete") == (budget != "deadline")
+
+
+@pytest.mark.parametrize("makes_of_it", ["a result", "an error"])
+async def test_what_is_made_of_the_end_is_too_late(bench: Bench, makes_of_it: str) -> None:
+    """An agent that answers its cancellation with a result, or another error, has run over its budget all the same."""
+    made: list[int] = []
+
+    @agent(timeout="30s", retries=2, on_overrun="fail")
+    async def late(text: str) -> str:
+        made.append(ctx.attempt)
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if makes_of_it == "an error":
+                raise ConnectionError("cancelled") from None
+        return "late"
+
+    @workflow
+    def one(text: str) -> str:
+        return late(text)
+
+    async with bench.opened() as segue:
+        with pytest.raises(
+            RunFailed, match="late: BudgetExceeded: late ran for longer than its timeout of 30 s"
+        ):
+            await turning(bench.clock, segue.run(one, "x"))
+    assert made == [1]
+
+
 async def test_a_task_that_nobody_claims_runs_over_its_queue_budget(bench: Bench) -> None:
     """A worker that does not have the agent settles a task that lay too long, in the name of its policy."""
 

@@ -30,9 +30,13 @@ async def turns(count: int) -> None:
 
 
 async def test_each_ends_at_its_own_time() -> None:
-    """A limit that is set later and ends earlier moves the timer forward; the others keep theirs."""
+    """
+    A limit that is set later and ends earlier moves the timer forward; the others keep theirs. Who has not ended five
+    seconds after his time is left behind.
+    """
     clock, attempts = ManualClock(), [attempt(number) for number in range(3)]
-    timekeeper = Timekeeper(clock, lambda: attempts)
+    left: list[Attempt] = []
+    timekeeper = Timekeeper(clock, lambda: attempts, left.append)
     for each, seconds in zip(attempts, (10.0, 3.0, 5.0), strict=True):
         timekeeper.begin(each, "run", seconds)
     seen = []
@@ -46,13 +50,14 @@ async def test_each_ends_at_its_own_time() -> None:
         [False, True, True],
         [True, True, True],
     ]
+    assert left == [attempts[1], attempts[2]]
     await timekeeper.stop()
 
 
 async def test_time_that_stands_still_is_not_counted() -> None:
     """A halted attempt outlives its limit, and goes on with what it had left."""
     clock, one = ManualClock(), attempt(1)
-    timekeeper = Timekeeper(clock, lambda: [one])
+    timekeeper = Timekeeper(clock, lambda: [one], list[Attempt]().append)
     timekeeper.begin(one, "run", 4.0)
     await advance(clock, 1.0)
     left = timekeeper.halt(one)
@@ -69,7 +74,7 @@ async def test_time_that_stands_still_is_not_counted() -> None:
 async def test_many_limits_have_one_timer() -> None:
     """A thousand agents with an hour each leave one sleeper behind, not a thousand."""
     clock, attempts = ManualClock(), [attempt(number) for number in range(1000)]
-    timekeeper = Timekeeper(clock, lambda: attempts)
+    timekeeper = Timekeeper(clock, lambda: attempts, list[Attempt]().append)
     before = len(asyncio.all_tasks())
     for each in attempts:
         timekeeper.begin(each, "run", 3600.0)

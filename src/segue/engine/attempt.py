@@ -113,8 +113,8 @@ class Attempt:
         self.task: asyncio.Task[None] | None = None
         self.ends: dict[Budget, float] = {}
         """When the agent runs over each of its budgets, by the boot clock, while it runs and their time does too."""
-        self.out_of: Budget | None = None
-        """The budget that it ran over."""
+        self.out_of: Budget | None = claim.overrun
+        """The budget that it ran over, or its task before it was claimed."""
         self.unreported: str | None = None
         """What the agent last said of its progress, if that is not written down yet."""
         self.superseded = False
@@ -140,6 +140,17 @@ class Attempt:
         self.ends = {}
         self.out_of = budget
         self.cancel()
+
+    def leave_behind(self) -> Attempt:
+        """
+        Give up on an agent that does not end: nothing that it does counts any more. The answer is the attempt that
+        takes the place of this one, with its claim and its slot, and is only to be settled.
+        """
+        other = Attempt(self.claim, self.renewed_at, self.confirmed)
+        other.out_of, other.doubt, other.started_at = self.out_of, self.doubt, self.started_at
+        other.superseded, other.released_slot = self.superseded, self.released_slot
+        self.superseded = self.ended = self.released_slot = True
+        return other
 
     def enter(self, live: LiveRun, registry: Registry) -> None:
         """The run of the attempt is known now."""

@@ -86,15 +86,11 @@ class Engine:
         chance: Chance = _SYSTEM,
         patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
-        self._store = store
-        self._clock = clock
-        self._chance = chance
-        self._liveness = liveness
+        self._store, self._liveness = store, liveness
+        self._clock, self._chance = clock, chance
         self._lease_seconds = lease_seconds
-        self._on_run_state = on_run_state
-        self._on_failure = on_failure
-        self.worker = worker
-        self.registry = Registry()
+        self._on_run_state, self._on_failure = on_run_state, on_failure
+        self.worker, self.registry = worker, Registry()
         asked = patient(store, clock, chance, patience_seconds)
         self.book = Book(asked, clock)
         self.threads, self._slots = Threads(concurrency), Slots(concurrency)
@@ -104,13 +100,9 @@ class Engine:
         self._draining = self._stopping = self._failed = False
         self.observer: Observer = lambda claim, what, data: None
         """Hears of each claim of this worker and of how its attempt ended: one of `Ending`, or that it was lost."""
-        keeper = self._timekeeper = Timekeeper(clock, self._live.values)
+        keeper = self._timekeeper = Timekeeper(clock, self._live.values, self._leave_behind)
         keeping = Keeping(asked, clock, lease_seconds, self.threads.block, keeper, self._fail)
         self._context = context_for(self.home, keeping)
-        self._later = LaterDesk(asked, self._slots, keeper, self._room_came_free, self._fail)
-        self.binder = Binder(asked, self.book, self.registry, self.home, self._later)
-        self.children = Children(clock, self._fail)
-        self._runner = Runner(self.binder, artifacts, self.threads, self.children, keeper, clock)
         self._claimer = Claimer(
             store,
             clock,
@@ -124,6 +116,10 @@ class Engine:
             self._claimed,
             self._fail,
         )
+        self._later = LaterDesk(asked, self._slots, keeper, self._claimer.room_came_free, self._fail)
+        self.binder = Binder(asked, self.book, self.registry, self.home, self._later)
+        self.children = Children(clock, self._fail)
+        self._runner = Runner(self.binder, artifacts, self.threads, self.children, keeper, clock)
         self._committer = Committer(
             store,
             asked,
@@ -195,9 +191,6 @@ class Engine:
     def _not_submitted(self, new: NewRun) -> None:
         self._unreserve([root.agent for root in new.roots if root.claim], ())
 
-    def _room_came_free(self) -> None:
-        self._claimer.room_came_free()
-
     def look_again(self) -> None:
         """Something was released without an attempt of this worker: claim it if there is room."""
         self._claimer.poke()
@@ -238,10 +231,16 @@ class Engine:
             self._start(claim, asked_at)
 
     def _start(self, claim: Claim, asked_at: float, confirmed: asyncio.Future[None] | None = None) -> None:
-        attempt = Attempt(claim, asked_at, confirmed)
-        attempt.superseded = self._failed
-        self._live[claim.token.claim] = attempt
         self.observer(claim, "claimed", None)
+        self._begin(Attempt(claim, asked_at, confirmed))
+
+    def _leave_behind(self, attempt: Attempt) -> None:
+        """The agent does not end although its time is up: its task is settled without it."""
+        self._begin(attempt.leave_behind())
+
+    def _begin(self, attempt: Attempt) -> None:
+        attempt.superseded |= self._failed
+        self._live[attempt.claim.token.claim] = attempt
         # A fresh copy, so that no attempt inherits the context variables of the one that released it.
         context = self._context.copy()
         attempt.task = asyncio.get_running_loop().create_task(self._attempt(attempt), context=context)
@@ -337,7 +336,8 @@ class Engine:
     def _leave(self, attempt: Attempt) -> None:
         attempt.task = None
         self._free_slot(attempt)
-        self._live.pop(attempt.claim.token.claim, None)
+        if self._live.get(attempt.claim.token.claim) is attempt:
+            del self._live[attempt.claim.token.claim]
         self._claimer.room_came_free()
 
     def _free_slot(self, attempt: Attempt) -> None:

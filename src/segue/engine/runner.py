@@ -69,10 +69,10 @@ class Runner:
 
     async def outcome_of(self, attempt: Attempt) -> Outcome:
         """Run an attempt to its end. Only cancellation, and errors of the store, are raised."""
-        attempt.started_at = self._clock.wall()
+        attempt.started_at = attempt.started_at or self._clock.wall()
         claim = attempt.claim
         try:
-            if claim.broken or claim.overrun is not None or claim.losses >= attempt.terms.settings.losses:
+            if claim.broken or attempt.out_of is not None or claim.losses >= attempt.terms.settings.losses:
                 return await self._not_run(attempt)
             if attempt.step.node.map_parameter is not None and attempt.claim.token.item == SINGLE:
                 return await self._expand(attempt)
@@ -98,16 +98,14 @@ class Runner:
             return self.failure_of(attempt, error)
 
     async def _not_run(self, attempt: Attempt) -> Outcome:
-        """What becomes of a task that was claimed only to be settled."""
+        """What becomes of a task that is only to be settled."""
         if attempt.claim.broken:
             told = await self._binder.causes.of_break(attempt)
             if attempt.step.node.settings.on_failure == "fail" or told["kind"] == "quorum":
                 return Failed(told, self._failed(attempt, told), "nobody")
             return Skipped(told)
-        if attempt.claim.overrun is not None:
-            return self.failure_of(
-                attempt, await self._binder.causes.of_overrun(attempt, attempt.claim.overrun)
-            )
+        if attempt.out_of is not None:
+            return self.failure_of(attempt, await self._binder.causes.of_overrun(attempt, attempt.out_of))
         told = self._binder.causes.of_losses(attempt)
         return Failed(told, self._failed(attempt, told), "another", ending="dead")
 
@@ -175,14 +173,21 @@ class Runner:
             self._timekeeper.begin(attempt, "deadline", deadline - self._clock.wall())
         attempt.called = attempt.in_agent = True
         try:
-            return await running
+            result = await running
         except asyncio.CancelledError:
             # One that is not by the clock alone has been cancelled by somebody else as well, who goes before.
             if attempt.out_of is None or _uncancel():
                 raise
-            raise await self._binder.causes.of_overrun(attempt, attempt.out_of) from None
+        except Exception:
+            if attempt.out_of is None:
+                raise
+        else:
+            if attempt.out_of is None:
+                return result
         finally:
             attempt.in_agent, attempt.ends = False, {}
+        # Whatever the agent has made of being told to end, it was too late.
+        raise await self._binder.causes.of_overrun(attempt, attempt.out_of)
 
     def _seal(self, attempt: Attempt, result: Any) -> Sealed:
         agent = attempt.agent

@@ -17,13 +17,26 @@ from segue.engine.attempt import Attempt
 from segue.errors import Budget
 from segue.ports.clock import Clock
 
+CLEARING_UP_SECONDS = 5.0
+"""How long an agent may take to end when it is told that its time is up. One that goes on is left behind."""
+
 
 class Timekeeper:
-    """Watches the attempts that `running` names. Everything happens in the loop's thread."""
+    """
+    Watches the attempts that `running` names; `leave_behind` gets those that do not end when they are told to.
 
-    def __init__(self, clock: Clock, running: Callable[[], Collection[Attempt]]) -> None:
+    Everything happens in the loop's thread.
+    """
+
+    def __init__(
+        self,
+        clock: Clock,
+        running: Callable[[], Collection[Attempt]],
+        leave_behind: Callable[[Attempt], None],
+    ) -> None:
         self._clock = clock
         self._running = running
+        self._leave_behind = leave_behind
         self._looks_at = math.inf
         self._timer: asyncio.Task[None] | None = None
 
@@ -36,7 +49,7 @@ class Timekeeper:
     @contextlib.contextmanager
     def progress(self, attempt: Attempt) -> Iterator[None]:
         """The attempt shows that it does not hang. It does not idle while the store is told so; then it may again."""
-        idles = attempt.ends.pop("idle", None) is not None
+        idles = attempt.out_of is None and attempt.ends.pop("idle", None) is not None
         try:
             yield
         finally:
@@ -45,7 +58,12 @@ class Timekeeper:
                 self.begin(attempt, "idle", seconds)
 
     def halt(self, attempt: Attempt) -> dict[Budget, float]:
-        """The attempt's time stands still, but for its deadline; the seconds that it has left of each budget."""
+        """
+        The attempt's time stands still, but for its deadline; the seconds that it has left of each budget. Once it has
+        run over one, nothing stands still.
+        """
+        if attempt.out_of is not None:
+            return {}
         now = self._clock.boot()
         left: dict[Budget, float] = {
             budget: ends_at - now for budget, ends_at in attempt.ends.items() if budget != "deadline"
@@ -74,8 +92,14 @@ class Timekeeper:
         limited = [attempt for attempt in self._running() if attempt.ends]
         for attempt in limited:
             budget = min(attempt.ends, key=attempt.ends.__getitem__)
-            if attempt.ends[budget] <= now:
+            if attempt.ends[budget] > now:
+                continue
+            if attempt.out_of is None:
                 attempt.run_over(budget)
+                attempt.ends = {budget: now + CLEARING_UP_SECONDS}
+            else:
+                attempt.ends = {}
+                self._leave_behind(attempt)
         self._looks_at = math.inf
         later = [ends_at for attempt in limited for ends_at in attempt.ends.values()]
         if later:
