@@ -26,6 +26,14 @@ class Bench:
         self.clock = ManualClock()
         self.let_go = threading.Event()
         self.late: list[str] = []
+        self.at_rest = asyncio.Event()
+        """Set while the agent waits for time to pass."""
+
+    async def rest(self, seconds: float) -> None:
+        """Wait in an agent, for time that may pass now."""
+        self.at_rest.set()
+        await self.clock.sleep(seconds)
+        self.at_rest.clear()
 
     def opened(self, **settings: Any) -> Segue:
         return Segue("memory:", clock=self.clock, **settings)
@@ -223,8 +231,8 @@ async def test_progress_keeps_an_agent_alive(bench: Bench, in_thread: bool) -> N
     async def awaits(text: str) -> str:
         for page in range(10):
             await ctx.progress(f"page {page}", fraction=page / 10)
-            await bench.clock.sleep(4.0)
-        await asyncio.Event().wait()
+            await bench.rest(4.0)
+        await bench.rest(1_000.0)
         return text
 
     loop = asyncio.get_running_loop()
@@ -233,7 +241,8 @@ async def test_progress_keeps_an_agent_alive(bench: Bench, in_thread: bool) -> N
     def blocks(text: str) -> str:
         for page in range(10):
             ctx.progress(f"page {page}", fraction=page / 10).wait()
-            asyncio.run_coroutine_threadsafe(bench.clock.sleep(4.0), loop).result()
+            asyncio.run_coroutine_threadsafe(bench.rest(4.0), loop).result()
+        asyncio.run_coroutine_threadsafe(bench.rest(1_000.0), loop)
         bench.let_go.wait()
         return text
 
@@ -253,12 +262,12 @@ async def test_progress_keeps_an_agent_alive(bench: Bench, in_thread: bool) -> N
 
 
 async def turning_threads(bench: Bench, waiting: Any) -> Any:
-    """As `turning`, with time for what threads hand to the loop."""
+    """As `turning`, for an agent in a thread: no time passes while it is on its way from one rest to the next."""
     task = asyncio.ensure_future(waiting)
     while not task.done():
         await asyncio.wait([task], timeout=0.01)
         wake = bench.clock.next_wake
-        if not task.done() and wake is not None:
+        if not task.done() and wake is not None and bench.at_rest.is_set():
             bench.clock.advance(wake)
     return await task
 
