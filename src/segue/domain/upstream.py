@@ -29,7 +29,7 @@ def cause_of_break(step: Step, tasks: Sequence[TaskRecord]) -> dict[str, Any]:
     quorum = step.node.settings.quorum
     blamed = step.needed if quorum is None else frozenset(step.parents)
     culprits = [task for task in tasks if task.node in blamed and task.state in _ENDINGS]
-    told = "; ".join(_told(task) for task in culprits[:NAMED]) or "an upstream task has nothing to hand over"
+    told = "; ".join(_told(task) for task in culprits[:NAMED]) or _too_few(step, tasks)
     if len(culprits) > NAMED:
         told = f"{told}; and {len(culprits) - NAMED} more"
     cause: dict[str, Any] = {"kind": "upstream", "message": told}
@@ -38,6 +38,14 @@ def cause_of_break(step: Step, tasks: Sequence[TaskRecord]) -> dict[str, Any]:
     if culprits:
         cause["upstream"] = task_name(culprits[0].node, culprits[0].item)
     return cause
+
+
+def _too_few(step: Step, tasks: Sequence[TaskRecord]) -> str:
+    """Nobody is to blame: lists were shorter than a quorum needs, or the reason is gone meanwhile."""
+    if step.node.settings.quorum is None:
+        return "an upstream task has nothing to hand over"
+    inputs = sum(task.node in step.parents and task.state != "expanded" for task in tasks)
+    return f"there are only {inputs} inputs" if inputs != 1 else "there is only one input"
 
 
 def _told(task: TaskRecord) -> str:

@@ -57,6 +57,20 @@ def test_a_quorum_says_that_it_is_one() -> None:
     assert cause["message"] == "its quorum of 5 cannot be reached: s0 failed: no; s1 failed: no"
 
 
+def test_a_quorum_of_short_lists_says_how_short() -> None:
+    """Where nothing has failed, lists had too few elements; a list is no input, its elements are."""
+    tasks = [
+        task("s0", "expanded"),
+        *(task("s0", "complete", item=item) for item in range(2)),
+        task("x", "complete"),
+    ]
+    cause = cause_of_break(step(on_failure="proceed", quorum=5), tasks)
+    assert cause == {
+        "kind": "quorum",
+        "message": "its quorum of 5 cannot be reached: there are only 2 inputs",
+    }
+
+
 def test_nobody_may_be_to_blame() -> None:
     """Where the reason is gone meanwhile, that is what is said."""
     assert cause_of_break(step(), []) == {
