@@ -211,7 +211,7 @@ def _read(terminal: int) -> bytes:
         (("nowhere",), "no module 'nowhere'"),
         (("flows.py",), "Write it as for an import"),
         (("mistyped",), "workflow 'mistyped' cannot run"),
-        (("flows", "--grace", "soon"), "'soon' is not a duration"),
+        (("flows", "--grace", "soon"), "--grace: 'soon' is not a duration"),
         (("flows", "--lease", "0s"), "not longer than none"),
         (("flows", "--store", "memory:"), "ends with its process"),
         ((), "Missing argument"),

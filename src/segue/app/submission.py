@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from segue.domain.agent_settings import refuse_others
 from segue.domain.budgets import RunBudgets, budgets_of
-from segue.domain.durations import seconds_of
+from segue.domain.durations import named_seconds
 from segue.domain.graph import graph_to_json
 from segue.domain.options import RunOptions
 from segue.domain.payload import digest_of, is_storable
@@ -82,7 +82,7 @@ def _deadline(deadline: datetime | float | str | None, wall_now: float) -> float
             )
         at = deadline.timestamp()
     else:
-        at = wall_now + seconds_of(deadline)
+        at = wall_now + named_seconds("deadline", deadline)
     if at <= wall_now:
         raise UsageError("the deadline has passed already", remedy="Give a later one.")
     return at

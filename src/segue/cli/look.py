@@ -210,9 +210,9 @@ def prune(
     With their events, and artifacts that nothing points to any more.
     """
     from segue.demo.words import counted
-    from segue.domain.durations import seconds_of
+    from segue.domain.durations import named_seconds
 
-    seconds = seconds_of(older_than)
+    seconds = named_seconds("--older-than", older_than)
     count = read(store, lambda host: host.prune(seconds))
     if as_json:
         print_json({"pruned": count})

@@ -52,10 +52,10 @@ def worker(
     from segue.app.serving import Serving, Told
     from segue.cli.opening import must_be_shared
     from segue.cli.worker_lines import lines_of
-    from segue.domain.durations import seconds_of
+    from segue.domain.durations import named_seconds
 
     must_be_shared(store)
-    grace_seconds, lease_seconds = seconds_of(grace), seconds_of(lease)
+    grace_seconds, lease_seconds = named_seconds("--grace", grace), named_seconds("--lease", lease)
     offer = _offer(modules, agent or ())
     segue = Segue(
         store,

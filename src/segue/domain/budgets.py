@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, TypedDict
 
-from segue.domain.durations import Duration, duration_text, seconds_of
+from segue.domain.durations import Duration, duration_text, named_seconds
 from segue.errors import UsageError
 
 Budgets = Mapping[str, float | None]
@@ -83,9 +83,4 @@ def resolved(*said: Budgets) -> dict[str, float | None]:
 
 def optional_seconds(name: str, value: Duration | None) -> float | None:
     """The seconds of a setting that may be None. Raises UsageError naming it."""
-    if value is None:
-        return None
-    try:
-        return seconds_of(value)
-    except UsageError as error:
-        raise UsageError(f"{name}: {error.message}", remedy=error.remedy) from None
+    return None if value is None else named_seconds(name, value)

@@ -39,6 +39,14 @@ def seconds_of(duration: Duration) -> float:
     return seconds
 
 
+def named_seconds(name: str, duration: Duration) -> float:
+    """The same for a setting or an option, which the error names."""
+    try:
+        return seconds_of(duration)
+    except UsageError as error:
+        raise UsageError(f"{name}: {error.message}", remedy=error.remedy) from None
+
+
 def duration_text(seconds: float) -> str:
     """Seconds as people write them, in the two largest units that matter: `250ms`, `1.5s`, `2m 30s`, `1h`."""
     if seconds < 1:
