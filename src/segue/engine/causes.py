@@ -41,7 +41,8 @@ class Causes:
         if deadline is None or (seconds is not None and attempt.claim.deadline != deadline):
             return seconds
         record = await self._store.read_run(attempt.claim.token.run)
-        return None if record is None else deadline - record.submitted_at
+        # Submitted a moment after its deadline was reckoned: what people said had no thousandths.
+        return None if record is None else round(deadline - record.submitted_at, 2)
 
     def of_losses(self, attempt: Attempt) -> dict[str, Any]:
         """How often the task was lost with its worker."""
