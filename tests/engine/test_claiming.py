@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
-from segue import agent, workflow
+from segue import Segue, agent, ctx, workflow
 from segue.domain.records import ClaimRequest, Settlement
+from segue.stores.urls import open_store
 from tests.engine.deadlines import soon
 
 
@@ -83,3 +85,35 @@ async def test_what_was_not_to_be_had_is_asked_for_again(
     assert await soon(segue.run(fan, 1)) == 6
     assert sorted(ran) == [0, 1, 2]
     assert sum(asked) > 1
+
+
+@pytest.mark.parametrize("stubborn", [False, True])
+async def test_suspects_run_one_after_another(stubborn: bool) -> None:
+    """Of tasks that were lost twice a worker runs one at a time, and begins the next as soon as that one has ended."""
+    parts, running, most = open_store("memory:"), 0, 0
+
+    @agent(retries=1, backoff=None)
+    async def each(text: str) -> str:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0)  # noqa: TID251 - gives others their turn, waits for nothing
+        running -= 1
+        if stubborn and ctx.attempt == 3:
+            raise ValueError("once more")
+        return text
+
+    @workflow
+    def eight(texts: list[str]) -> list[str]:
+        return each.map(texts)
+
+    async with Segue(parts, worker=False) as submitter:
+        async with Segue(parts):
+            handle = await submitter.submit(eight, list("abcdefgh"))
+            await anext(submitter.events(handle.run, names="task.expanded"))
+        for number in range(2):
+            await parts.store.claim(ClaimRequest(f"worker{number}", f"claim{number}", 9, ("each",), (), 60.0))
+            assert len(await parts.store.expire([f"worker{number}"])) == 8
+        async with Segue(parts, agents=[eight]) as worker:
+            assert await soon(worker.handle(handle.run).result()) == list("abcdefgh")
+    assert most == 1

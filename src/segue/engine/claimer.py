@@ -62,6 +62,10 @@ class Claimer(Service):
         self._poked = asyncio.Event()
         self.maybe_ready = True
         """Whether there may be ready tasks that nobody has claimed."""
+        self._suspect_asked = False
+        """A request that may bring a suspect is on its way."""
+        self._suspects_wait = False
+        """There may be suspects that wait for the one that runs here to end."""
         self._lying: set[TaskKey] = set()
         """What this process released with the commit that is being answered, and left for its claim."""
         self._timers: set[asyncio.Task[None]] = set()
@@ -79,7 +83,7 @@ class Claimer(Service):
 
     def room_came_free(self) -> None:
         """A place was given back without a settlement: use it if anything may be ready."""
-        if self.maybe_ready:
+        if self.maybe_ready or self._suspects_wait:
             self._poked.set()
 
     def poke_after(self, seconds: float) -> None:
@@ -94,9 +98,13 @@ class Claimer(Service):
 
     def wanted(self) -> ClaimRequest | None:
         """What to claim now, if anything may be ready and there is room for it. The places are held for the answer."""
+        if self._suspects_wait and self._may_run_suspect():
+            self.maybe_ready = True
         if not self.maybe_ready or self.paused or self._slots.free <= 0:
             return None
-        self.maybe_ready = False
+        self.maybe_ready = self._suspects_wait = False
+        suspects = 1 if self._may_run_suspect() else 0
+        self._suspect_asked |= suspects > 0
         room, by_agent = self._slots.hold()
         return ClaimRequest(
             worker=self._worker,
@@ -105,8 +113,12 @@ class Claimer(Service):
             agents=self._registry.names,
             per_agent=by_agent,
             lease_seconds=self._lease_seconds,
-            suspects=0 if any(map(_is_suspect, self._live.values())) else 1,
+            suspects=suspects,
         )
+
+    def _may_run_suspect(self) -> bool:
+        """Whether no suspect runs here, or is asked for."""
+        return not (self._suspect_asked or any(map(_is_suspect, self._live.values())))
 
     def lies_ready(self, tasks: Iterable[TaskKey], asked: bool) -> None:
         """These tasks were released and not claimed; `asked` if the same commit claimed what it could get."""
@@ -122,6 +134,10 @@ class Claimer(Service):
         with every commit for ever, which costs more than to claim the dependents with the settlement.
         """
         self._slots.unhold(request.limit, request.per_agent, [claim.agent for claim in claims])
+        if request.suspects:
+            self._suspect_asked = False
+        if not request.suspects or any(claim.losses >= SUSPECT_LOSSES for claim in claims):
+            self._suspects_wait = True
         lying, self._lying = self._lying, set()
         left_behind = bool(lying.difference(claim.token[:3] for claim in claims))
         if left_behind or request.per_agent or (not lying and len(claims) >= request.limit):
