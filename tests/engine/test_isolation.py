@@ -223,6 +223,16 @@ async def test_closing_while_a_child_starts() -> None:
     assert offspring() == ""
 
 
+async def test_a_child_is_there_before_it_is_needed() -> None:
+    """A worker that knows isolated agents starts a process for them, and the first call of one takes place in it."""
+    async with Segue("memory:", agents=[isolated.pid_of, isolated.echo]) as segue:
+        children = segue.host.engine.children
+        await until(lambda: children.pids)
+        (ready,) = children.pids
+        assert await segue.run(alone(isolated.pid_of), "x") == ready
+    assert is_gone(ready)
+
+
 async def test_a_child_is_used_again_and_not_kept_for_ever() -> None:
     """Calls one after another share a process; one that nobody has used for a while is closed."""
     clock = ManualClock()

@@ -88,8 +88,7 @@ class Engine:
     ) -> None:
         self._store, self._liveness = store, liveness
         self._clock, self._chance = clock, chance
-        self._lease_seconds = lease_seconds
-        self._on_run_state, self._on_failure = on_run_state, on_failure
+        self._lease_seconds, self._on_run_state, self._on_failure = lease_seconds, on_run_state, on_failure
         self.worker, self.registry = worker, Registry()
         asked = patient(store, clock, chance, patience_seconds)
         self.book = Book(asked, clock)
@@ -169,6 +168,7 @@ class Engine:
         added = self.registry.add(agents, conditions)
         for agent in added:
             self._slots.set_limit(agent.name, agent.concurrency)
+        self.children.expect(added)
         if added:
             self._claimer.poke()
 

@@ -195,7 +195,8 @@ async def _is_there(store: Store, fact: Fact) -> bool:
         known = [
             _remembered(fact.run, fact.node, fact.item, step) for step in steps if step.name == fact.name
         ]
-        return known == [fact] or (fact.state == "begun" and bool(known))
+        # Only what is done is final: an intent has an outcome later, one that was withdrawn may be begun again.
+        return known == [fact] or (fact.state != "done" and bool(known))
     if isinstance(fact, Begun):
         record = await store.read_run(fact.run)
         return record is not None and (record.graph_digest, record.input) == fact[1:]

@@ -1,5 +1,6 @@
 """
-The children of a worker: started when they are needed, lent for one call, kept while they may be needed again.
+The children of a worker: one started before it is needed, others when they are, each lent for one call at a time and
+kept while it may be needed again.
 
 How many there are follows how many calls run at once, so the worker's concurrency bounds them (and, for tasks that wait
 for a `Later` with their process, a limit of their own). One that was not let to its end is killed, never kept.
@@ -8,14 +9,18 @@ for a `Later` with their process, a limit of their own). One that was not let to
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
+from segue.domain.agent import Agent
 from segue.domain.faults import Fault
-from segue.domain.isolation import Target
+from segue.domain.isolation import Target, target_of
 from segue.engine.children.process import Child
 from segue.engine.service import Service
+from segue.errors import DefinitionError, ProcessDied
 from segue.ports.clock import Clock
 
 IDLE_SECONDS = 60.0
@@ -51,11 +56,27 @@ class Children(Service):
         self._idle: list[Child] = []
         self._has_idle = asyncio.Event()
         self._starting = asyncio.Semaphore(STARTS_AT_ONCE)
+        self._expecting: set[asyncio.Task[None]] = set()
 
     @property
     def pids(self) -> list[int]:
         """The processes that there are."""
         return [child.pid for child in self._all if child.pid is not None]
+
+    def expect(self, agents: Iterable[Agent[Any]]) -> None:
+        """Have a child ready that has imported the isolated ones of these agents before the first of them is called."""
+        isolated = [agent for agent in agents if agent.settings.isolation == "process"]
+        if isolated:
+            expecting = asyncio.get_running_loop().create_task(self._expect(isolated))
+            self._expecting.add(expecting)
+            expecting.add_done_callback(self._expecting.discard)
+
+    async def _expect(self, agents: Sequence[Agent[Any]]) -> None:
+        for agent in agents:
+            # What goes wrong here goes wrong again when the agent is used, where somebody hears whose it is.
+            with contextlib.suppress(DefinitionError, ProcessDied, FaultInChild):
+                async with self.child_for(target_of(agent)):
+                    pass
 
     @asynccontextmanager
     async def child_for(self, target: Target) -> AsyncIterator[Child]:
@@ -80,6 +101,8 @@ class Children(Service):
 
     async def _prepared(self, target: Target) -> Child:
         """A child that knows an agent: one that has come free meanwhile, or else one that learns of it."""
+        if self._expecting and asyncio.current_task() not in self._expecting:
+            await asyncio.wait(self._expecting)
         async with self._starting:
             child = self._idle_with(target)
             if child is not None:
@@ -119,6 +142,9 @@ class Children(Service):
 
     async def stop(self) -> None:
         """Kill all children."""
+        for expecting in self._expecting:
+            expecting.cancel()
+        await asyncio.gather(*self._expecting, return_exceptions=True)
         await super().stop()
         self._idle.clear()
         await self._kill(list(self._all))
