@@ -6,6 +6,7 @@ import pty
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -225,7 +226,9 @@ def test_what_cannot_work_is_refused(project: Project, arguments: tuple[str, ...
 
 
 def test_a_file_that_is_no_store(project: Project) -> None:
-    """A worker without its store ends with the code for that."""
+    """A worker without its store ends with the code for that, and sets no clock that would end its process."""
     Path("notes.txt").write_text("no database\n" * 100)
+    threads = set(threading.enumerate())
     refused = project.refused("worker", "flows", "--store", "notes.txt")
     assert refused.exit_code == 4
+    assert not [each for each in set(threading.enumerate()) - threads if isinstance(each, threading.Timer)]

@@ -15,7 +15,7 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from typing import Annotated, Any, Literal, ParamSpec
+from typing import Annotated, Any, Literal, ParamSpec, TextIO
 
 import typer
 from rich.cells import cell_len
@@ -122,12 +122,13 @@ def styled(state: str) -> Text:
     return Text(state.replace("_", " "), style=STATE_STYLES.get(state, ""))
 
 
-def print_json(value: Any, *, indented: bool = True) -> None:
+def print_json(value: Any, *, indented: bool = True, file: TextIO | None = None) -> None:
     """Print views or plain values as JSON: on one line in a pipe, indented on a terminal if that is wanted."""
-    indent = 2 if indented and sys.stdout.isatty() else None
+    file = sys.stdout if file is None else file
+    indent = 2 if indented and file.isatty() else None
     text = json.dumps(value, default=asdict, ensure_ascii=False, indent=indent)
-    sys.stdout.write(_C1.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
-    sys.stdout.flush()
+    file.write(_C1.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
+    file.flush()
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], flexible: str, width: int) -> Table:

@@ -71,7 +71,8 @@ def worker(
         for number in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(number, told.stop)
         with lines.shown(serving.tally):
-            async with _leaving(), segue:
+            async with _leaving() as began, segue:
+                began.set()
                 lines.started(store, segue.host.engine.worker, offer.names, concurrency)
                 await serving.until_told(
                     told, grace_seconds, lambda: lines.draining(serving.tally, grace_seconds)
@@ -95,17 +96,17 @@ def _offer(modules: list[str], names: list[str] | tuple[()]) -> Offer:
 
 
 @contextlib.asynccontextmanager
-async def _leaving() -> AsyncIterator[None]:
+async def _leaving() -> AsyncIterator[asyncio.Event]:
     """
     End this process soon after the body, whatever runs on in it: the thread of a `def` agent cannot be stopped, the
-    store would refuse its result, and Python would wait for it. Not if the body is refused before any work was done.
+    store would refuse its result, and Python would wait for it. Only if the body says that work has begun.
     """
+    began = asyncio.Event()
     try:
-        yield
-    except UsageError:
-        raise
+        yield began
     except SegueError as error:
-        _leave_soon(error.exit_code)
+        if began.is_set():
+            _leave_soon(error.exit_code)
         raise
     _leave_soon(0)
 

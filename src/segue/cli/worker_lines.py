@@ -72,7 +72,11 @@ class Lines:
 
 
 class JsonLines(Lines):
-    """Each event as an object on a line of standard output."""
+    """Each event as an object on a line of standard output, and nothing else there: agents print to standard error."""
+
+    def __init__(self) -> None:
+        self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
     def happened(self, happening: Happening) -> None:
         given = {name: value for name, value in happening._asdict().items() if value is not None}
@@ -98,10 +102,10 @@ class JsonLines(Lines):
 
     def _print(self, value: dict[str, Any]) -> None:
         try:
-            print_json(value, indented=False)
+            print_json(value, indented=False, file=self._out)
         except BrokenPipeError:
             # Nobody reads any more; the work goes on. Nor must Python complain when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._out.fileno())
 
 
 class TerminalLines(Lines):
