@@ -29,9 +29,9 @@ def backup(
     debug: DebugOption = False,
 ) -> None:
     """
-    Back up a store, with its artifacts, while processes work with it.
+    Back up a store while processes work with it.
 
-    Nobody has to wait for it. The backup is a folder, and it is whole once it is there.
+    With its artifacts; nobody has to wait for it. The backup is a folder, and it is whole once it is there.
     """
     from segue.ports.clock import SystemClock
     from segue.stores.sqlite.backing import back_up

@@ -46,7 +46,7 @@ def chaos(
     debug: DebugOption = False,
 ) -> None:
     """
-    Kill workers in the middle of everything, and see that nothing is lost.
+    Kill workers anywhere, and see that nothing is lost.
 
     The stores are new ones, in FOLDER or a temporary folder, and are deleted when all is well.
     """

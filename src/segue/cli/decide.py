@@ -68,7 +68,11 @@ def retry(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Try again what failed for good, and what was skipped because of it. The run goes on where its agents are."""
+    """
+    Try dead letters of a run again.
+
+    With what was skipped because of them. The run goes on where its agents are.
+    """
     from segue.app.reading import find_run
     from segue.app.segue import Segue
     from segue.cli.opening import must_exist

@@ -36,9 +36,10 @@ def effects(
     debug: DebugOption = False,
 ) -> None:
     """
-    List the effects of a run: what its agents did outside, and what is on record of it.
+    List what the agents of a run did outside.
 
-    One that is in doubt was begun, and nobody has said whether it happened: `segue resolve`.
+    Their effects, with what is on record of each. One that is in doubt was begun, and nobody has said whether it
+    happened: `segue resolve`.
     """
     from segue.app.effects import read_effects
     from segue.app.reading import find_run
