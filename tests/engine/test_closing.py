@@ -109,6 +109,42 @@ async def test_what_a_claim_on_its_way_grants_is_handed_back() -> None:
     assert await states_of(store, handle.run) == {"one": ("ready", 0)}
 
 
+class Mute(SlowDisk):
+    """A store that never answers a claim, once an agent runs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started, self.asked = asyncio.Event(), asyncio.Event()
+
+    async def claim(self, *args: Any, **kwargs: Any) -> Any:
+        if self.started.is_set():
+            self.asked.set()
+            await asyncio.Event().wait()
+        return await super().claim(*args, **kwargs)
+
+
+async def test_what_runs_is_handed_back_although_a_claim_gets_no_answer() -> None:
+    """A worker that ends hands back what runs before it waits for calls on their way: it used to wait first."""
+    store = Mute()
+
+    @agent
+    async def endless(text: str) -> str:
+        store.started.set()
+        await asyncio.Event().wait()
+        return text
+
+    @workflow
+    def never_ends(text: str) -> str:
+        return endless(text)
+
+    async with open_on(store, agents=[never_ends], lease_seconds=0.3) as segue:
+        handle = await segue.submit(never_ends, "x")
+        await soon(store.started.wait())
+        segue.host.engine.look_again()
+        await soon(store.asked.wait())
+    assert await states_of(store, handle.run) == {"endless": ("ready", 0)}
+
+
 async def test_closing_at_any_moment_leaves_no_claim(store_kind: str, tmp_path: Path) -> None:
     """Closed after any number of turns of the loop, a worker holds no task and has left none running."""
     store = SlowDisk()

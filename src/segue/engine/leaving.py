@@ -42,8 +42,16 @@ class Leaving:
             time.cancel()
 
     async def hand_back(self) -> None:
-        """Cancel what runs and commit how it ended. A commit that was on its way may bring more to hand back."""
+        """
+        Cancel what runs and commit how it ended. What was on its way may bring more to hand back; it is waited for
+        afterwards, because an answer may take as long as there is time.
+        """
+        self._claimer.paused = True
+        await self._cancel_running()
         await self._take_nothing()
+        await self._cancel_running()
+
+    async def _cancel_running(self) -> None:
         while running := self._running():
             for attempt in running:
                 attempt.cancel()
