@@ -23,7 +23,7 @@ TRANSITIONS = (
         "taken over",
         "two executions of one task at once",
     ),
-    *("settlement repeated", "settlement stale", "late result accepted", "engine gave up"),
+    *("settlement repeated", "settlement stale", "late result accepted"),
     *("ending retry", "ending handed_back", "ending skipped", "ending expanded", "ending needs_review"),
     *("started before its input was committed", "submitted again", "decision repeated", "decision stale"),
     *("run complete", "run failed", "run cancelled"),

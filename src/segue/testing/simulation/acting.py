@@ -15,6 +15,7 @@ from segue.engine.attempt import current_attempt
 if TYPE_CHECKING:
     from segue.engine.attempt import Attempt
     from segue.testing.simulation.process import Process
+    from segue.testing.simulation.weather import Season
 
 here: ContextVar[Process] = ContextVar("simulated_process")
 """The process that runs; agents find their world by it."""
@@ -44,13 +45,17 @@ class Execution:
     waits: bool = False
 
 
-def draw_behaviour(chance: Random, faulty: bool) -> Behaviour:
+def draw_behaviour(chance: Random, season: Season, faulty: bool) -> Behaviour:
     """How an agent will behave. In a world without faults none fails."""
     seconds = chance.choice(
         (0.0, 0.0, 0.001, 0.02, 0.2, 0.3) if not faulty else (0.0, 0.0, 0.001, 0.1, 0.6, 2.0)
     )
+    if season == "still":
+        seconds = min(seconds, 0.001)
     toss = chance.random()
-    if not faulty or toss < 0.7:
+    if season == "delays" and chance.random() < 0.5:
+        seconds = chance.choice((0.4, 0.8, 1.6))
+    if not faulty or toss < 0.7 or (season == "delays" and toss > 0.9):
         return Behaviour("fine", 0, seconds)
     if toss < 0.9:
         return Behaviour("fails", chance.choice((1, 1, 2, 9)), seconds)

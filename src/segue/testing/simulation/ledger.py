@@ -45,6 +45,7 @@ class Account:
     decisions: set[tuple[int, str]] = field(default_factory=set)
     """What people decided: versions and their status."""
     handed_back: int = 0
+    failures: int = 0
     granted_by: str = ""
     """The verb of the latest grant."""
     lease_until: float = 0.0

@@ -40,6 +40,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     # --- what the world does with it -----------------------------------------------------------------
 
     @property
+    def busy(self) -> bool:
+        """Whether something is ready to run."""
+        return bool(self._ready)
+
+    @property
     def due_at(self) -> float | None:
         """When something is to run, by the loop's own time; None if nothing ever will by itself."""
         if self._ready:
@@ -75,10 +80,12 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         tasks = asyncio.all_tasks(self)
         self._ready.clear()
         self._timers.clear()
+        events._set_running_loop(self)
         for task in tasks:
             task._log_destroy_pending = False  # type: ignore[attr-defined]
             with contextlib.suppress(BaseException):
                 task.get_coro().close()
+        events._set_running_loop(None)
 
     # --- what asyncio asks of a loop -----------------------------------------------------------------
 
@@ -115,7 +122,11 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     def create_task(
         self, coro: Any, *, name: str | None = None, context: Context | None = None
     ) -> asyncio.Task[Any]:
-        return asyncio.Task(coro, loop=self, name=name, context=context)
+        task: asyncio.Task[Any] = asyncio.Task(coro, loop=self, name=name, context=context)
+        if self.dead:  # whoever clears up in a process that is gone
+            task._log_destroy_pending = False  # type: ignore[attr-defined]
+            coro.close()
+        return task
 
     def run_in_executor(  # type: ignore[override]
         self, executor: Any, func: Callable[..., Any], *args: Any

@@ -71,14 +71,16 @@ class Oracle:
         in_its_way = (
             process.gave_up or process.paused_until > since or world.weather.was_away(since, world.now)
         )
-        if in_its_way or any(at >= since - world.lease_seconds for at in process.troubles):
+        if in_its_way or not process.was_undisturbed(since - world.lease_seconds / 2, 0):
             return
         taken = process.places_taken
         if taken != 0:
             self._wrong("I11", f"{process.name} has stopped, and {taken} of its places did not come back")
         for run in world.truth.runs.values():
             for task in run.tasks.values():
-                if task.state == "claimed" and task.worker == process.name:
+                key = (run.new.run, task.node, task.item)
+                kept = task.state == "claimed" and task.worker == process.name
+                if kept and self._accounts[key].granted_by != "submit":
                     self._wrong("I10", f"{process.name} has stopped, and has not handed back {task.node}")
 
     def last_look(self) -> None:

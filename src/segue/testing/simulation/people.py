@@ -10,7 +10,7 @@ from segue.domain.plan import run_resolved, settle_releases
 from segue.domain.records import Event, Pin
 from segue.ports.store import Review
 from segue.stores.memory.rows import Run, Task
-from segue.testing.simulation.workload import SHAPES, Order
+from segue.testing.simulation.workload import SHAPES, Order, shape
 
 if TYPE_CHECKING:
     from segue.testing.simulation.process import Process
@@ -26,14 +26,17 @@ class People:
         self._world = world
         self.gone = False
         chance = world.chance
-        self.orders = [
-            Order(world, f"order-{number}", chance.randrange(SHAPES))
-            for number in range(chance.choice((1, 2, 2, 3)))
-        ]
+        storm = world.weather.storm
+        count = 30 if storm else 1 if world.weather.still else chance.choice((1, 2, 2, 3))
+        shapes = [chance.randrange(SHAPES) for _ in range(count)]
+        if world.weather.still:  # the longer, the more often something changes hands
+            shapes = [max(chance.sample(range(SHAPES), 9), key=lambda number: len(shape(number).plan.steps))]
+        self.orders = [Order(world, f"order-{number}", each) for number, each in enumerate(shapes)]
         for order in self.orders:
-            world.after(chance.uniform(0.0, 0.5), partial(self._want, order))
-        if world.weather.kinds and chance.random() < 0.3:
-            world.after(chance.uniform(0.1, 1.5), partial(self._change_mind, chance.choice(self.orders)))
+            world.after(chance.uniform(0.0, 9.0 if storm else 0.5), partial(self._want, order))
+        regrets = 12 if storm else int(bool(world.weather.kinds) and chance.random() < 0.3)
+        for order in chance.sample(self.orders, regrets):
+            world.after(chance.uniform(0.2, 9.0 if storm else 1.5), partial(self._change_mind, order))
         world.after(0.3, self._decide)
         self._cursor: str | None = None
         self._read: list[Event] = []
@@ -70,7 +73,7 @@ class People:
         for run in list(world.truth.runs.values()):
             for task in list(run.tasks.values()):
                 if task.state == "needs_review":
-                    decisions = [world.chance.random() < 0.7 for _ in range(world.chance.choice((1, 1, 2)))]
+                    decisions = [world.chance.random() < 0.7 for _ in range(world.chance.choice((1, 2)))]
                     reviews = [self._review(run, task, approve=each) for each in decisions]
                     for review in reviews:
                         world.execute(None, "review", (review,), {})

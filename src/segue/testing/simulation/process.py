@@ -109,10 +109,11 @@ class Process:
         self.paused_until = 0.0
         self.running = 0
         """Agents that run now, those that wait for a `Later` not counted."""
+        self.born_at = world.now
         self.serving = False
         self.gave_up = False
-        self.troubles: list[float] = []
-        """When a call of it went wrong, or was slow."""
+        self.troubles: list[tuple[float, str]] = []
+        """When a call went wrong that it needs to keep its claims."""
         self.clock = SimulatedClock(world, place)
         self.loop = SimulatedLoop(self.clock.boot, world.shuffle)  # type: ignore[abstract] # no sockets here
         self.store = SimulatedStore(world.wire, self)
@@ -221,10 +222,17 @@ class Process:
     def was_healthy(self, since: float) -> bool:
         """Whether it has had every chance to keep its claims: it ran, its clock was right, and the store was there."""
         world = self.world
-        if not self.serving or self.gave_up or self.place.rate != 1.0 or self.paused_until > since:
+        there = self.serving and not self.gave_up and self.born_at <= since and self.paused_until <= since
+        if not there or self.place.rate != 1.0:
             return False
-        troubles = sum(at >= since - world.lease_seconds for at in self.troubles)
-        return troubles <= (world.lease_seconds >= 1.0) and not world.weather.was_away(since, world.now)
+        allowed = int(world.lease_seconds / 0.3) - 2
+        return self.was_undisturbed(since, allowed) and not world.weather.was_away(since, world.now)
+
+    def was_undisturbed(self, since: float, allowed: int) -> bool:
+        """Whether no call was on its way for long, and few went wrong; each of those can be repeated at once."""
+        longest = 2.5 * self.world.lease_seconds
+        slow = any(fate == "slow" and at >= since - longest for at, fate in self.troubles)
+        return not slow and sum(at >= since for at, _ in self.troubles) <= allowed
 
     # --- what happens to it ----------------------------------------------------------------------------
 

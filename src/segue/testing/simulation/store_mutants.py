@@ -10,7 +10,7 @@ from segue.stores.memory.rows import Log, Run, Task
 from segue.stores.memory.state import State
 from segue.stores.memory.store import MemoryStore
 from segue.testing.simulation.planting import without
-from segue.testing.simulation.world import StoreClock, World
+from segue.testing.simulation.world import StoreClock
 
 
 @without(
@@ -27,13 +27,14 @@ def _if_claimed(_: Any) -> Any:
 
 @without(
     "owner only",
-    "A worker's name is no token: whoever has the task again may have it too.",
+    "A name that the next process of this place has too is no token.",
     (MemoryStore, "_settle"),
 )
 def _by_owner(original: Any) -> Any:
     def settle(self: Any, settlement: Any, worker: str, lease_seconds: float) -> Any:
         task = self._state.find(settlement.token)
-        if task is not None and task.state == "claimed" and task.worker == worker:
+        names = {each.partition(".")[0] for each in (worker, task.worker)} if task is not None else ()
+        if task is not None and task.state == "claimed" and len(names) == 1:
             handoff = settlement.handoff
             token = settlement.token._replace(epoch=task.epoch, claim=task.claim)
             next_one = handoff and handoff._replace(version=task.version + 1)
@@ -45,11 +46,6 @@ def _by_owner(original: Any) -> Any:
         return original(self, settlement, worker, lease_seconds)
 
     return settle
-
-
-@without("owner only", "", (World, "name_for"))
-def _the_same_names(_: Any) -> Any:
-    return lambda self, place: f"w{place.slot}"
 
 
 @without(
@@ -65,6 +61,7 @@ def _only_in_time(original: Any) -> Any:
     "completion not idempotent",
     "Repeating a write with its token says that it was written.",
     (MemoryStore, "_settle"),
+    season="answers",
 )
 def _forgets_what_was_accepted(original: Any) -> Any:
     def settle(self: Any, settlement: Any, *args: Any) -> Any:
@@ -78,6 +75,7 @@ def _forgets_what_was_accepted(original: Any) -> Any:
     "acknowledged before it is written",
     "What was acknowledged is stored.",
     (Run, "keep"),
+    season="answers",
 )
 def _keeps_every_other(original: Any) -> Any:
     def keep(self: Any, task: Any, epoch: int, handoff: Any) -> None:
@@ -200,7 +198,12 @@ def _renews_for_anybody(_: Any) -> Any:
     return renew
 
 
-@without("counted again", "A repeated settlement releases nothing again.", (MemoryStore, "_settle"))
+@without(
+    "counted again",
+    "A repeated settlement releases nothing again.",
+    (MemoryStore, "_settle"),
+    season="answers",
+)
 def _releases_again(original: Any) -> Any:
     def settle(self: Any, settlement: Any, worker: str, lease_seconds: float) -> Any:
         answer = original(self, settlement, worker, lease_seconds)
@@ -216,6 +219,7 @@ def _releases_again(original: Any) -> Any:
     "end counted again",
     "A repeated settlement brings the run no nearer to its end.",
     (MemoryStore, "_settle"),
+    season="answers",
 )
 def _ends_early(original: Any) -> Any:
     def settle(self: Any, settlement: Any, *args: Any) -> Any:
@@ -322,6 +326,7 @@ def _goes_to_the_end(original: Any) -> Any:
     "repeated claim takes more",
     "A claim that is asked for again finds what it was given.",
     (MemoryStore, "_claim"),
+    season="answers",
 )
 def _takes_more(_: Any) -> Any:
     return lambda self, request: claim_ready(self._state, request)

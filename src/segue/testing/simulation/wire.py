@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from segue.testing.simulation.weather import Fate
     from segue.testing.simulation.world import World
 
+HINDERING = frozenset({"refused", "written and refused", "slow"})
+KEEPING = frozenset({"submit", "claim", "settle", "renew"})
+"""The calls by which a worker keeps its claims and gets its places back, and what may go wrong with them."""
+
 
 class SimulatedStore:
     """The store as one process sees it. Whatever verb the contract has goes over the wire; none is listed here."""
@@ -55,20 +59,20 @@ class Wire:
         """Send a call; the answer comes with the future, if it comes."""
         world, weather = self._world, self._weather
         fate = weather.fate(verb, world.now)
-        if fate != "answered":
-            process.troubles.append(world.now)
+        if fate in HINDERING and verb in KEEPING:
+            process.troubles.append((world.now, fate))
         call = Call(process, verb, args, kwargs, process.loop.create_future(), fate)
         seconds = weather.latency()
         if fate == "slow":
             world.saw("slow")
-            seconds += world.chance.uniform(0.1, 1.5 * world.lease_seconds)
+            seconds += world.chance.uniform(0.1, 2.0 * world.lease_seconds)
         world.after(seconds, partial(self._arrive, call))
         return call.answer
 
     def _arrive(self, call: Call) -> None:
-        """A call reaches the store, unless it was still in the hands of a process that is gone."""
+        """A call reaches the store, unless it was still in the hands of a process that is gone; a slow one had left."""
         world, process, fate = self._world, call.process, call.fate
-        if not process.alive and world.chance.random() < 0.5:
+        if not process.alive and fate != "slow" and world.chance.random() < 0.5:
             world.saw("call cut off")
             return
         if self._weather.is_away(world.now):

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from segue.app.submission import Pinned, input_documents, input_text, pin
 from segue.domain.agent import Agent, agent
-from segue.domain.handoff import Handoff, Later
+from segue.domain.handoff import Handoff, Later, Status
 from segue.domain.options import RunOptions
 from segue.domain.records import NewRun
 from segue.domain.workflow import Built, condition, workflow
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
 SHAPES = 400
 """Workflows to choose from: drawing and checking one costs as much as a small world, so they are kept."""
 
+STATUSES: tuple[Status, ...] = ("needs_review", "needs_review", "needs_review", "complete", "failed")
+
 STEP_KINDS = (
     *("work", "work", "work", "eager", "eager"),
-    *("hasty", "single", "hurried", "tolerant", "patient", "unsure", "map", "when"),
+    *("hasty", "single", "hurried", "tolerant", "patient", "unsure", "unsure", "map", "when"),
 )
 
 
@@ -79,7 +81,7 @@ async def patient(text: str, later: Later[str | None]) -> str:
 async def split(texts: list[str]) -> list[str]:
     """Hands over a list, for a map."""
     text = await act(texts)
-    return [f"{text}.{item}" for item in range(toss(text) + len(texts) - 1)]
+    return [f"{text}.{item}" for item in range(toss(text, 3) + len(texts) - 1)]
 
 
 @agent(retries=1, backoff="50ms")
@@ -92,18 +94,18 @@ async def one(text: str, common: str) -> str:
 async def unsure(texts: list[str]) -> Handoff[str]:
     """Asks for a review now and then, or hands over a failure."""
     text = await act(texts)
-    return Handoff(text, status=("complete", "needs_review", "failed")[toss(text)])
+    return Handoff(text, status=STATUSES[toss(text, len(STATUSES))])
 
 
 @condition
 def lucky(text: str) -> bool:
     """Whether a task is to run."""
-    return toss(text) > 0
+    return toss(text, 3) > 0
 
 
-def toss(text: str) -> int:
-    """0, 1 or 2, and always the same for the same text."""
-    return zlib.crc32(text.encode()) % 3
+def toss(text: str, sides: int) -> int:
+    """A number below `sides`, and always the same for the same text."""
+    return zlib.crc32(text.encode()) % sides
 
 
 AGENTS: dict[str, Agent[Any]] = {

@@ -9,6 +9,7 @@ Which process gets the next turn, how long each call is on its way, and what goe
 from __future__ import annotations
 
 import heapq
+import math
 from collections import Counter
 from collections.abc import Callable
 from functools import partial
@@ -31,6 +32,9 @@ from segue.testing.simulation.workload import AGENTS, shape
 
 PATIENCE_SECONDS = 90.0
 """How long after the last fault everything must have come to its end."""
+
+EVENTS_AT_ONCE = 8
+"""So many things happen before anybody asks whether the world is over."""
 
 STEPS_MAXIMUM = 60_000
 """More turns than any sound world takes: something goes round in a circle."""
@@ -89,9 +93,8 @@ class World:
         self._turning: Process | None = None
         self._behaviours: dict[tuple[str, str, int], Behaviour] = {}
         chance = self.chance
-        self.lease_seconds = chance.choice((0.6, 1.0, 2.0))
-        slots = chance.choice((1, 2, 2, 3, 3))
-        self.weather = Weather(chance, self.lease_seconds, slots)
+        self.weather = Weather(chance, seed)
+        self.lease_seconds = self.weather.lease_seconds
         self.shuffle = chance if chance.random() < 0.7 else None
         self.clock = StoreClock(self)
         self.truth = Truth(self.clock)
@@ -101,7 +104,7 @@ class World:
         self.people = People(self)
         self.by_name: dict[str, Process] = {}
         self.processes: list[Process] = []
-        for place in _draw_places(chance, slots, self.weather):
+        for place in _draw_places(chance, self.weather):
             self.start(place)
         for blow in self.weather.blows:
             self.after(blow.at, partial(self._strike, blow))
@@ -129,8 +132,9 @@ class World:
 
     def _play(self, is_over: Callable[[], bool], end: float) -> None:
         while not is_over():
-            self._next_event()
-            self._raise()
+            for _ in range(EVENTS_AT_ONCE):
+                self._next_event()
+                self._raise()
             if self.now > end:
                 left = self._open_runs() or ["a process does not stop"]
                 self.violated("I8", f"faults have ceased long ago, and: {'; '.join(left)}")
@@ -148,21 +152,20 @@ class World:
 
     def _ready_now(self) -> list[Process]:
         """Which processes have something to do, if need be after a jump of time; none if the agenda comes first."""
-        ready: list[Process] = []
-        soonest = self._agenda[0][0] if self._agenda else self.now + PATIENCE_SECONDS
+        now = self.now
+        ready = [each for each in self.processes if each.loop.busy and each.paused_until <= now]
+        if ready:
+            return ready
+        soonest = self._agenda[0][0] if self._agenda else math.inf
         for process in self.processes:
             due = process.due_at
             if due is None or due > soonest:
                 continue
-            if due > self.now:
-                if due < soonest:
-                    ready.clear()
-                soonest = due
-            elif soonest > self.now:
-                soonest = self.now
+            if due < soonest and ready:
                 ready.clear()
+            soonest = due
             ready.append(process)
-        if soonest > self.now:
+        if now < soonest < math.inf:
             self.now = self.trace.now = soonest
         return ready
 
@@ -198,7 +201,7 @@ class World:
         """How the agent of a task behaves: drawn when it first runs."""
         behaviour = self._behaviours.get(token[:3])
         if behaviour is None:
-            behaviour = draw_behaviour(self.chance, bool(self.weather.kinds))
+            behaviour = draw_behaviour(self.chance, self.weather.season, bool(self.weather.kinds))
             self._behaviours[token[:3]] = behaviour
         return behaviour
 
@@ -223,7 +226,7 @@ class World:
         self.oracle.executions.process_gone(process)
         if process is not self._turning:
             process.loop.abandon()
-        self.after(self.chance.uniform(0.01, 1.0), partial(self.start, process.place))
+        self.after(self.chance.uniform(0.01, 0.6), partial(self.start, process.place))
 
     def engine_failed(self, process: Process, error: BaseException) -> None:
         """An engine gives up: right if the store was at fault, and then its process is started anew."""
@@ -277,22 +280,27 @@ class World:
             raise self._violation
 
 
-def _draw_places(chance: Random, slots: int, weather: Weather) -> list[Place]:
+def _draw_places(chance: Random, weather: Weather) -> list[Place]:
     """Where processes run: on one machine or on several, with clocks that agree or do not, with all agents or some."""
     one_machine = chance.random() < 0.5
     skewed = "skew" in weather.kinds
-    places = []
-    for slot in range(slots):
-        others = [name for name in AGENTS if chance.random() < 0.5] if slot else list(AGENTS)
-        places.append(
-            Place(
-                slot=slot,
-                machine=0 if one_machine else slot,
-                concurrency=chance.choice((1, 2, 4)),
-                rate=chance.choice((0.5, 0.9, 1.1, 2.0)) if skewed and chance.random() < 0.5 else 1.0,
-                boot_offset=chance.uniform(0.0, 50_000.0),
-                wall_offset=chance.uniform(-3600.0, 3600.0) if skewed else 0.0,
-                agents=tuple(others),
-            )
+    return [
+        Place(
+            slot=slot,
+            machine=0 if one_machine else slot,
+            concurrency=chance.choice((1, 2, 4)),
+            rate=chance.choice((0.5, 0.9, 1.1, 2.0)) if skewed and chance.random() < 0.5 else 1.0,
+            boot_offset=chance.uniform(0.0, 50_000.0),
+            wall_offset=chance.uniform(-3600.0, 3600.0) if skewed else 0.0,
+            agents=agents,
         )
-    return places
+        for slot, agents in enumerate(_draw_agents(chance, weather))
+    ]
+
+
+def _draw_agents(chance: Random, weather: Weather) -> list[tuple[str, ...]]:
+    """Who has which agents: the first has all, but in still worlds, where all that is handed over changes hands."""
+    everything, others = tuple(AGENTS), weather.slots - 1
+    if weather.still:
+        return [everything[::2], everything[1::2]]
+    return [everything, *(tuple(name for name in AGENTS if chance.random() < 0.5) for _ in range(others))]

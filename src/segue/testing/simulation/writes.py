@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from segue.domain.records import Expired, HandoffRecord, Settled, Settlement, Token
 from segue.testing.simulation.ledger import Account, Accounts, Key, name_of, written_by
-from segue.testing.simulation.order import texts_of, wrong_inputs
+from segue.testing.simulation.order import lacking_parent, texts_of, wrong_inputs
 from segue.testing.simulation.rows import EARLY
 
 if TYPE_CHECKING:
@@ -78,18 +78,34 @@ class Writes:
             account.revoked.add(token)
             account.handed_back += ending == "handed_back"
             account.due = self._world.now + settlement.not_before
+            account.failures += ending == "retry"
+            self._check_tries(settlement, account)
         if handoff is not None:
             self._check_handoff(token, handoff, account)
+
+    def _check_tries(self, settlement: Settlement, account: Account) -> None:
+        step = self._world.plan_of(self._world.truth.runs[settlement.token.run]).steps[settlement.token.node]
+        allowed = step.terms[settlement.agent].settings.retry.retries if settlement.agent in step.terms else 0
+        if account.failures > allowed:
+            self._wrong(
+                "I10", f"{name_of(settlement.token[:3])} is tried again after {account.failures} failures"
+            )
 
     def _check_handoff(self, token: Token, handoff: HandoffRecord, account: Account) -> None:
         account.digests.append(handoff.digest)
         if handoff.version != len(account.digests):
             self._wrong("I1", f"{name_of(token[:3])} got version {handoff.version} twice, or left one out")
+        run = self._world.truth.runs[token.run]
+        plan, task = self._world.plan_of(run), run.tasks[token[1:3]]
+        lacking = lacking_parent(plan, run, task)
+        if lacking is not None:
+            self._wrong(
+                "I5", f"{name_of(token[:3])} is {handoff.status}, and {lacking} has nothing to hand over"
+            )
         execution = self._executions.by_token.get(token)
         if handoff.status != "complete" or execution is None:
             return
-        run = self._world.truth.runs[token.run]
-        problem = wrong_inputs(self._world.plan_of(run), run, run.tasks[token[1:3]], execution.inputs)
+        problem = wrong_inputs(plan, run, task, execution.inputs)
         if problem is not None:
             self._wrong("I4", f"{name_of(token[:3])}: {problem}")
         if any(f"#{execution.number}" not in text for text in texts_of(handoff)):
