@@ -177,11 +177,13 @@ class _Watched:
 
 async def missing(store: Store, facts: Sequence[Fact]) -> list[str]:
     """Those of these facts that a store does not have, a line for each; empty if nothing was lost."""
+    by_run: dict[str, list[Fact]] = {}
+    for fact in facts:
+        by_run.setdefault(fact.run, []).append(fact)
     lost: list[str] = []
-    for run in dict.fromkeys(fact.run for fact in facts):
+    for run, wanted in by_run.items():
         events, _ = await store.tail(None, 1_000_000, run)
         log = {Told(event.run, event.name, event.task, event.epoch) for event in events}
-        wanted = [fact for fact in facts if fact.run == run]
         gone = [fact for fact in wanted if not (fact in log or await _is_there(store, fact))]
         lost += [f"acknowledged and lost: {fact}" for fact in gone]
     return lost

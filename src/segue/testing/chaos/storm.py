@@ -15,8 +15,8 @@ from segue.testing.chaos.crew import Crew, Member
 from segue.testing.chaos.verdict import Verdict, verdict
 from segue.testing.chaos.workload import TASKS_PER_RUN, story
 
-STOPS_PER_FAULT = 0.15
-"""The share of faults that stop a worker for longer than its lease, instead of killing it."""
+STOPS_PER_KILL = 0.15
+"""How many workers are stopped, most of them for longer than their lease, for each that is killed."""
 
 WORK_SECONDS = 0.05
 """How long the slow agent of each run works."""
@@ -93,16 +93,17 @@ class _Storm:
         clock = self._crew.clock
         began = clock.boot()
         working = [await self._crew.start() for _ in range(self._plan.workers)]
-        next_fault_at = began + self._plan.kill_every_seconds
-        while (
-            clock.boot() - began < self._plan.seconds or len(self._numbers) * TASKS_PER_RUN < self._plan.tasks
-        ):
-            await self._submit(segue)
-            if clock.boot() >= next_fault_at:
-                next_fault_at += self._plan.kill_every_seconds
-                await self._disturb(working)
-                self._tell(clock.boot() - began)
-            await clock.sleep(LOOK_SECONDS)
+        disturbing = asyncio.create_task(self._disturb(working))
+        try:
+            while (
+                clock.boot() - began < self._plan.seconds
+                or len(self._numbers) * TASKS_PER_RUN < self._plan.tasks
+            ):
+                await self._submit(segue)
+                await clock.sleep(LOOK_SECONDS)
+        finally:
+            disturbing.cancel()
+            await asyncio.gather(disturbing, return_exceptions=True)
         await asyncio.gather(*self._stopped.values())
         await self._finish(segue)
         seconds = clock.boot() - began
@@ -133,16 +134,22 @@ class _Storm:
             self._open.add(handle.run)
 
     async def _disturb(self, working: list[Member]) -> None:
-        """Kill or stop one worker; a new one comes for one that was killed."""
-        place = self._chance.choice([i for i, each in enumerate(working) if each not in self._stopped])
-        if self._chance.random() < STOPS_PER_FAULT and len(self._stopped) < self._plan.workers // 2:
-            seconds = self._plan.lease_seconds * self._chance.uniform(0.5, 2.5)
-            self._stopped[working[place]] = asyncio.create_task(self._stop(working[place], seconds))
-            self._stops += 1
-        else:
+        """Kill one worker after another, and stop some; a new one comes for each that was killed."""
+        while True:
+            await self._crew.clock.sleep(self._plan.kill_every_seconds)
+            others = [place for place, each in enumerate(working) if each not in self._stopped]
+            place = self._chance.choice(others)
             working[place].kill()
             working[place] = await self._crew.start()
             self._kills += 1
+            self._on_progress(
+                f"{len(self._numbers)} runs, {self._kills} killed, {self._stops} stopped, {len(self._open)} runs open"
+            )
+            if self._chance.random() < STOPS_PER_KILL and len(self._stopped) < self._plan.workers // 2:
+                stopped = working[self._chance.choice(others)]
+                seconds = self._plan.lease_seconds * self._chance.uniform(0.5, 2.5)
+                self._stopped[stopped] = asyncio.create_task(self._stop(stopped, seconds))
+                self._stops += 1
 
     async def _stop(self, member: Member, seconds: float) -> None:
         """Stop a worker for a while, in a task of its own: it may hold what everybody else waits for."""
@@ -161,8 +168,3 @@ class _Storm:
                 )
             self._on_progress(f"waiting for the last {len(left)} runs")
             await clock.sleep(LOOK_SECONDS)
-
-    def _tell(self, seconds: float) -> None:
-        self._on_progress(
-            f"{seconds:.0f} s: {len(self._numbers)} runs, {self._kills} killed, {self._stops} stopped"
-        )

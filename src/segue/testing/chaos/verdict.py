@@ -73,10 +73,10 @@ def _doubled(run: RunContents) -> Iterator[str]:
 
 
 def _paid_wrongly(payments: Path, runs: Sequence[RunContents]) -> Iterator[str]:
-    """Each run pays once, by an effect whose key names the run and its task."""
-    paid = Counter(key for key, _ in read_lines(payments))
+    """Each run pays once, by an effect whose key begins with the run."""
+    paid = Counter(key.partition("/")[0] for key, _ in read_lines(payments))
     for run in runs:
-        times = sum(count for key, count in paid.items() if run.record.run in key)
+        times = paid[run.record.run]
         if times != 1:
             yield f"run {run.record.run} paid {times} times"
 

@@ -41,7 +41,8 @@ def read_journals(folder: Path) -> list[Fact]:
 
 def read_lines(place: Path) -> Iterator[list[Any]]:
     """The lines of a file, or of all in a folder; the last one of a process that was killed may have been cut off."""
-    for path in sorted(place.iterdir()) if place.is_dir() else [place]:
+    paths = sorted(place.iterdir()) if place.is_dir() else [place]
+    for path in filter(Path.exists, paths):
         for line in path.read_bytes().splitlines(keepends=True):
             if line.endswith(b"\n"):
                 yield json.loads(line)
