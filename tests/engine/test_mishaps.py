@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
 from segue import Handoff, RunFailed, Segue, agent, ctx, workflow
-from segue.errors import DefinitionError, StoreUnavailable
+from segue.errors import DefinitionError, StoreFull, StoreUnavailable
+from segue.ports.clock import SystemClock
+from segue.stores.memory import MemoryArtifacts, MemoryStore
+from segue.stores.urls import StoreParts
 from tests.engine.deadlines import soon
 
 
@@ -135,3 +138,35 @@ async def test_a_refused_workflow_leaves_its_other_agents_usable(open_segue: Any
     with pytest.raises(DefinitionError, match="two agents are called 'twin'"):
         await segue.run(uses_both, 1)
     assert await soon(segue.run(uses_fresh, [1, 2, 3])) == [1, 2, 3]
+
+
+class FullDisk(MemoryArtifacts):
+    """No room for any artifact."""
+
+    async def put(self, content: object) -> NoReturn:
+        raise StoreFull("the disk that holds the artifacts is full", remedy="Free some space and repeat.")
+
+
+async def test_a_full_disk_is_not_charged_to_the_task() -> None:
+    """A worker that fails for want of room hands back what it holds: coming back again and again loses no task."""
+
+    @agent
+    async def verbose(text: str) -> str:
+        return text * 10_000
+
+    @workflow
+    def story(text: str) -> str:
+        return verbose(text)
+
+    store = MemoryStore()
+    for _ in range(7):
+        parts = StoreParts(store, FullDisk(SystemClock()), None, store.liveness, lambda idle: None)
+        async with Segue(parts, agents=[story]) as segue:
+            with pytest.raises(StoreFull):
+                await segue.with_(key="the one").run(story, "x")
+    parts = StoreParts(store, MemoryArtifacts(SystemClock()), None, store.liveness, lambda idle: None)
+    async with Segue(parts, agents=[story]) as segue:
+        assert await segue.with_(key="the one").run(story, "x") == "x" * 10_000
+        (run,) = await segue.host.store.list_runs(10)
+        (task,) = await segue.host.store.read_tasks(run.run)
+        assert (task.state, task.attempt, task.losses) == ("complete", 1, 0)

@@ -81,7 +81,10 @@ async def test_without_it_nothing_starts_early() -> None:
 
 
 async def test_a_failed_commit_takes_it_with_it() -> None:
-    """If the sender's commit fails the speculative attempt writes nothing, and who waits gets the store's error."""
+    """
+    If the sender's commit fails the speculative attempt writes nothing, and who waits gets the store's error. Only the
+    sender is handed back.
+    """
     store, seen, started = SlowDisk(), list[str](), asyncio.Event()
     async with open_on(store) as segue:
         handle = await submit_warm(segue, store, chain_of_two(store, seen, started, speculative=True))
@@ -91,8 +94,10 @@ async def test_a_failed_commit_takes_it_with_it() -> None:
         with pytest.raises(StoreFull):
             await handle.result()
         store.error = None
-    assert store.settled == []
+    assert store.settled == ["one"]
     assert [stored.node for stored in await store.latest_handoffs(handle.run)] == []
+    (task,) = await store.read_tasks(handle.run)
+    assert (task.node, task.state, task.claim) == ("one", "ready", None)
 
 
 async def test_its_place_comes_back_once(store_of_two: tuple[SlowDisk, Any, asyncio.Event]) -> None:

@@ -135,7 +135,9 @@ class Engine:
         self._sweeper = Sweeper(
             store, clock, liveness, worker, lease_seconds, self._renewer.renew, self._claimer.poke, self._fail
         )
-        self._leaving = Leaving(self._live, clock, self._claimer, self._submitter, self._committer)
+        self._leaving = Leaving(
+            self._live, clock, store, worker, self._claimer, self._submitter, self._committer
+        )
 
     async def start(self, about: str) -> None:
         """Make this worker known, take back what dead ones held, and begin."""
@@ -251,8 +253,8 @@ class Engine:
         try:
             settlement = await self._settlement(attempt)
         except Exception as error:  # noqa: BLE001 - an attempt must not vanish: whoever waits hears of it
-            self._leave(attempt)
             self._fail(error)
+            self._leave(attempt)
             return
         if settlement is None:
             self._leave(attempt)
@@ -294,7 +296,7 @@ class Engine:
         settlement = settlement_of(
             attempt.claim, attempt.live.plan, outcome, self._claim_for, jitter, attempt.confirmed is not None
         )
-        if attempt.live.plan.speculative:
+        if attempt.live.plan.speculative and settlement.token.epoch == 1:
             self._speculate(attempt, settlement)
         return settlement
 
@@ -302,8 +304,8 @@ class Engine:
         """
         Start dependents that declared it while the commit which releases and claims them is on its way to disk.
 
-        Only where that commit is certain to make them ready: a single parent. What such an attempt hands over waits
-        for the commit; if that fails or says otherwise, the attempt is cancelled and writes nothing.
+        Only where that commit is certain to make them ready with epoch 1: of a single parent, itself in its first. What
+        such an attempt hands over waits for the commit; if that fails or says otherwise, it is cancelled.
         """
         plan = attempt.live.plan
         for release in settlement.releases:
@@ -389,12 +391,10 @@ class Engine:
         attempt.cancel()
 
     def _fail(self, error: BaseException) -> None:
-        """
-        Something cannot go on, so that what runs here could not be settled: claim nothing more and let the leases run
-        out, for workers that can.
-        """
+        """Something cannot go on, so that what runs here could not be settled: leave it to workers that can."""
         self._failed = True
         self._claimer.paused = True
+        self._leaving.give_up()
         for attempt in list(self._live.values()):
             self._lost(attempt)
         self._on_failure(error)

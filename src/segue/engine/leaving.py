@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Mapping
 
+from segue.domain.outcome import handed_back
+from segue.domain.records import Claim
 from segue.engine.attempt import Attempt
 from segue.engine.claimer import Claimer
 from segue.engine.committer import Committer
 from segue.engine.submitter import Submitter
+from segue.errors import SegueError
 from segue.ports.clock import Clock
+from segue.ports.store import Store
 
 
 class Leaving:
@@ -19,15 +24,24 @@ class Leaving:
         self,
         live: Mapping[str, Attempt],
         clock: Clock,
+        store: Store,
+        worker: str,
         claimer: Claimer,
         submitter: Submitter,
         committer: Committer,
     ) -> None:
         self._live = live
         self._clock = clock
+        self._store = store
+        self._worker = worker
         self._claimer = claimer
         self._submitter = submitter
         self._committer = committer
+        self._given_up: list[Claim] = []
+
+    def give_up(self) -> None:
+        """The worker has failed: what it holds now is to be handed back when it ends, if the store takes that."""
+        self._given_up += [each.claim for each in self._live.values() if each.confirmed is None]
 
     async def finish(self, seconds: float) -> bool:
         """Let what runs end and commit it; whether all of it did within so many seconds."""
@@ -50,6 +64,11 @@ class Leaving:
         await self._cancel_running()
         await self._take_nothing()
         await self._cancel_running()
+        if self._given_up:
+            # A worker that fails and comes back, on a disk without room for one, must not use up the losses of a task.
+            with contextlib.suppress(SegueError):
+                settlements = [handed_back(claim) for claim in self._given_up]
+                await self._store.settle(settlements, self._worker, lease_seconds=0.0)
 
     async def _cancel_running(self) -> None:
         while running := self._running():
