@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from segue import Later, RunCancelled, Segue, agent, workflow
+from segue import Later, RunCancelled, RunFailed, Segue, agent, workflow
 from segue.errors import StoreFull
 from segue.testing import ManualClock
 from tests.engine.deadlines import soon
@@ -145,6 +145,36 @@ async def test_a_slow_commit_does_not_supersede_it() -> None:
         assert await soon(handle.result()) == "x!"
         assert seen == ["two starts"]
         assert segue.host.engine._slots.taken == 0
+
+
+async def test_a_run_that_is_tried_again_does_not_wait_for_a_lease() -> None:
+    """
+    A speculative receiver that was skipped before is granted with its next epoch and runs at once: it used to be begun
+    with the first epoch, found wrong, and left claimed until its lease was over.
+    """
+    store, fails = SlowDisk(), [True]
+
+    @agent
+    async def one(text: str) -> str:
+        if fails[0]:
+            raise ConnectionError("away")
+        return text
+
+    @agent(speculative=True)
+    async def two(text: str) -> str:
+        return text + "!"
+
+    @workflow
+    def chain(text: str) -> str:
+        return two(one(text))
+
+    async with open_on(store) as segue:
+        handle = await segue.submit(chain, "x")
+        with pytest.raises(RunFailed):
+            await soon(handle.result())
+        fails[0] = False
+        await handle.retry()
+        assert await soon(handle.result()) == "x!"
 
 
 async def test_it_waits_for_a_later_like_any_other() -> None:
