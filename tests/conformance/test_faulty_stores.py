@@ -203,6 +203,17 @@ def redrive_what_can_be(original: Any) -> Any:
     return may_redrive
 
 
+def trust_the_owner(original: Any) -> Any:
+    def settle(self: Model, settlement: Any, worker: str, lease_seconds: float) -> Any:
+        task = self._state.find(settlement.token)
+        if task is not None and task.claim is not None and task.worker == worker:
+            token = settlement.token._replace(epoch=task.epoch, claim=task.claim)
+            settlement = settlement._replace(token=token)
+        return original(self, settlement, worker, lease_seconds)
+
+    return settle
+
+
 MODEL_FAULTS: dict[str, tuple[Patch, list[str]]] = {
     "no epoch check": (
         fault(Task, "answers", answers_without("epoch")),
@@ -210,6 +221,10 @@ MODEL_FAULTS: dict[str, tuple[Patch, list[str]]] = {
     ),
     "no claim check": (
         fault(Task, "answers", answers_without("claim")),
+        ["test_epoch_and_claim_are_both_compared"],
+    ),
+    "owner only": (
+        fault(Model, "_settle", trust_the_owner),
         ["test_epoch_and_claim_are_both_compared"],
     ),
     "event outside the transaction": (

@@ -26,6 +26,7 @@ TRANSITIONS = (
     *("settlement repeated", "settlement stale", "late result accepted"),
     *("ending retry", "ending handed_back", "ending skipped", "ending expanded", "ending needs_review"),
     *("started before its input was committed", "submitted again", "decision repeated", "decision stale"),
+    *("ending dead", "ending in_doubt", "ending reassigned", "redrive accepted", "doubt accepted", "paid"),
     *("run complete", "run failed", "run cancelled"),
 )
 

@@ -59,10 +59,10 @@ def draw_behaviour(chance: Random, season: Season, faulty: bool) -> Behaviour:
         return Behaviour("fine", 0, seconds)
     if toss < 0.9:
         return Behaviour("fails", chance.choice((1, 1, 2, 9)), seconds)
-    return Behaviour("kills", chance.choice((1, 1, 2)), seconds)
+    return Behaviour("kills", chance.choice((1, 1, 2, 9)), seconds)
 
 
-async def act(texts: Sequence[str | None], later: Any = None) -> str:
+async def act(texts: Sequence[str | None], later: Any = None, *, shops: bool = False) -> str:
     """Be an agent: take some time, go wrong if it is to be, else hand over a text that names this execution."""
     process = here.get()
     world = process.world
@@ -79,6 +79,9 @@ async def act(texts: Sequence[str | None], later: Any = None) -> str:
             text = await later
             executions.resume(execution)
             execution.inputs += [] if text is None else [text]
+        if shops:
+            dies = behaviour.mood == "kills" and behaviour.executions <= behaviour.times
+            await world.outside.shop(process, execution.token, dies=dies)
         if behaviour.executions <= behaviour.times:
             await _go_wrong(behaviour.mood, process)
         return f"{execution.token.run}/{attempt.name}#{execution.number}"

@@ -6,7 +6,7 @@ from typing import Any
 
 from segue.domain import outcome
 from segue.domain.records import Settled
-from segue.engine import claimer
+from segue.engine import claimer, effects
 from segue.engine.claimer import Claimer
 from segue.engine.engine import Engine
 from segue.engine.later import LaterDesk
@@ -15,6 +15,7 @@ from segue.engine.renewer import Renewer
 from segue.engine.slots import Slots
 from segue.engine.sweeper import Sweeper
 from segue.errors import StoreUnavailable
+from segue.stores.memory import remembering
 from segue.stores.memory.rows import Task
 from segue.testing.simulation.planting import without
 from segue.testing.simulation.process import SimulatedLiveness
@@ -206,6 +207,25 @@ def _never_gives_up(original: Any) -> Any:
         return original(failed, claim._replace(failures=0), terms, jitter)
 
     return answer_to
+
+
+@without("doubt ignored", "", (remembering, "_may_follow"), season="crashes")
+def _anything_follows(_: Any) -> Any:
+    return lambda written, step: True
+
+
+@without(
+    "doubt ignored",
+    "What may have happened is not done again before somebody knows.",
+    (effects, "standing_of"),
+    season="crashes",
+)
+def _does_it_again(original: Any) -> Any:
+    def standing_of(known: Any) -> Any:
+        standing = original(known)
+        return "new" if standing == "in_doubt" else standing
+
+    return standing_of
 
 
 @without("failure is not passed on", "Who needs what failed is not run.", (Task, "granted"))

@@ -41,7 +41,7 @@ class Executions:
             self._wrong("I10", f"{token} was executed twice")
         self.by_token[token] = execution
         if attempt.confirmed is None:
-            self._check_start(token)
+            self._check_start(attempt)
         else:
             self._world.saw("started before its input was committed")
         if any(other.token[:3] == token[:3] for other in self._running):
@@ -50,9 +50,16 @@ class Executions:
         self._check_room(process)
         return execution
 
-    def _check_start(self, token: Token) -> None:
-        if token not in self._accounts[token[:3]].grants:
+    def _check_start(self, attempt: Attempt) -> None:
+        token, account = attempt.claim.token, self._accounts[attempt.claim.token[:3]]
+        if token not in account.grants:
             self._wrong("I5", f"{token} was executed and was never granted")
+        if attempt.claim.overrun is not None:
+            self._wrong(
+                "I10", f"{token} was executed although its {attempt.claim.overrun} budget had run out"
+            )
+        if account.losses_at.get(token, 0) >= attempt.terms.settings.losses:
+            self._wrong("I10", f"{token} was executed after {account.losses_at[token]} losses")
         run = self._world.truth.runs[token.run]
         lacking = lacking_parent(self._world.plan_of(run), run, run.tasks[token[1:3]])
         if lacking is not None:

@@ -46,6 +46,11 @@ class Account:
     """What people decided: versions and their status."""
     handed_back: int = 0
     failures: int = 0
+    losses: int = 0
+    losses_at: dict[Token, int] = field(default_factory=dict)
+    """How many there had been at each grant."""
+    is_lost: bool = False
+    """Whether the last claim was lost with its worker: if the task is claimed again, that was a loss."""
     granted_by: str = ""
     """The verb of the latest grant."""
     lease_until: float = 0.0

@@ -18,7 +18,12 @@ def early_start(plan: Plan, run: Run, task: Task) -> str | None:
     if task.item != SINGLE:
         whole = run.tasks[task.node, SINGLE]
         return None if whole.state == "expanded" else task_name(whole.node, whole.item)
-    for parent in plan.steps[task.node].parents:
+    parents = plan.steps[task.node].parents
+    quorum = plan.steps[task.node].node.settings.quorum
+    if quorum is not None:
+        there = [key for key, each in run.tasks.items() if each.state == "complete" and key[0] in parents]
+        return None if task.broken or len(there) >= quorum else "its quorum"
+    for parent in parents:
         settling = run.tasks.get((parent, SINGLE))
         if settling is None or settling.state not in SETTLED:
             return parent
@@ -37,7 +42,8 @@ def open_items(run: Run, node: str) -> Iterator[str]:
 
 def lacking_parent(plan: Plan, run: Run, task: Task) -> str | None:
     """Which parent has nothing to hand over although this task needs it, so that its agent must not run."""
-    if task.item != SINGLE:
+    settings = plan.steps[task.node].node.settings
+    if task.item != SINGLE or settings.on_failure == "proceed" or settings.quorum is not None:
         return None
     for parent in plan.steps[task.node].needed:
         states = {each.state for (node, _), each in run.tasks.items() if node == parent}

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 
 from segue.domain.plan import run_resolved, settle_releases
 from segue.domain.records import Event, Pin
+from segue.domain.redriving import redrive_of
+from segue.domain.steps import Happened, Kept, draft
+from segue.errors import UsageError
 from segue.ports.store import Review
 from segue.stores.memory.rows import Run, Task
 from segue.testing.simulation.workload import SHAPES, Order, shape
@@ -37,6 +40,7 @@ class People:
         regrets = 12 if storm else int(bool(world.weather.kinds) and chance.random() < 0.3)
         for order in chance.sample(self.orders, regrets):
             world.after(chance.uniform(0.2, 9.0 if storm else 1.5), partial(self._change_mind, order))
+        self._looked_into: set[str] = set()
         world.after(0.3, self._decide)
         self._cursor: str | None = None
         self._read: list[Event] = []
@@ -46,7 +50,8 @@ class People:
     def content(self) -> bool:
         """Whether every run that was wanted has ended, and is known to have."""
         runs = self._world.truth.runs
-        return all(order.run is not None and runs[order.run].state in ENDED for order in self.orders)
+        ended = all(order.run is not None and runs[order.run].state in ENDED for order in self.orders)
+        return ended and all(run.state != "failed" or name in self._looked_into for name, run in runs.items())
 
     def _somebody(self) -> Process | None:
         able = [each for each in self._world.processes if each.serving]
@@ -68,17 +73,53 @@ class People:
             process.cancel(order.run)
 
     def _decide(self) -> None:
-        """Look for hand-offs that need a decision; now and then two people decide at once, and differ."""
+        """Look for what only a person can move: reviews, effects in doubt, and runs that failed."""
         world = self._world
         for run in list(world.truth.runs.values()):
             for task in list(run.tasks.values()):
                 if task.state == "needs_review":
-                    decisions = [world.chance.random() < 0.7 for _ in range(world.chance.choice((1, 2)))]
-                    reviews = [self._review(run, task, approve=each) for each in decisions]
-                    for review in reviews:
-                        world.execute(None, "review", (review,), {})
+                    self._decide_on(run, task)
+                elif task.state == "in_doubt":
+                    self._resolve(run, task)
+            if run.state == "failed" and run.new.run not in self._looked_into:
+                self._looked_into.add(run.new.run)
+                if world.weather.kinds and world.chance.random() < 0.4:
+                    self._try_again(run)
         if not self.gone:
             world.after(world.chance.uniform(0.05, 0.5), self._decide)
+
+    def _decide_on(self, run: Run, task: Task) -> None:
+        """Now and then two people decide at once, and differ."""
+        world = self._world
+        decisions = [world.chance.random() < 0.7 for _ in range(world.chance.choice((1, 2)))]
+        reviews = [self._review(run, task, approve=each) for each in decisions]
+        for review in reviews:
+            world.execute(None, "review", (review,), {})
+
+    def _resolve(self, run: Run, task: Task) -> None:
+        """Ask outside whether the effects in doubt have happened, and say so."""
+        world = self._world
+        for written in list(run.steps[task.node, task.item].values()):
+            effect = written.record
+            if effect.state == "begun":
+                happened = isinstance(world.outside.word(effect.key), Happened)
+                kept = Kept(b'"a receipt"', (), is_spilled=False) if happened else None
+                step = draft("effect", effect.name, "done" if happened else "withdrawn", effect.key, kept)
+                given = (run.new.run, task.node, task.item, step, None)
+                world.saw(f"doubt {world.execute(None, 'resolve', given, {})[0]}")
+
+    def _try_again(self, run: Run) -> None:
+        """Try what was given up again; whoever does it a second time comes too late."""
+        world = self._world
+        tasks = [task.record() for _, task in sorted(run.tasks.items())]
+        try:
+            redrive = redrive_of(world.plan_of(run), run.new.run, tasks)
+        except UsageError:
+            return
+        first, second = (world.execute(None, "retry", (redrive,), {})[0] for _ in range(2))
+        world.saw(f"redrive {first}")
+        if (first, second) != ("accepted", "stale"):
+            world.violated("I2", f"{run.new.run} was tried again: {first}, and a second time: {second}")
 
     def _review(self, run: Run, task: Task, *, approve: bool) -> Review:
         plan = self._world.plan_of(run)

@@ -6,25 +6,31 @@ from typing import TYPE_CHECKING
 
 from segue.domain.records import Event, TaskState, Token, parse_task_name
 from segue.stores.memory.rows import Task
-from segue.testing.simulation.ledger import Accounts, Facts, Key, facts_of, name_of
+from segue.testing.simulation.ledger import Account, Accounts, Facts, Key, facts_of, name_of
 from segue.testing.simulation.order import early_start, latest_pins, unfinished
 
 if TYPE_CHECKING:
     from segue.testing.simulation.world import World
 
-NOTES = frozenset({"parked", "awaited", "resumed", "progress"})
-"""Events that say nothing about the state of a task."""
-
-MADE_READY = frozenset({"ready", "retry", "handed_back", "expired", "reassigned", "overrun", "redriven"})
+MADE_READY = frozenset({"ready", "retry", "handed_back", "expired", "reassigned", "overrun", "resolved"})
 ENDINGS: frozenset[TaskState] = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
+
+REVOKED = frozenset({"retry", "handed_back", "reassigned", "overrun", "redriven", "resolved", "cancelled"})
+"""Events after which nobody holds the task, and nobody who held it may write."""
+
+TELLING = frozenset({"claimed", "needs_review", "in_doubt", "redriven", *MADE_READY, *ENDINGS})
+"""Events that say which state a task is in; all others are notes."""
 
 NEXT_STATES: dict[str, frozenset[TaskState]] = {
     "waiting": frozenset({"ready", "claimed", "cancelled"}),
     "needs_review": frozenset({"complete", "failed", "cancelled", "needs_review"}),
     "ready": frozenset({"claimed", "ready", "needs_review", "in_doubt", *ENDINGS}),
     "claimed": frozenset({"ready", "needs_review", "in_doubt", *ENDINGS}),
+    "in_doubt": frozenset({"ready", "cancelled"}),
 }
-"""Where a task may go from a state; from any other it goes nowhere."""
+"""Where a task may go from a state; from any other it goes nowhere, unless somebody lets it be tried again."""
+
+AGAIN = frozenset({"failed", "dead", "skipped", "waiting"})
 
 GRANTING = frozenset({"submit", "settle", "claim"})
 EARLY = 1e-6
@@ -86,19 +92,42 @@ class Rows:
             kind = event.name.rpartition(".")[2]
             if event.task is None:
                 self._run_told(event, kind)
-            elif kind not in NOTES:
+            elif kind in TELLING:
                 key = (event.run, *parse_task_name(event.task))
-                told.setdefault(key, []).append(kind)
                 account = self._accounts[key]
-                account.claims_told += kind == "claimed"
-                account.ends_told = 0 if kind == "redriven" else account.ends_told + (kind in ENDINGS)
+                if kind != "resolved" or account.facts.state == "in_doubt":
+                    told.setdefault(key, []).append(kind)
+                    self._task_told(account, kind)
         return told
+
+    def _task_told(self, account: Account, kind: str) -> None:
+        account.ends_told += kind in ENDINGS
+        match kind:
+            case "claimed":
+                account.claims_told += 1
+                account.losses += account.is_lost
+                account.is_lost = False
+            case "expired":
+                account.is_lost = True
+            case "redriven" | "reassigned":
+                account.failures = account.losses = 0
+                account.is_lost = False
+            case "ready":
+                pass
+            case _:
+                account.is_lost = False
+        if kind == "redriven":
+            account.ends_told, account.due = 0, 0.0
+        if kind in ("redriven", "overrun") and account.latest is not None:
+            account.revoked.add(account.latest)
 
     def _run_told(self, event: Event, kind: str) -> None:
         run = self._truth.runs[event.run]
         running = kind in ("started", "resumed")
         if not running and kind not in (run.state, "needs_review"):
             self._wrong("I6", f"the log says that {event.run} is {kind}, and it is {run.state}")
+        if kind == "resumed":
+            self._run_ends.pop(event.run, None)
         if kind not in ("complete", "failed", "cancelled"):
             return
         if event.run in self._run_ends:
@@ -130,10 +159,17 @@ class Rows:
         """Follow the events from state to state: each step may be taken, and the last is where the task is."""
         state: str = before.state or "waiting"
         for kind in told:
-            following = "ready" if kind in MADE_READY else kind
-            if following not in NEXT_STATES.get(state, frozenset()):
+            if kind == "redriven":
+                following = "waiting" if after.state == "waiting" else "ready"
+                allowed = verb == "retry" and state in AGAIN
+            else:
+                following = "ready" if kind in MADE_READY else kind
+                allowed = following in NEXT_STATES.get(state, frozenset())
+            if not allowed:
                 self._wrong("I1", f"{name_of(key)} was {state} and became {following} by {verb}")
             state = following
+        if told and told[-1] in REVOKED and after.claim is not None:
+            self._wrong("I3", f"{name_of(key)} is {told[-1]}, and its claim was not revoked")
         if state != after.state:
             self._wrong("I6", f"{name_of(key)} is {after.state} after {verb}, and the log says {state}")
 
@@ -147,7 +183,7 @@ class Rows:
         early = early_start(plan, run, task)
         if early is not None:
             self._wrong("I5", f"{name_of(key)} was granted before {early} had settled")
-        if self._world.now < account.due - EARLY:
+        if self._world.now < account.due - EARLY and task.overrun is None:
             self._wrong("I10", f"{name_of(key)} was granted before its delay was over")
         pins = frozenset(task.pins or ())
         wanted = latest_pins(run, plan.steps[task.node].parents)
@@ -155,5 +191,6 @@ class Rows:
             self._wrong("I4", f"{name_of(key)} has pinned {sorted(pins)} and not {sorted(wanted)}")
         self._world.saw("taken over" if account.grants else "granted")
         account.grants.append(token)
+        account.losses_at[token] = account.losses
         account.granted_by = verb
         account.lease_until = self._world.now + self._world.lease_seconds

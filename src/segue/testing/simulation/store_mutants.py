@@ -26,29 +26,6 @@ def _if_claimed(_: Any) -> Any:
 
 
 @without(
-    "owner only",
-    "A name that the next process of this place has too is no token.",
-    (MemoryStore, "_settle"),
-)
-def _by_owner(original: Any) -> Any:
-    def settle(self: Any, settlement: Any, worker: str, lease_seconds: float) -> Any:
-        task = self._state.find(settlement.token)
-        names = {each.partition(".")[0] for each in (worker, task.worker)} if task is not None else ()
-        if task is not None and task.state == "claimed" and len(names) == 1:
-            handoff = settlement.handoff
-            token = settlement.token._replace(epoch=task.epoch, claim=task.claim)
-            next_one = handoff and handoff._replace(version=task.version + 1)
-            answer = original(self, settlement._replace(token=token, handoff=next_one), worker, lease_seconds)
-            self._state.runs[token.run].accepted[settlement.token] = (
-                handoff.digest if handoff else settlement.ending
-            )
-            return answer
-        return original(self, settlement, worker, lease_seconds)
-
-    return settle
-
-
-@without(
     "late results refused",
     "A result that is late but superseded by nobody is accepted: else an outage runs everything again.",
     (Task, "answers"),
@@ -277,6 +254,45 @@ def _leaves_what_runs(original: Any) -> Any:
         return answer
 
     return cancel
+
+
+@without(
+    "losses not counted", "A task that kills its workers is given up.", (State, "grant"), season="crashes"
+)
+def _forgets_losses(original: Any) -> Any:
+    def grant(self: Any, run: Any, task: Any, *args: Any) -> Any:
+        task.losses = -1
+        return original(self, run, task, *args)
+
+    return grant
+
+
+@without("tried again twice", "A run is tried again once for each decision.", (MemoryStore, "_may_redrive"))
+def _takes_any_redrive(_: Any) -> Any:
+    return lambda self, run, redrive: True
+
+
+@without("steps forgotten", "A finished step is remembered.", (MemoryStore, "read_steps"))
+def _remembers_nothing(_: Any) -> Any:
+    async def read_steps(self: Any, run: str, node: str, item: int) -> Any:
+        return []
+
+    return read_steps
+
+
+@without(
+    "overrun keeps its claim", "Past its deadline a task is taken back for good.", (MemoryStore, "expire")
+)
+def _leaves_the_claim(original: Any) -> Any:
+    async def expire(self: Any, *args: Any, **kwargs: Any) -> Any:
+        tasks = [task for run in self._state.runs.values() for task in run.tasks.values()]
+        claims = [(task, task.claim) for task in tasks if task.state == "claimed"]
+        expired = await original(self, *args, **kwargs)
+        for task, claim in claims:
+            task.claim = claim
+        return expired
+
+    return expire
 
 
 @without("two decisions", "Of two people who decide the first counts.", (MemoryStore, "review"))

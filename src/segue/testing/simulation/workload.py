@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from segue.app.submission import Pinned, input_documents, input_text, pin
 from segue.domain.agent import Agent, agent
+from segue.domain.agent_settings import Quorum
 from segue.domain.handoff import Handoff, Later, Status
 from segue.domain.options import RunOptions
 from segue.domain.records import NewRun
@@ -32,6 +33,7 @@ STATUSES: tuple[Status, ...] = ("needs_review", "needs_review", "needs_review", 
 STEP_KINDS = (
     *("work", "work", "work", "eager", "eager"),
     *("hasty", "single", "hurried", "tolerant", "patient", "unsure", "unsure", "map", "when"),
+    *("buyer", "buyer", "replaced", "modest", "eager_join", "strict", "pressed"),
 )
 
 
@@ -97,6 +99,42 @@ async def unsure(texts: list[str]) -> Handoff[str]:
     return Handoff(text, status=STATUSES[toss(text, len(STATUSES))])
 
 
+@agent(retries=2, backoff="50ms")
+async def buyer(texts: list[str]) -> str:
+    """Asks a model and pays, outside."""
+    return await act(texts, shops=True)
+
+
+@agent(fallback=hasty)
+async def replaced(texts: list[str]) -> str:
+    """Has another agent for when it fails."""
+    return await act(texts)
+
+
+@agent(on_failure="proceed", retries=1, backoff="50ms")
+async def modest(texts: list[str]) -> str:
+    """Makes do with what there is."""
+    return await act(texts)
+
+
+@agent(on_failure=Quorum(1), retries=1, backoff="50ms")
+async def eager_join(texts: list[str]) -> str:
+    """Starts with the first of its inputs."""
+    return await act(texts)
+
+
+@agent(on_failure="fail")
+async def strict(texts: list[str]) -> str:
+    """Fails with its inputs."""
+    return await act(texts)
+
+
+@agent(queue="400ms", deadline="1500ms", idle="500ms", retries=2, backoff="50ms")
+async def pressed(texts: list[str]) -> str:
+    """Has little time in every way."""
+    return await act(texts)
+
+
 @condition
 def lucky(text: str) -> bool:
     """Whether a task is to run."""
@@ -109,7 +147,11 @@ def toss(text: str, sides: int) -> int:
 
 
 AGENTS: dict[str, Agent[Any]] = {
-    each.name: each for each in (work, hasty, single, eager, hurried, tolerant, patient, split, one, unsure)
+    each.name: each
+    for each in (
+        *(work, hasty, single, eager, hurried, tolerant, patient, split, one, unsure),
+        *(buyer, replaced, modest, eager_join, strict, pressed),
+    )
 }
 CONDITIONS = {lucky.name: lucky}
 
@@ -140,6 +182,9 @@ def _add_step(chance: Random, outputs: list[Any], maybe: list[Any]) -> None:
     some = list({id(each): each for each in some}.values())
     kind = chance.choice(STEP_KINDS)
     match kind:
+        case "eager_join" | "modest" | "strict":
+            made = [each for each in some if each is not outputs[0]] or [work(some)]
+            outputs.append(AGENTS[kind](made))
         case "eager":
             outputs.append(eager(outputs[-1]))
         case "tolerant":

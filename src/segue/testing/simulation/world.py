@@ -22,6 +22,7 @@ from segue.errors import StoreUnavailable
 from segue.stores.memory.rows import Run
 from segue.testing.simulation.acting import Behaviour, draw_behaviour
 from segue.testing.simulation.oracle import Oracle
+from segue.testing.simulation.outside import Outside
 from segue.testing.simulation.people import People
 from segue.testing.simulation.process import WALL_AT_START, Place, Process
 from segue.testing.simulation.trace import Trace
@@ -100,6 +101,7 @@ class World:
         self.truth = Truth(self.clock)
         self.truth._state.log.incarnation = INCARNATION
         self.wire = Wire(self)
+        self.outside = Outside(self)
         self.oracle = Oracle(self)
         self.people = People(self)
         self.by_name: dict[str, Process] = {}

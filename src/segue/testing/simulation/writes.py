@@ -46,7 +46,7 @@ class Writes:
         account = self._accounts[token[:3]]
         written = written_by(settlement)
         before = account.accepted.get(token)
-        if token not in account.grants:
+        if token not in account.grants and settlement.ending != "handed_back":
             self._wrong("I5", f"{token} has a result and was never granted")
         self._world.saw(f"settlement {settled.verdict}")
         match settled.verdict:
@@ -98,7 +98,10 @@ class Writes:
         run = self._world.truth.runs[token.run]
         plan, task = self._world.plan_of(run), run.tasks[token[1:3]]
         lacking = lacking_parent(plan, run, task)
-        if lacking is not None:
+        fails_with_it = (
+            handoff.status == "failed" and plan.steps[token.node].node.settings.on_failure == "fail"
+        )
+        if lacking is not None and not fails_with_it:
             self._wrong(
                 "I5", f"{name_of(token[:3])} is {handoff.status}, and {lacking} has nothing to hand over"
             )
@@ -140,8 +143,12 @@ class Writes:
         for each in expired:
             if each.worker in dead:
                 self._world.saw("death noticed")
-            else:
+            elif not self._is_too_late(each):
                 self._ran_out((each.run, each.node, each.item), each.worker)
+
+    def _is_too_late(self, expired: Expired) -> bool:
+        deadline = self._world.truth.runs[expired.run].tasks[expired.node, expired.item].deadline
+        return deadline is not None and deadline <= self._world.clock.wall()
 
     def _ran_out(self, key: Key, worker: str) -> None:
         self._world.saw("lease ran out")
