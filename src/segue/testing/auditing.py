@@ -42,7 +42,7 @@ async def audit(store: Store, artifacts: ArtifactStore | None = None) -> list[st
     """
     problems: list[str] = []
     feed = await _feed(store)
-    async for record in _runs(store):
+    async for record in all_runs(store):
         contents = await read_contents(store, record)
         problems += [f"run {record.run}: {problem}" for problem in problems_of(contents)]
         if feed.pop(record.run, []) != [event.sequence for event in contents.events]:
@@ -132,7 +132,8 @@ def _problems_of_handoffs(contents: RunContents, task: TaskRecord, course: Cours
             yield f"a {status} hand-off of epoch {epoch} was told of and is not there"
 
 
-async def _runs(store: Store) -> AsyncIterator[RunRecord]:
+async def all_runs(store: Store) -> AsyncIterator[RunRecord]:
+    """Every run of a store, newest first."""
     before = None
     while page := await store.list_runs(PAGE, before):
         for record in page:

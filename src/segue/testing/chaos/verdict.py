@@ -10,7 +10,7 @@ from segue.app.host import Host
 from segue.domain.records import RunRecord, task_name
 from segue.stores.sqlite.checking import file_problems
 from segue.stores.urls import file_of
-from segue.testing.auditing import RunContents, audit, read_contents
+from segue.testing.auditing import RunContents, all_runs, audit, read_contents
 from segue.testing.chaos.crew import Crew
 from segue.testing.chaos.witness import read_journals, read_lines
 from segue.testing.chaos.workload import expected
@@ -37,12 +37,10 @@ ALLOWED_WORDS = ("StoreUnavailable: the answer to", "StoreFull:")
 CLAIMED_AGAIN = frozenset({"expired", "retry", "handed_back"})
 """The events that let a task be claimed once more."""
 
-PAGE = 500
-
 
 async def verdict(host: Host, crew: Crew, numbers: Sequence[int]) -> Verdict:
     """Whether everything held, for runs of these numbers; nobody may be working any more."""
-    runs = [await read_contents(host.store, record) async for record in _runs(host)]
+    runs = [await read_contents(host.store, record) async for record in all_runs(host.store)]
     path = file_of(host.url)
     return {
         "kept": await missing(host.store, read_journals(crew.folder / "journals")),
@@ -54,14 +52,6 @@ async def verdict(host: Host, crew: Crew, numbers: Sequence[int]) -> Verdict:
         "quiet": list(_complaints(crew)),
         "sound": [] if path is None else file_problems(path),
     }
-
-
-async def _runs(host: Host) -> AsyncIterator[RunRecord]:
-    before = None
-    while page := await host.store.list_runs(PAGE, before):
-        for record in page:
-            yield record
-        before = page[-1].run
 
 
 def _doubled(run: RunContents) -> Iterator[str]:
