@@ -6,16 +6,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segue.app.handle import RunHandle
     from segue.app.segue import Segue
-    from segue.domain.agent import Agent, agent
-    from segue.domain.agent_settings import Quorum
-    from segue.domain.artifact import Artifact
-    from segue.domain.graph_data import graph_from_data
-    from segue.domain.handoff import Handoff, Later, Ref
-    from segue.domain.records import Event
-    from segue.domain.retrying import Retry
-    from segue.domain.steps import DidNotHappen, Happened
-    from segue.domain.usage import Attachment, Usage
-    from segue.domain.workflow import Workflow, condition, workflow
+    from segue.domain.envelope.artifact import Artifact
+    from segue.domain.envelope.handoff import Handoff, Later, Ref
+    from segue.domain.envelope.usage import Attachment, Usage
+    from segue.domain.graph.agent import Agent, agent
+    from segue.domain.graph.graph_data import graph_from_data
+    from segue.domain.graph.workflow import Workflow, condition, workflow
+    from segue.domain.rows import Event
+    from segue.domain.running.steps import DidNotHappen, Happened
+    from segue.domain.settings.agent_settings import Quorum
+    from segue.domain.settings.retrying import Retry
     from segue.engine.attempt import ctx
     from segue.errors import (
         DoNotRetry,
@@ -68,16 +68,16 @@ __all__ = [
 _HOMES = {
     "segue.app.handle": ("RunHandle",),
     "segue.app.segue": ("Segue",),
-    "segue.domain.agent": ("Agent", "agent"),
-    "segue.domain.agent_settings": ("Quorum",),
-    "segue.domain.artifact": ("Artifact",),
-    "segue.domain.handoff": ("Handoff", "Later", "Ref"),
-    "segue.domain.graph_data": ("graph_from_data",),
-    "segue.domain.records": ("Event",),
-    "segue.domain.steps": ("DidNotHappen", "Happened"),
-    "segue.domain.retrying": ("Retry",),
-    "segue.domain.usage": ("Attachment", "Usage"),
-    "segue.domain.workflow": ("Workflow", "condition", "workflow"),
+    "segue.domain.graph.agent": ("Agent", "agent"),
+    "segue.domain.settings.agent_settings": ("Quorum",),
+    "segue.domain.envelope.artifact": ("Artifact",),
+    "segue.domain.envelope.handoff": ("Handoff", "Later", "Ref"),
+    "segue.domain.graph.graph_data": ("graph_from_data",),
+    "segue.domain.rows": ("Event",),
+    "segue.domain.running.steps": ("DidNotHappen", "Happened"),
+    "segue.domain.settings.retrying": ("Retry",),
+    "segue.domain.envelope.usage": ("Attachment", "Usage"),
+    "segue.domain.graph.workflow": ("Workflow", "condition", "workflow"),
     "segue.engine.attempt": ("ctx",),
     "segue.errors": (
         "DoNotRetry",

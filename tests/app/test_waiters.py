@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from segue.app.waiting import Waiters
-from segue.domain.records import RunRecord
+from segue.domain.rows import RunRecord
 from segue.stores.memory import MemoryStore
 from segue.testing import ManualClock
 

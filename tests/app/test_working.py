@@ -3,7 +3,8 @@
 import pytest
 
 from segue.app.working import spans_of, totals_of
-from segue.domain.records import Event, HandoffRecord, StoredHandoff
+from segue.domain.records import HandoffRecord
+from segue.domain.rows import Event, StoredHandoff
 
 
 def event(at: float, name: str, task: str, epoch: int = 1) -> Event:

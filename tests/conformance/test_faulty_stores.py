@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from segue.domain.records import StoredHandoff
+from segue.domain.rows import StoredHandoff
 from segue.errors import CursorExpired
 from segue.stores import wording
 from segue.stores.memory import MemoryStore

@@ -9,9 +9,11 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from segue.domain.records import SINGLE, Claim, ClaimRequest, Release, Settlement, StepRecord
+from segue.domain.decisions import Review
+from segue.domain.records import SINGLE, Claim, ClaimRequest, Release, Settlement
+from segue.domain.rows import StepRecord
 from segue.ports.artifacts import ArtifactStore
-from segue.ports.store import Note, Review, Store
+from segue.ports.store import Note, Store
 from segue.testing import ManualClock
 from segue.testing.conformance.desk import (
     LEASE_SECONDS,

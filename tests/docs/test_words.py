@@ -15,8 +15,10 @@ import segue
 from segue import errors
 from segue.cli.main import app
 from segue.cli.output import EXIT_CODES
-from segue.domain import agent, limits, records
-from segue.domain.budgets import RunBudgets
+from segue.domain import records
+from segue.domain.envelope import limits
+from segue.domain.graph import agent
+from segue.domain.settings.budgets import RunBudgets
 from segue.stores import wording
 from tests.docs.pages import PAGES, ROOT, anchors, links, name_of
 

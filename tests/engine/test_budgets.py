@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from segue import Later, RunFailed, Segue, agent, ctx, workflow
-from segue.domain.records import TaskRecord
+from segue.domain.rows import TaskRecord
 from segue.errors import StaleEpoch, UsageError
 from segue.stores.urls import StoreParts
 from segue.testing import ManualClock

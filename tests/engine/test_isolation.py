@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from segue import Agent, Retry, ReviewNeeded, RunFailed, Segue, Workflow, agent, workflow
-from segue.domain.isolation import target_of
+from segue.domain.graph.isolation import target_of
 from segue.engine.attempt import Facts
 from segue.engine.children import pool
 from segue.engine.children.process import _BOOT, _ROOT

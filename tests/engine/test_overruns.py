@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 from segue import Agent, RunFailed, Segue, workflow
-from segue.domain.records import Claim, StepRecord
+from segue.domain.records import Claim
+from segue.domain.rows import StepRecord
 from segue.testing.conformance.desk import handoff, settlement
 from tests.engine import overrunning
 

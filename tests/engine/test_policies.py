@@ -21,7 +21,8 @@ from segue import (
     workflow,
 )
 from segue.app.reading import read_view
-from segue.domain.records import ClaimRequest, TaskRecord
+from segue.domain.records import ClaimRequest
+from segue.domain.rows import TaskRecord
 from segue.stores.urls import open_store
 from segue.testing import ManualClock
 from tests.engine.turning import turning

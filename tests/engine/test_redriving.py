@@ -21,7 +21,8 @@ from segue import (
     graph_from_data,
     workflow,
 )
-from segue.domain.records import TaskRecord, task_name
+from segue.domain.records import task_name
+from segue.domain.rows import TaskRecord
 from segue.errors import UnknownRun, UsageError
 from segue.testing import ManualClock
 

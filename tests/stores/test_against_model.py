@@ -7,20 +7,11 @@ from typing import Any
 
 import pytest
 
-from segue.domain.records import (
-    SINGLE,
-    Claim,
-    Ending,
-    Limits,
-    Pin,
-    Redrive,
-    Release,
-    Reset,
-    Settlement,
-    StepRecord,
-)
+from segue.domain.decisions import Redrive, Reset, Review
+from segue.domain.records import SINGLE, Claim, Ending, Limits, Pin, Release, Settlement
+from segue.domain.rows import StepRecord
 from segue.errors import KeyConflict
-from segue.ports.store import Note, Review, Store
+from segue.ports.store import Note, Store
 from segue.stores.memory import MemoryStore
 from segue.stores.sqlite import SqliteStore
 from segue.testing import ManualClock

@@ -10,7 +10,7 @@ from typing import Any
 import apsw
 import pytest
 
-from segue.domain.records import TaskRecord
+from segue.domain.rows import TaskRecord
 from segue.errors import StoreUnavailable
 from segue.stores.sqlite import SqliteStore
 from segue.testing import ManualClock

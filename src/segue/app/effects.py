@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from segue.app.views import StepView, step_view
-from segue.domain.records import RunRecord, TaskRecord, parse_task_name, task_name
-from segue.domain.schema import schema_of
-from segue.domain.steps import DidNotHappen, Happened, draft, keep
-from segue.domain.stored import understood
+from segue.domain.envelope.schema import schema_of
+from segue.domain.envelope.stored import understood
+from segue.domain.records import parse_task_name, task_name
+from segue.domain.rows import RunRecord, TaskRecord
+from segue.domain.running.steps import DidNotHappen, Happened, draft, keep
 from segue.errors import UnknownRun, UsageError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store

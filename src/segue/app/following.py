@@ -7,14 +7,15 @@ from typing import Any
 
 from segue.app.effects import doubts
 from segue.app.waiting import Waiters
+from segue.domain.envelope.handoff import Handoff
+from segue.domain.envelope.payload import is_storable
+from segue.domain.envelope.schema import schema_of
+from segue.domain.envelope.stored import reason_of, verified
 from segue.domain.event_names import matches_any
-from segue.domain.graph import nodes_of
-from segue.domain.handoff import Handoff
-from segue.domain.payload import is_storable
-from segue.domain.records import Event, Pin, RunRecord, RunState, TaskRecord, parse_task_name, task_name
-from segue.domain.schema import schema_of
-from segue.domain.stored import reason_of, verified
-from segue.domain.workflow import Built
+from segue.domain.graph.graph import nodes_of
+from segue.domain.graph.workflow import Built
+from segue.domain.records import Pin, RunState, parse_task_name, task_name
+from segue.domain.rows import Event, RunRecord, TaskRecord
 from segue.engine.engine import Engine
 from segue.errors import ReviewNeeded, RunCancelled, RunFailed, TaskFailed, UnknownRun, UsageError
 from segue.ports.store import Store

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from segue.app.effects import read_effects
 from segue.app.views import StepView
-from segue.domain.handoff import Handoff
+from segue.domain.envelope.handoff import Handoff
+from segue.domain.graph.workflow import Built
 from segue.domain.records import RunState
-from segue.domain.steps import DidNotHappen, Happened
-from segue.domain.workflow import Built
+from segue.domain.running.steps import DidNotHappen, Happened
 
 if TYPE_CHECKING:
     from segue.app.host import Host

@@ -20,8 +20,9 @@ from segue.app.handle import RunHandle
 from segue.app.offering import Offering, all_of
 from segue.app.submission import Pinned, RunRequest, input_documents, input_text, pin, run_options
 from segue.app.waiting import Waiters
-from segue.domain.feasibility import check_deadline
-from segue.domain.plan import run_resolved, settle_releases
+from segue.domain.decisions import Review
+from segue.domain.graph.feasibility import check_deadline
+from segue.domain.graph.workflow import Built
 from segue.domain.records import (
     NewRun,
     Pin,
@@ -29,8 +30,8 @@ from segue.domain.records import (
     parse_task_name,
     task_name,
 )
-from segue.domain.steps import DidNotHappen, Happened
-from segue.domain.workflow import Built
+from segue.domain.running.plan import run_resolved, settle_releases
+from segue.domain.running.steps import DidNotHappen, Happened
 from segue.engine.engine import Engine, Observer
 from segue.errors import (
     SegueError,
@@ -38,7 +39,7 @@ from segue.errors import (
     UsageError,
 )
 from segue.ports.clock import Clock
-from segue.ports.store import Review, Store
+from segue.ports.store import Store
 from segue.stores.urls import StoreParts, open_store
 
 PINNED_KEPT = 256

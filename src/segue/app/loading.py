@@ -14,9 +14,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from segue.domain.agent import Agent
-from segue.domain.graph_data import graph_from_data
-from segue.domain.workflow import Built, ConditionFunction, Workflow
+from segue.domain.graph.agent import Agent
+from segue.domain.graph.graph_data import graph_from_data
+from segue.domain.graph.workflow import Built, ConditionFunction, Workflow
 from segue.errors import LoadError, SegueError
 
 _MODULE = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from segue.domain.agent import Agent
-from segue.domain.workflow import Built, ConditionFunction, Workflow
+from segue.domain.graph.agent import Agent
+from segue.domain.graph.workflow import Built, ConditionFunction, Workflow
 from segue.errors import UsageError
 
 

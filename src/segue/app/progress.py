@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from segue.domain.drawing.picture import layers_of
-from segue.domain.graph import Graph, later_parents_of, parents_of
-from segue.domain.records import SINGLE, RunRecord, TaskRecord, TaskState, parse_task_name
+from segue.domain.graph.drawing.picture import layers_of
+from segue.domain.graph.graph import Graph, later_parents_of, parents_of
+from segue.domain.records import SINGLE, TaskState, parse_task_name
+from segue.domain.rows import RunRecord, TaskRecord
 from segue.ports.store import Store
 
 EVENTS_PER_LOOK = 1_000

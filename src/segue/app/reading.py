@@ -19,27 +19,20 @@ from segue.app.views import (
     unborn_task,
 )
 from segue.app.working import spans_of, totals_of
-from segue.domain.body import spills_of
-from segue.domain.document import to_document
-from segue.domain.drawing.picture import EdgeState
-from segue.domain.drawing.states import edge_states
+from segue.domain.envelope.body import spills_of
+from segue.domain.envelope.document import to_document
+from segue.domain.envelope.payload import digest_of
+from segue.domain.envelope.sealing import whole_output
+from segue.domain.envelope.stored import understood, verified
 from segue.domain.event_names import matches_any
-from segue.domain.graph import Graph, graph_from_json
-from segue.domain.lineage import origin_of
-from segue.domain.options import RunOptions
-from segue.domain.payload import digest_of
-from segue.domain.plan import compile_plan
-from segue.domain.records import (
-    SINGLE,
-    Event,
-    RunRecord,
-    RunState,
-    StoredHandoff,
-    TaskRecord,
-    parse_task_name,
-)
-from segue.domain.sealing import whole_output
-from segue.domain.stored import understood, verified
+from segue.domain.graph.drawing.picture import EdgeState
+from segue.domain.graph.drawing.states import edge_states
+from segue.domain.graph.graph import Graph, graph_from_json
+from segue.domain.records import SINGLE, RunState, parse_task_name
+from segue.domain.rows import Event, RunRecord, StoredHandoff, TaskRecord
+from segue.domain.running.lineage import origin_of
+from segue.domain.running.plan import compile_plan
+from segue.domain.settings.options import RunOptions
 from segue.errors import StoreCorrupt, UnknownRun
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store
@@ -164,7 +157,7 @@ async def read_graph(store: Store, record: RunRecord) -> Graph:
 
 
 async def read_drawn(store: Store, record: RunRecord) -> Drawn:
-    """The graph of a run with all that `segue.domain.drawing` needs for a picture of how it stands."""
+    """The graph of a run with all that `segue.domain.graph.drawing` needs for a picture of how it stands."""
     graph = await read_graph(store, record)
     fingerprints = {each.schema for each in graph.inputs}
     for node in graph.nodes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from segue.domain.records import Redrive, parse_task_name
-from segue.domain.redriving import redrive_of
+from segue.domain.decisions import Redrive
+from segue.domain.records import parse_task_name
+from segue.domain.running.redriving import redrive_of
 from segue.engine.book import Book
 from segue.errors import UnknownRun, UsageError
 from segue.ports.store import Store

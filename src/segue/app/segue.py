@@ -18,10 +18,10 @@ from segue.app.handle import RunHandle
 from segue.app.host import Host
 from segue.app.offering import Offering
 from segue.app.submission import RunRequest, request_of
-from segue.domain.budgets import RunBudgets
-from segue.domain.handoff import Handoff
-from segue.domain.records import Event
-from segue.domain.workflow import Runnable
+from segue.domain.envelope.handoff import Handoff
+from segue.domain.graph.workflow import Runnable
+from segue.domain.rows import Event
+from segue.domain.settings.budgets import RunBudgets
 from segue.ports.clock import Clock, SystemClock
 from segue.stores.urls import StoreParts
 

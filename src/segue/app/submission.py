@@ -8,15 +8,15 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from segue.domain.agent_settings import refuse_others
-from segue.domain.budgets import RunBudgets, budgets_of
-from segue.domain.durations import named_seconds
-from segue.domain.graph import graph_to_json
-from segue.domain.options import RunOptions
-from segue.domain.payload import digest_of, is_storable
-from segue.domain.plan import Plan, compile_plan
-from segue.domain.schema import schema_of
-from segue.domain.workflow import Built
+from segue.domain.envelope.payload import digest_of, is_storable
+from segue.domain.envelope.schema import schema_of
+from segue.domain.graph.graph import graph_to_json
+from segue.domain.graph.workflow import Built
+from segue.domain.running.plan import Plan, compile_plan
+from segue.domain.settings.agent_settings import refuse_others
+from segue.domain.settings.budgets import RunBudgets, budgets_of
+from segue.domain.settings.durations import named_seconds
+from segue.domain.settings.options import RunOptions
 from segue.errors import InputError, PayloadError, UsageError
 
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")

@@ -13,22 +13,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from segue.app.working import Span, Totals
-from segue.domain.body import output_json, parts_of
-from segue.domain.drawing.picture import StateOfEdge
-from segue.domain.drawing.states import edge_states
-from segue.domain.graph import Crossing, Graph, Node, nodes_of
-from segue.domain.records import (
-    SINGLE,
-    RunState,
-    StepKind,
-    StepRecord,
-    StoredHandoff,
-    TaskRecord,
-    TaskState,
-    task_name,
-)
-from segue.domain.steps import EffectState, effect_state
-from segue.domain.summary import derive_summary
+from segue.domain.envelope.body import output_json, parts_of
+from segue.domain.envelope.summary import derive_summary
+from segue.domain.graph.drawing.picture import StateOfEdge
+from segue.domain.graph.drawing.states import edge_states
+from segue.domain.graph.graph import Crossing, Graph, Node, nodes_of
+from segue.domain.records import SINGLE, RunState, TaskState, task_name
+from segue.domain.rows import StepKind, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.running.steps import EffectState, effect_state
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
-from segue.domain.records import RunRecord, RunState
+from segue.domain.records import RunState
+from segue.domain.rows import RunRecord
 from segue.errors import SegueError, UsageError
 from segue.ports.clock import Clock
 from segue.ports.store import Store

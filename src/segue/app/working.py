@@ -12,8 +12,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from segue.domain.plan import MAP_AGENT
-from segue.domain.records import Event, StoredHandoff, task_name
+from segue.domain.records import task_name
+from segue.domain.rows import Event, StoredHandoff
+from segue.domain.running.plan import MAP_AGENT
 
 _BEGINS = frozenset({"claimed", "resumed"})
 _ENDS = frozenset(

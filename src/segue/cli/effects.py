@@ -25,7 +25,7 @@ from segue.cli.output import (
 if TYPE_CHECKING:
     from segue.app.host import Host
     from segue.app.views import StepView
-    from segue.domain.steps import DidNotHappen, Happened
+    from segue.domain.running.steps import DidNotHappen, Happened
 
 
 @guarded
@@ -101,7 +101,7 @@ def resolve(
 
 def _outcome(happened: str | None, did_not_happen: bool) -> Happened | DidNotHappen:
     from segue.cli.inputs import json_value
-    from segue.domain.steps import DidNotHappen, Happened
+    from segue.domain.running.steps import DidNotHappen, Happened
     from segue.errors import UsageError
 
     if (happened is not None) == did_not_happen:

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from segue.domain.payload import parse_json
-from segue.domain.schema import schema_of
-from segue.domain.workflow import Built
+from segue.domain.envelope.payload import parse_json
+from segue.domain.envelope.schema import schema_of
+from segue.domain.graph.workflow import Built
 from segue.errors import InputError, PayloadError
 
 

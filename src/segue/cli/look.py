@@ -210,7 +210,7 @@ def prune(
     With their events, and artifacts that nothing points to any more.
     """
     from segue.demo.words import counted
-    from segue.domain.durations import named_seconds
+    from segue.domain.settings.durations import named_seconds
 
     seconds = named_seconds("--older-than", older_than)
     count = read(store, lambda host: host.prune(seconds))

@@ -16,12 +16,12 @@ from segue.app.views import HandoffView, RunSummary, RunView, StepView, TaskDeta
 from segue.cli.live import totals_line
 from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, block, plain, styled, table
 from segue.demo.words import bytes_in_words, counted, seconds_in_words
-from segue.domain.drawing.document import draw_json
-from segue.domain.drawing.dot import draw_dot
-from segue.domain.drawing.mermaid import draw_mermaid
-from segue.domain.drawing.text import draw_text
-from segue.domain.records import Event
-from segue.domain.stored import data_of
+from segue.domain.envelope.stored import data_of
+from segue.domain.graph.drawing.document import draw_json
+from segue.domain.graph.drawing.dot import draw_dot
+from segue.domain.graph.drawing.mermaid import draw_mermaid
+from segue.domain.graph.drawing.text import draw_text
+from segue.domain.rows import Event
 from segue.errors import UsageError
 
 MOST_ITEMS = 12

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from segue.app.host import Host
     from segue.app.views import RunView
-    from segue.domain.records import RunRecord
+    from segue.domain.rows import RunRecord
 
 MOST_RESUMED = 10_000
 """Runs that one `segue resume` looks for at most."""
@@ -192,7 +192,7 @@ async def _missing_agents(host: Host, record: RunRecord) -> list[str]:
 
 
 def _unknown_agents(record: RunRecord, missing: list[str], agents: str | None) -> Exception:
-    from segue.domain.options import RunOptions
+    from segue.domain.settings.options import RunOptions
     from segue.errors import UsageError
 
     names = ", ".join(missing)

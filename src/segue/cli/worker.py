@@ -52,7 +52,7 @@ def worker(
     from segue.app.serving import Serving, Told
     from segue.cli.opening import must_be_shared
     from segue.cli.worker_lines import lines_of
-    from segue.domain.durations import named_seconds
+    from segue.domain.settings.durations import named_seconds
 
     must_be_shared(store)
     grace_seconds, lease_seconds = named_seconds("--grace", grace), named_seconds("--lease", lease)

@@ -17,7 +17,7 @@ from segue.app.serving import Happening, Tally
 from segue.cli.live import wants_picture
 from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, err, plain, print_json
 from segue.demo.words import counted, seconds_in_words
-from segue.domain.durations import duration_text
+from segue.domain.settings.durations import duration_text
 
 FRAME_SECONDS = 0.1
 """The shortest time between two frames, so that drawing never holds the agents up."""

@@ -11,12 +11,12 @@ from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
-from segue.domain.agent import Agent
-from segue.domain.artifact import ArtifactHome, artifact_home
-from segue.domain.plan import MAP_AGENT, Step
+from segue.domain.envelope.artifact import ArtifactHome, artifact_home
+from segue.domain.envelope.waiting import Waitable
+from segue.domain.graph.agent import Agent
 from segue.domain.records import Claim, task_name
-from segue.domain.terms import Terms
-from segue.domain.waiting import Waitable
+from segue.domain.running.plan import MAP_AGENT, Step
+from segue.domain.running.terms import Terms
 from segue.engine.effects import Effect, Reconcile
 from segue.engine.notebook import Keeping, Notebook, TaskNotebook
 from segue.engine.reporting import report_of
@@ -26,7 +26,7 @@ from segue.errors import Budget, EffectInDoubt, NoAttemptError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from segue.domain.terms import Terms
+    from segue.domain.running.terms import Terms
     from segue.engine.book import LiveRun
     from segue.engine.pausing import Pause
     from segue.engine.registry import Registry

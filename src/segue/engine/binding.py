@@ -14,13 +14,14 @@ from typing import Any
 
 from pydantic_core import from_json, to_json
 
-from segue.domain.agent import Agent
-from segue.domain.body import spills_of
-from segue.domain.graph import Argument, Binding, Output, Path
-from segue.domain.handoff import Handoff, Later, Ref
-from segue.domain.records import SINGLE, Pin, StoredHandoff, task_name
-from segue.domain.schema import Schema
-from segue.domain.sealing import output_at, refer, unseal, whole_output
+from segue.domain.envelope.body import spills_of
+from segue.domain.envelope.handoff import Handoff, Later, Ref
+from segue.domain.envelope.schema import Schema
+from segue.domain.envelope.sealing import output_at, refer, unseal, whole_output
+from segue.domain.graph.agent import Agent
+from segue.domain.graph.graph import Argument, Binding, Output, Path
+from segue.domain.records import SINGLE, Pin, task_name
+from segue.domain.rows import StoredHandoff
 from segue.engine.attempt import Attempt
 from segue.engine.book import Book, LiveRun
 from segue.engine.causes import Causes

@@ -11,11 +11,12 @@ import json
 from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
-from segue.domain.options import RunOptions
-from segue.domain.payload import digest_of
-from segue.domain.plan import Plan, plan_from_json
-from segue.domain.records import HandoffRecord, Pin, RunRecord, StoredHandoff, Token, task_name
-from segue.domain.stored import understood
+from segue.domain.envelope.payload import digest_of
+from segue.domain.envelope.stored import understood
+from segue.domain.records import HandoffRecord, Pin, Token, task_name
+from segue.domain.rows import RunRecord, StoredHandoff
+from segue.domain.running.plan import Plan, plan_from_json
+from segue.domain.settings.options import RunOptions
 from segue.errors import StaleRead, StoreCorrupt, UnknownRun
 from segue.ports.clock import Clock
 from segue.ports.store import Store

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
-from segue.domain.waiting import Block, Waitable
+from segue.domain.envelope.waiting import Block, Waitable
 
 T = TypeVar("T")
 

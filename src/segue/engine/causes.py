@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from segue.domain.records import Limits
-from segue.domain.upstream import cause_of_break
+from segue.domain.running.upstream import cause_of_break
 from segue.engine.attempt import Attempt
 from segue.errors import Budget, BudgetExceeded
 from segue.ports.store import Store

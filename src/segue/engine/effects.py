@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 from pydantic_core import from_json
 
-from segue.domain.records import StepRecord, StepState
-from segue.domain.schema import schema_of
-from segue.domain.steps import (
+from segue.domain.envelope.schema import schema_of
+from segue.domain.envelope.waiting import Waitable
+from segue.domain.rows import StepRecord, StepState
+from segue.domain.running.steps import (
     KEY_PARAMETER,
     DidNotHappen,
     Happened,
@@ -33,7 +34,6 @@ from segue.domain.steps import (
     standing_of,
     takes_key,
 )
-from segue.domain.waiting import Waitable
 from segue.engine import results
 from segue.engine.calling import Answer, Calling
 from segue.errors import EffectInDoubt, SegueError, StaleEpoch, UsageError

@@ -16,10 +16,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from secrets import SystemRandom
 from typing import Any
 
-from segue.domain.agent import Agent
-from segue.domain.answering import Failed
-from segue.domain.outcome import InDoubt, Outcome, handed_back, settlement_of
-from segue.domain.plan import root_releases
+from segue.domain.graph.agent import Agent
+from segue.domain.graph.workflow import ConditionFunction
 from segue.domain.records import (
     SINGLE,
     Claim,
@@ -31,7 +29,9 @@ from segue.domain.records import (
     Submitted,
     Token,
 )
-from segue.domain.workflow import ConditionFunction
+from segue.domain.running.answering import Failed
+from segue.domain.running.outcome import InDoubt, Outcome, handed_back, settlement_of
+from segue.domain.running.plan import root_releases
 from segue.engine.attempt import Attempt, context_for, current_attempt
 from segue.engine.binding import Binder
 from segue.engine.book import Book, LiveRun, stored_handoff

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, I
 from pathlib import Path
 from typing import TypeVar
 
-from segue.domain.artifact import Artifact, FilePath
-from segue.domain.waiting import Waitable
+from segue.domain.envelope.artifact import Artifact, FilePath
+from segue.domain.envelope.waiting import Waitable
 from segue.engine.threads import Threads
 from segue.errors import ArtifactError
 from segue.ports.artifacts import ArtifactShelf

@@ -12,8 +12,9 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable
 
-from segue.domain.graph import Argument, nodes_of
-from segue.domain.records import SINGLE, Pin, TaskRecord, task_name
+from segue.domain.graph.graph import Argument, nodes_of
+from segue.domain.records import SINGLE, Pin, task_name
+from segue.domain.rows import TaskRecord
 from segue.engine import threads
 from segue.engine.attempt import Attempt
 from segue.engine.pausing import Pause

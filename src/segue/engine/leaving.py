@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 
-from segue.domain.outcome import handed_back
 from segue.domain.records import Claim
+from segue.domain.running.outcome import handed_back
 from segue.engine.attempt import Attempt
 from segue.engine.claimer import Claimer
 from segue.engine.committer import Committer

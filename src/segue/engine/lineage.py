@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from segue.domain.lineage import origin_of
-from segue.domain.records import StoredHandoff, TaskRecord
-from segue.domain.sealing import context_of
-from segue.domain.sent import Context, Origin
-from segue.domain.waiting import Waitable
+from segue.domain.envelope.sealing import context_of
+from segue.domain.envelope.sent import Context, Origin
+from segue.domain.envelope.waiting import Waitable
+from segue.domain.rows import StoredHandoff, TaskRecord
+from segue.domain.running.lineage import origin_of
 from segue.engine.book import LiveRun
 from segue.engine.home import Home
 from segue.ports.store import Store

@@ -12,10 +12,11 @@ from itertools import compress
 
 from pydantic_core import to_json
 
-from segue.domain.body import spills_of
-from segue.domain.graph import Binding, Collection, Constant, Output, Path, RunInput, nodes_of
-from segue.domain.records import SINGLE, HandoffRecord, StoredHandoff
-from segue.domain.sealing import output_at, select, whole_output
+from segue.domain.envelope.body import spills_of
+from segue.domain.envelope.sealing import output_at, select, whole_output
+from segue.domain.graph.graph import Binding, Collection, Constant, Output, Path, RunInput, nodes_of
+from segue.domain.records import SINGLE, HandoffRecord
+from segue.domain.rows import StoredHandoff
 from segue.engine.book import LiveRun
 
 

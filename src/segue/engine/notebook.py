@@ -13,10 +13,10 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from segue.domain.lease import trusted_seconds
-from segue.domain.records import StepKind, StepRecord
-from segue.domain.steps import check_kind, used_twice
-from segue.domain.waiting import Block
+from segue.domain.envelope.waiting import Block
+from segue.domain.rows import StepKind, StepRecord
+from segue.domain.running.lease import trusted_seconds
+from segue.domain.running.steps import check_kind, used_twice
 from segue.engine.reporting import REPORT_SECONDS
 from segue.errors import EffectInDoubt, StaleEpoch, StoreError
 from segue.ports.clock import Clock

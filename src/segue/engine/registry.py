@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from segue.domain.agent import Agent
-from segue.domain.plan import MAP_AGENT
+from segue.domain.graph.agent import Agent
+from segue.domain.graph.workflow import ConditionFunction
 from segue.domain.records import Release
-from segue.domain.workflow import ConditionFunction
+from segue.domain.running.plan import MAP_AGENT
 from segue.errors import DefinitionError
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from segue.domain.lease import renew_interval_seconds
+from segue.domain.running.lease import renew_interval_seconds
 from segue.engine.attempt import Attempt
 from segue.engine.service import Service
 from segue.errors import StoreUnavailable

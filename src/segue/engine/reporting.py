@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from segue.domain.limits import PROGRESS_CHARACTERS
-from segue.domain.payload import storable_text
-from segue.domain.waiting import Waitable
+from segue.domain.envelope.limits import PROGRESS_CHARACTERS
+from segue.domain.envelope.payload import storable_text
+from segue.domain.envelope.waiting import Waitable
 from segue.errors import UsageError
 
 if TYPE_CHECKING:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from segue.domain.artifact import Artifact, ArtifactHome, artifact_home
-from segue.domain.records import StepRecord
-from segue.domain.schema import Schema
-from segue.domain.steps import Kept
+from segue.domain.envelope.artifact import Artifact, ArtifactHome, artifact_home
+from segue.domain.envelope.schema import Schema
+from segue.domain.rows import StepRecord
+from segue.domain.running.steps import Kept
 from segue.errors import InvalidPayload
 
 

@@ -11,18 +11,18 @@ import os
 from collections.abc import Awaitable
 from typing import Any, TypeVar
 
-from segue.domain.agent import Agent
-from segue.domain.answering import Failed
-from segue.domain.body import parts_of
-from segue.domain.faults import Fault, fault_of
-from segue.domain.isolation import target_of
-from segue.domain.limits import ERROR_MESSAGE_CHARACTERS
-from segue.domain.outcome import Complete, Expanded, Outcome, Skipped
-from segue.domain.payload import storable_text
+from segue.domain.envelope.body import parts_of
+from segue.domain.envelope.limits import ERROR_MESSAGE_CHARACTERS
+from segue.domain.envelope.payload import storable_text
+from segue.domain.envelope.redaction import secrets_of
+from segue.domain.envelope.sealing import Sealed, seal, seal_failure
+from segue.domain.envelope.summary import summary_of
+from segue.domain.graph.agent import Agent
+from segue.domain.graph.isolation import target_of
 from segue.domain.records import SINGLE, HandoffRecord
-from segue.domain.redaction import secrets_of
-from segue.domain.sealing import Sealed, seal, seal_failure
-from segue.domain.summary import summary_of
+from segue.domain.running.answering import Failed
+from segue.domain.running.faults import Fault, fault_of
+from segue.domain.running.outcome import Complete, Expanded, Outcome, Skipped
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder, agent_of
 from segue.engine.children.packing import pack

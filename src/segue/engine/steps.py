@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from segue.domain.steps import checked_name, draft, keep, result_schema
-from segue.domain.waiting import Waitable
+from segue.domain.envelope.waiting import Waitable
+from segue.domain.running.steps import checked_name, draft, keep, result_schema
 from segue.engine import results
 from segue.engine.calling import Answer, Calling
 

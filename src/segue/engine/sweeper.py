@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from segue.domain.lease import Contact, contact_after, leases_count, sweep_interval_seconds
+from segue.domain.running.lease import Contact, contact_after, leases_count, sweep_interval_seconds
 from segue.engine.service import Service
 from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock

@@ -28,27 +28,20 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple, Protocol
 
+from segue.domain.decisions import Redrive, Review
 from segue.domain.records import (
     Claim,
     ClaimRequest,
-    Event,
-    Expired,
-    HandoffRecord,
     NewRun,
     Pin,
-    Redrive,
-    Release,
-    RunRecord,
     RunState,
     Settled,
     Settlement,
-    StepRecord,
-    StoredHandoff,
     Submitted,
-    TaskRecord,
     Token,
     Verdict,
 )
+from segue.domain.rows import Event, Expired, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.ports.notifier import Notifier
 
 NoteKind = Literal["parked", "awaited", "resumed", "progress"]
@@ -62,25 +55,6 @@ class Note(NamedTuple):
     kind: NoteKind
     pin: Pin | None
     data: str | None
-
-
-class Review(NamedTuple):
-    """
-    A person's decision on a hand-off that needs review: it becomes version `handoff.version` of the task.
-
-    Accepted only while the task's latest version is `handoff.version - 1` and its state `needs_review`. A decision
-    whose hand-off is `complete` releases the dependents; one that is `failed` settles the task as failed, and `data` is
-    kept as its error, `tolerated` as in a settlement.
-    """
-
-    run: str
-    node: str
-    item: int
-    handoff: HandoffRecord
-    releases: tuple[Release, ...]
-    run_resolved: int
-    data: str | None
-    tolerated: bool = False
 
 
 class StoreFacts(NamedTuple):

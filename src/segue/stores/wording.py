@@ -6,7 +6,8 @@ import json
 import re
 from typing import NamedTuple
 
-from segue.domain.records import NewRun, Settlement, StepRecord, TaskState
+from segue.domain.records import NewRun, Settlement, TaskState
+from segue.domain.rows import StepRecord
 from segue.errors import CursorExpired, KeyConflict
 
 RUN_STARTED = "run.started"

@@ -11,8 +11,9 @@ from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from segue.domain.payload import digest_of
-from segue.domain.records import Event, Pin, RunRecord, StoredHandoff, TaskRecord, task_name
+from segue.domain.envelope.payload import digest_of
+from segue.domain.records import Pin, task_name
+from segue.domain.rows import Event, RunRecord, StoredHandoff, TaskRecord
 from segue.errors import ArtifactError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from segue.domain.records import Event
+from segue.domain.rows import Event
 
 NOT_THERE = "not there"
 """What a task is before its first event: it has no row, or waits."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from segue.domain.payload import digest_of
-from segue.domain.records import Claim, Settled, Settlement, StepRecord, Submitted, Token, task_name
-from segue.ports.store import Note, Review, Store
+from segue.domain.decisions import Review
+from segue.domain.envelope.payload import digest_of
+from segue.domain.records import Claim, Settled, Settlement, Submitted, Token, task_name
+from segue.domain.rows import StepRecord
+from segue.ports.store import Note, Store
 
 
 class Told(NamedTuple):

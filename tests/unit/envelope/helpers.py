@@ -10,14 +10,15 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
-from segue.domain.artifact import Artifact, ArtifactHome, FilePath
-from segue.domain.handoff import Handoff
-from segue.domain.payload import digest_of
-from segue.domain.records import SINGLE, HandoffRecord, StoredHandoff
-from segue.domain.schema import Schema, schema_of
-from segue.domain.sealing import Sealed, seal, unseal
-from segue.domain.sent import AgentRef, Origin
-from segue.domain.waiting import Waitable
+from segue.domain.envelope.artifact import Artifact, ArtifactHome, FilePath
+from segue.domain.envelope.handoff import Handoff
+from segue.domain.envelope.payload import digest_of
+from segue.domain.envelope.schema import Schema, schema_of
+from segue.domain.envelope.sealing import Sealed, seal, unseal
+from segue.domain.envelope.sent import AgentRef, Origin
+from segue.domain.envelope.waiting import Waitable
+from segue.domain.records import SINGLE, HandoffRecord
+from segue.domain.rows import StoredHandoff
 from segue.errors import ArtifactError
 
 T = TypeVar("T")

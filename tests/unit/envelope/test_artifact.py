@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from segue.domain.artifact import Artifact, artifact_home
-from segue.domain.payload import digest_of
-from segue.domain.schema import schema_of
+from segue.domain.envelope.artifact import Artifact, artifact_home
+from segue.domain.envelope.payload import digest_of
+from segue.domain.envelope.schema import schema_of
 from segue.errors import ArtifactError, InvalidPayload, NoAttemptError, UnserialisablePayload
 from tests.unit.envelope.helpers import Findings, MemoryHome, across
 

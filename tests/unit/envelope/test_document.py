@@ -12,15 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-import segue.domain
-from segue.domain.artifact import Artifact
-from segue.domain.document import HandoffDocument, document_schema, from_document, to_document
-from segue.domain.handoff import Handoff
-from segue.domain.payload import canonical_json, digest_of
-from segue.domain.schema import schema_of
-from segue.domain.sealing import seal, seal_failure, unseal
-from segue.domain.sent import AgentRef, Origin, Trace
-from segue.domain.usage import Attachment, Usage
+import segue.domain.envelope
+from segue.domain.envelope.artifact import Artifact
+from segue.domain.envelope.document import HandoffDocument, document_schema, from_document, to_document
+from segue.domain.envelope.handoff import Handoff
+from segue.domain.envelope.payload import canonical_json, digest_of
+from segue.domain.envelope.schema import schema_of
+from segue.domain.envelope.sealing import seal, seal_failure, unseal
+from segue.domain.envelope.sent import AgentRef, Origin, Trace
+from segue.domain.envelope.usage import Attachment, Usage
 from segue.errors import InvalidPayload, PayloadError, UnserialisablePayload
 from tests.unit.envelope.helpers import ORIGIN, WHERE, Findings, spilled_contents, stored
 from tests.unit.envelope.test_payload import JSON, NOT_JSON, REFUSED
@@ -60,7 +60,7 @@ def test_the_documentation_shows_the_example() -> None:
 
 def test_the_shipped_schema_is_that_of_the_code() -> None:
     """The file in the package is generated: write json.dumps(document_schema(), indent=2) to it after a change."""
-    shipped = (Path(segue.domain.__file__).parent / "handoff.schema.json").read_text()
+    shipped = (Path(segue.domain.envelope.__file__).parent / "handoff.schema.json").read_text()
     assert shipped == json.dumps(document_schema(), indent=2, ensure_ascii=False) + "\n"
 
 

@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 
-from segue.domain.artifact import Artifact
-from segue.domain.handoff import Handoff, Ref
-from segue.domain.records import SINGLE, HandoffRecord, StoredHandoff
-from segue.domain.schema import schema_of
-from segue.domain.sealing import context_of, refer, seal, seal_failure, unseal
-from segue.domain.sent import Context, SchemaRef, Trace
-from segue.domain.usage import Attachment, Usage
-from segue.domain.waiting import Waitable
+from segue.domain.envelope.artifact import Artifact
+from segue.domain.envelope.handoff import Handoff, Ref
+from segue.domain.envelope.schema import schema_of
+from segue.domain.envelope.sealing import context_of, refer, seal, seal_failure, unseal
+from segue.domain.envelope.sent import Context, SchemaRef, Trace
+from segue.domain.envelope.usage import Attachment, Usage
+from segue.domain.envelope.waiting import Waitable
+from segue.domain.records import SINGLE, HandoffRecord
+from segue.domain.rows import StoredHandoff
 from segue.errors import InvalidPayload, NoAttemptError
 from tests.unit.envelope.helpers import ORIGIN, WHERE, Findings, across, block, spilled_contents, stored
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.domain.limits import DEPTH_LIMIT
-from segue.domain.payload import (
+from segue.domain.envelope.limits import DEPTH_LIMIT
+from segue.domain.envelope.payload import (
     canonical_json,
     check_depth,
     check_integers,
@@ -19,7 +19,7 @@ from segue.domain.payload import (
     parse_json,
     storable_text,
 )
-from segue.domain.schema import schema_of
+from segue.domain.envelope.schema import schema_of
 from segue.errors import InvalidPayload, PayloadError, PayloadTooLarge, UnserialisablePayload
 
 ACCEPTED = [
@@ -255,7 +255,7 @@ def test_a_digest_is_what_sha256sum_prints() -> None:
 
 def test_too_much_text_is_refused_before_it_is_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     """The limit is on the bytes, so that a small text cannot become a large value first."""
-    monkeypatch.setattr("segue.domain.payload.OUTPUT_LIMIT_BYTES", 100)
+    monkeypatch.setattr("segue.domain.envelope.payload.OUTPUT_LIMIT_BYTES", 100)
     assert parse_json(b'"' + b"x" * 98 + b'"', "the input") == "x" * 98
     with pytest.raises(PayloadTooLarge, match="101 bytes of JSON, the limit is 100"):
         parse_json(b'"' + b"x" * 99 + b'"', "the input")

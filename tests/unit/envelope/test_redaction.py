@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from segue.domain.limits import ERROR_MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS
-from segue.domain.redaction import format_error, redact, secrets_of
+from segue.domain.envelope.limits import ERROR_MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS
+from segue.domain.envelope.redaction import format_error, redact, secrets_of
 
 ENVIRONMENT = {
     "OPENAI_API_KEY": "not-a-known-form-1",

@@ -18,8 +18,8 @@ from hypothesis import given
 from pydantic import BaseModel, ConfigDict, Field, Json, computed_field, field_validator
 from typing_extensions import TypedDict
 
-from segue.domain.payload import digest_of
-from segue.domain.schema import Schema, depth_bound, schema_of, type_name
+from segue.domain.envelope.payload import digest_of
+from segue.domain.envelope.schema import Schema, depth_bound, schema_of, type_name
 from segue.errors import DefinitionError, InvalidPayload, PayloadTooLarge, UnserialisablePayload
 from tests.unit.envelope.helpers import Findings
 from tests.unit.envelope.test_payload import JSON
@@ -241,8 +241,8 @@ def test_keys_that_are_one_in_json_are_refused_for_typed_dicts_too() -> None:
 
 def test_an_output_over_the_limit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error names both sizes and the way out."""
-    monkeypatch.setattr("segue.domain.schema.OUTPUT_LIMIT_BYTES", 50)
-    monkeypatch.setattr("segue.domain.payload.OUTPUT_LIMIT_BYTES", 50)
+    monkeypatch.setattr("segue.domain.envelope.schema.OUTPUT_LIMIT_BYTES", 50)
+    monkeypatch.setattr("segue.domain.envelope.payload.OUTPUT_LIMIT_BYTES", 50)
     with pytest.raises(PayloadTooLarge, match=r"52 bytes of JSON, the limit is 50[\s\S]*Artifact.write"):
         schema_of(str).dump("x" * 50, where="agent 'a'")
 
@@ -271,7 +271,7 @@ def test_equal_unions_in_another_order_keep_documents_of_their_own() -> None:
 def test_the_fingerprint_is_the_digest_of_the_canonical_schema_in_every_process() -> None:
     """Two machines that have the same type write the same schema id."""
     code = (
-        "from segue.domain.schema import schema_of; from tests.unit.envelope.helpers import Findings;"
+        "from segue.domain.envelope.schema import schema_of; from tests.unit.envelope.helpers import Findings;"
         "print(schema_of(Findings).fingerprint)"
     )
     other = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -10,15 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel
 
-from segue.domain.artifact import Artifact
-from segue.domain.body import Spill, is_spilled, output_json, parts_of, spills_of
-from segue.domain.handoff import Handoff
-from segue.domain.limits import SPILL_BYTES
-from segue.domain.payload import digest_of
-from segue.domain.schema import schema_of
-from segue.domain.sealing import output_at, seal, seal_failure, select, unseal_output, whole_output
-from segue.domain.sent import Trace
-from segue.domain.usage import Attachment, Usage
+from segue.domain.envelope.artifact import Artifact
+from segue.domain.envelope.body import Spill, is_spilled, output_json, parts_of, spills_of
+from segue.domain.envelope.handoff import Handoff
+from segue.domain.envelope.limits import SPILL_BYTES
+from segue.domain.envelope.payload import digest_of
+from segue.domain.envelope.schema import schema_of
+from segue.domain.envelope.sealing import output_at, seal, seal_failure, select, unseal_output, whole_output
+from segue.domain.envelope.sent import Trace
+from segue.domain.envelope.usage import Attachment, Usage
 from segue.errors import ArtifactError, InvalidPayload, PayloadTooLarge, UnserialisablePayload
 from tests.unit.envelope.helpers import WHERE, Findings, across, spilled_contents, stored
 from tests.unit.envelope.test_payload import JSON

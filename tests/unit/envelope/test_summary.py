@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.domain.limits import SUMMARY_TOKENS
-from segue.domain.summary import derive_summary, estimate_tokens, summarise
+from segue.domain.envelope.limits import SUMMARY_TOKENS
+from segue.domain.envelope.summary import derive_summary, estimate_tokens, summarise
 from tests.unit.envelope.test_payload import JSON
 
 

@@ -7,8 +7,8 @@ import threading
 
 import pytest
 
-from segue.domain.handoff import Later
-from segue.domain.waiting import Waitable
+from segue.domain.envelope.handoff import Later
+from segue.domain.envelope.waiting import Waitable
 from tests.unit.envelope.helpers import block
 
 

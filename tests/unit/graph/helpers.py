@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from segue.domain.agent import agent
-from segue.domain.handoff import Handoff, Later, Ref
-from segue.domain.workflow import workflow
+from segue.domain.envelope.handoff import Handoff, Later, Ref
+from segue.domain.graph.agent import agent
+from segue.domain.graph.workflow import workflow
 from segue.errors import GraphError
 
 

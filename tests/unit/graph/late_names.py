@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from segue.domain.agent import Agent, agent
+from segue.domain.graph.agent import Agent, agent
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -7,11 +7,11 @@ from typing import Annotated
 import pytest
 from pydantic import BaseModel, Field
 
-from segue.domain.agent import Agent, agent
-from segue.domain.agent_settings import Quorum
-from segue.domain.handoff import Handoff, Later, Ref
-from segue.domain.retrying import Retry, RetryPolicy
-from segue.domain.settings import NodeSettings
+from segue.domain.envelope.handoff import Handoff, Later, Ref
+from segue.domain.graph.agent import Agent, agent
+from segue.domain.settings.agent_settings import Quorum
+from segue.domain.settings.node_settings import NodeSettings
+from segue.domain.settings.retrying import Retry, RetryPolicy
 from segue.errors import DefinitionError, UsageError
 
 

@@ -3,9 +3,9 @@
 import pytest
 from pydantic import BaseModel
 
-from segue.domain.agent import agent
-from segue.domain.handoff import Handoff, Later, Ref
-from segue.domain.workflow import condition, workflow
+from segue.domain.envelope.handoff import Handoff, Later, Ref
+from segue.domain.graph.agent import agent
+from segue.domain.graph.workflow import condition, workflow
 from segue.errors import DefinitionError, GraphError
 from tests.unit.graph.helpers import Findings, Prices, add, measure, price, problems, research, risks, write
 

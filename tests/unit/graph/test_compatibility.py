@@ -22,9 +22,9 @@ from pydantic import (
 )
 from typing_extensions import TypedDict
 
-from segue.domain.artifact import Artifact
-from segue.domain.compatibility import fits, missing_fields
-from segue.domain.schema import schema_of
+from segue.domain.envelope.artifact import Artifact
+from segue.domain.envelope.schema import schema_of
+from segue.domain.graph.compatibility import fits, missing_fields
 from segue.errors import InvalidPayload
 
 

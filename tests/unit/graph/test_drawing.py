@@ -6,19 +6,20 @@ from typing import Any
 
 import pytest
 
-from segue.domain.agent import agent
-from segue.domain.drawing.document import draw_json
-from segue.domain.drawing.dot import draw_dot
-from segue.domain.drawing.mermaid import draw_mermaid
-from segue.domain.drawing.naming import schema_name
-from segue.domain.drawing.picture import EdgeState, layers_of
-from segue.domain.drawing.states import edge_states
-from segue.domain.drawing.text import draw_text
-from segue.domain.graph import Graph, GraphInput, Node, graph_from_json, graph_to_json
-from segue.domain.handoff import Handoff, Later
-from segue.domain.records import SINGLE, HandoffRecord, StoredHandoff, TaskRecord
-from segue.domain.schema import schema_of
-from segue.domain.workflow import condition, workflow
+from segue.domain.envelope.handoff import Handoff, Later
+from segue.domain.envelope.schema import schema_of
+from segue.domain.graph.agent import agent
+from segue.domain.graph.drawing.document import draw_json
+from segue.domain.graph.drawing.dot import draw_dot
+from segue.domain.graph.drawing.mermaid import draw_mermaid
+from segue.domain.graph.drawing.naming import schema_name
+from segue.domain.graph.drawing.picture import EdgeState, layers_of
+from segue.domain.graph.drawing.states import edge_states
+from segue.domain.graph.drawing.text import draw_text
+from segue.domain.graph.graph import Graph, GraphInput, Node, graph_from_json, graph_to_json
+from segue.domain.graph.workflow import condition, workflow
+from segue.domain.records import SINGLE, HandoffRecord
+from segue.domain.rows import StoredHandoff, TaskRecord
 from tests.unit.graph.helpers import Findings, Prices, Risks, measure, price, research
 
 DRAWERS = (draw_text, draw_mermaid, draw_dot, draw_json)

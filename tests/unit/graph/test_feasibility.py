@@ -2,10 +2,10 @@
 
 import pytest
 
-from segue.domain.agent import agent
-from segue.domain.feasibility import check_deadline, critical_path, in_order
-from segue.domain.handoff import Later
-from segue.domain.workflow import workflow
+from segue.domain.envelope.handoff import Later
+from segue.domain.graph.agent import agent
+from segue.domain.graph.feasibility import check_deadline, critical_path, in_order
+from segue.domain.graph.workflow import workflow
 from segue.errors import GraphError
 
 

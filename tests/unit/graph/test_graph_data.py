@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from segue.domain.graph import Collection, Constant, Output, RunInput, graph_to_json
-from segue.domain.graph_data import graph_from_data, parse_graph
-from segue.domain.workflow import condition, workflow
+from segue.domain.graph.graph import Collection, Constant, Output, RunInput, graph_to_json
+from segue.domain.graph.graph_data import graph_from_data, parse_graph
+from segue.domain.graph.workflow import condition, workflow
 from segue.errors import GraphError
 from tests.unit.graph.helpers import Findings, add, measure, price, research, risks, write
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from segue.domain.agent import Agent, agent
-from segue.domain.isolation import agent_at, target_of
-from segue.domain.workflow import workflow
+from segue.domain.graph.agent import Agent, agent
+from segue.domain.graph.isolation import agent_at, target_of
+from segue.domain.graph.workflow import workflow
 from segue.errors import DefinitionError, GraphError
 
 HERE = sys.modules[__name__]

@@ -2,14 +2,14 @@
 
 import pytest
 
-from segue.domain.agent import agent
-from segue.domain.agent_settings import Quorum
-from segue.domain.drawing.document import draw_json
-from segue.domain.drawing.text import draw_text
-from segue.domain.graph_data import graph_from_data
-from segue.domain.handoff import Handoff
-from segue.domain.retrying import Retry
-from segue.domain.workflow import workflow
+from segue.domain.envelope.handoff import Handoff
+from segue.domain.graph.agent import agent
+from segue.domain.graph.drawing.document import draw_json
+from segue.domain.graph.drawing.text import draw_text
+from segue.domain.graph.graph_data import graph_from_data
+from segue.domain.graph.workflow import workflow
+from segue.domain.settings.agent_settings import Quorum
+from segue.domain.settings.retrying import Retry
 from segue.errors import GraphError
 from tests.unit.graph.helpers import Findings, Prices, problems, research
 

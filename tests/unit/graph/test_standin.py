@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import pytest
 from pydantic import RootModel, ValidationError
 
-from segue.domain.agent import agent
-from segue.domain.graph import Output, RunInput
-from segue.domain.standin import StandIn, inside
-from segue.domain.workflow import condition, workflow
+from segue.domain.graph.agent import agent
+from segue.domain.graph.graph import Output, RunInput
+from segue.domain.graph.standin import StandIn, inside
+from segue.domain.graph.workflow import condition, workflow
 from segue.errors import StandInError
 from tests.unit.graph.helpers import Findings, measure, price, research
 

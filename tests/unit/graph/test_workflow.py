@@ -8,8 +8,11 @@ from typing import Any, TypedDict
 
 import pytest
 
-from segue.domain.agent import agent
-from segue.domain.graph import (
+from segue.domain.envelope.handoff import Handoff, Ref
+from segue.domain.envelope.payload import digest_of
+from segue.domain.envelope.schema import schema_of
+from segue.domain.graph.agent import agent
+from segue.domain.graph.graph import (
     Argument,
     Collection,
     Condition,
@@ -20,10 +23,7 @@ from segue.domain.graph import (
     graph_to_json,
     parents_of,
 )
-from segue.domain.handoff import Handoff, Ref
-from segue.domain.payload import digest_of
-from segue.domain.schema import schema_of
-from segue.domain.workflow import condition, workflow
+from segue.domain.graph.workflow import condition, workflow
 from segue.errors import DefinitionError, GraphError, InvalidPayload, UsageError
 from tests.unit.graph.helpers import Findings, Prices, Risks, add, measure, price, research, risks, write
 
@@ -91,9 +91,9 @@ def test_the_document_is_the_same_in_every_process(tmp_path: Path):
     """The pinned graph has no addresses, no places and no order of hashes: any process writes the same bytes."""
     script = tmp_path / "drawn.py"
     script.write_text(
-        "from segue.domain.agent import agent\n"
-        "from segue.domain.graph import graph_to_json\n"
-        "from segue.domain.workflow import workflow\n"
+        "from segue.domain.graph.agent import agent\n"
+        "from segue.domain.graph.graph import graph_to_json\n"
+        "from segue.domain.graph.workflow import workflow\n"
         "@agent\n"
         "def tag(names: set[str], more: dict[str, frozenset[int]], deep: list[set[str]]) -> int: ...\n"
         "@workflow\n"

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from segue.domain.answering import Answer, Failed, Helps, answer_to, helps_after
 from segue.domain.records import SINGLE, Claim, HandoffRecord, Token
-from segue.domain.retrying import RetryPolicy, Wishes, wishes_of
-from segue.domain.settings import NodeSettings, OnOverrun
-from segue.domain.terms import Terms
+from segue.domain.running.answering import Answer, Failed, Helps, answer_to, helps_after
+from segue.domain.running.terms import Terms
+from segue.domain.settings.node_settings import NodeSettings, OnOverrun
+from segue.domain.settings.retrying import RetryPolicy, Wishes, wishes_of
 from segue.errors import (
     Budget,
     BudgetExceeded,

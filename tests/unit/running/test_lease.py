@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from segue.domain.lease import (
+from segue.domain.running.lease import (
     Contact,
     contact_after,
     leases_count,

@@ -6,12 +6,8 @@ import json
 
 import pytest
 
-from segue.domain.answering import Failed
 from segue.domain.event_names import matches, matches_any
-from segue.domain.graph import Argument, Fallback, Graph, Node, Output, RunInput
-from segue.domain.options import RunOptions
-from segue.domain.outcome import Complete, Expanded, InDoubt, Outcome, Skipped, handed_back, settlement_of
-from segue.domain.plan import compile_plan
+from segue.domain.graph.graph import Argument, Fallback, Graph, Node, Output, RunInput
 from segue.domain.records import (
     SINGLE,
     Claim,
@@ -21,8 +17,20 @@ from segue.domain.records import (
     parse_task_name,
     task_name,
 )
-from segue.domain.retrying import RetryPolicy
-from segue.domain.settings import NodeSettings
+from segue.domain.running.answering import Failed
+from segue.domain.running.outcome import (
+    Complete,
+    Expanded,
+    InDoubt,
+    Outcome,
+    Skipped,
+    handed_back,
+    settlement_of,
+)
+from segue.domain.running.plan import compile_plan
+from segue.domain.settings.node_settings import NodeSettings
+from segue.domain.settings.options import RunOptions
+from segue.domain.settings.retrying import RetryPolicy
 
 PLAN = compile_plan(
     Graph(

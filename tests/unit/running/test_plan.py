@@ -8,8 +8,7 @@ from dataclasses import replace
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from segue.domain.budgets import DEFAULT_BUDGETS
-from segue.domain.graph import (
+from segue.domain.graph.graph import (
     Argument,
     Collection,
     Condition,
@@ -23,8 +22,8 @@ from segue.domain.graph import (
     graph_from_json,
     graph_to_json,
 )
-from segue.domain.options import RunOptions
-from segue.domain.plan import (
+from segue.domain.records import SINGLE, Limits, Pin
+from segue.domain.running.plan import (
     MAP_AGENT,
     compile_plan,
     expansion_releases,
@@ -33,10 +32,11 @@ from segue.domain.plan import (
     run_resolved,
     settle_releases,
 )
-from segue.domain.records import SINGLE, Limits, Pin
-from segue.domain.retrying import RetryPolicy
-from segue.domain.settings import NodeSettings
-from segue.domain.tolerance import tolerated_nodes
+from segue.domain.running.tolerance import tolerated_nodes
+from segue.domain.settings.budgets import DEFAULT_BUDGETS
+from segue.domain.settings.node_settings import NodeSettings
+from segue.domain.settings.options import RunOptions
+from segue.domain.settings.retrying import RetryPolicy
 
 
 def node(name: str, *sources: str, **settings: object) -> Node:

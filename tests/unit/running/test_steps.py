@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from segue.domain.artifact import Artifact
-from segue.domain.payload import digest_of
-from segue.domain.records import StepKind, StepRecord, StepState
-from segue.domain.schema import schema_of
-from segue.domain.steps import (
+from segue.domain.envelope.artifact import Artifact
+from segue.domain.envelope.payload import digest_of
+from segue.domain.envelope.schema import schema_of
+from segue.domain.rows import StepKind, StepRecord, StepState
+from segue.domain.running.steps import (
     checked_key,
     checked_name,
     derived_key,

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from segue.domain.graph import Argument, Graph, Node, Output
-from segue.domain.plan import Step, compile_plan
-from segue.domain.records import SINGLE, TaskRecord, TaskState
-from segue.domain.settings import NodeSettings
-from segue.domain.upstream import cause_of_break
+from segue.domain.graph.graph import Argument, Graph, Node, Output
+from segue.domain.records import SINGLE, TaskState
+from segue.domain.rows import TaskRecord
+from segue.domain.running.plan import Step, compile_plan
+from segue.domain.running.upstream import cause_of_break
+from segue.domain.settings.node_settings import NodeSettings
 
 
 def step(**settings: object) -> Step:

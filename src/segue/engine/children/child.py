@@ -18,13 +18,13 @@ import sys
 from types import FrameType
 from typing import Any
 
-from segue.domain.agent import Agent
-from segue.domain.artifact import artifact_home
-from segue.domain.faults import Fault, fault_of
-from segue.domain.isolation import Target, agent_at
-from segue.domain.redaction import secrets_of
-from segue.domain.sealing import seal
-from segue.domain.settings import OnOverrun
+from segue.domain.envelope.artifact import artifact_home
+from segue.domain.envelope.redaction import secrets_of
+from segue.domain.envelope.sealing import seal
+from segue.domain.graph.agent import Agent
+from segue.domain.graph.isolation import Target, agent_at
+from segue.domain.running.faults import Fault, fault_of
+from segue.domain.settings.node_settings import OnOverrun
 from segue.engine.attempt import current_attempt
 from segue.engine.children import importing
 from segue.engine.children.opening import opened

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from segue.domain.agent import Agent
-from segue.domain.handoff import Handoff, Later, Ref
-from segue.domain.schema import Schema
-from segue.domain.sealing import refer, unseal
-from segue.domain.sent import Context
-from segue.domain.waiting import Waitable
+from segue.domain.envelope.handoff import Handoff, Later, Ref
+from segue.domain.envelope.schema import Schema
+from segue.domain.envelope.sealing import refer, unseal
+from segue.domain.envelope.sent import Context
+from segue.domain.envelope.waiting import Waitable
+from segue.domain.graph.agent import Agent
 from segue.engine.attempt import name_of
 from segue.engine.binding import handoff_of, schema_for
 from segue.engine.children.protocol import Call, Envelope, Envelopes, Parcel, Value

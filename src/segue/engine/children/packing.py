@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from segue.domain.body import spills_of
-from segue.domain.graph import Argument, Output, Path
-from segue.domain.records import StoredHandoff
-from segue.domain.sent import Context
-from segue.domain.waiting import Waitable
+from segue.domain.envelope.body import spills_of
+from segue.domain.envelope.sent import Context
+from segue.domain.envelope.waiting import Waitable
+from segue.domain.graph.graph import Argument, Output, Path
+from segue.domain.rows import StoredHandoff
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder
 from segue.engine.children.protocol import Awaited, Envelope, Envelopes, Parcel, Value

@@ -15,9 +15,9 @@ from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
-from segue.domain.agent import Agent
-from segue.domain.faults import Fault
-from segue.domain.isolation import Target, target_of
+from segue.domain.graph.agent import Agent
+from segue.domain.graph.isolation import Target, target_of
+from segue.domain.running.faults import Fault
 from segue.engine.children.process import Child
 from segue.engine.service import Service
 from segue.errors import DefinitionError, ProcessDied

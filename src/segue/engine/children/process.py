@@ -21,7 +21,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from segue.domain.isolation import Target
+from segue.domain.graph.isolation import Target
 from segue.engine.children import importing
 from segue.engine.children.protocol import (
     FRAME_LIMIT_BYTES,

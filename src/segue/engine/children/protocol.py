@@ -13,12 +13,12 @@ from typing import Annotated, Any, Literal, NamedTuple
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
 from segue import errors
-from segue.domain.faults import Fault
-from segue.domain.isolation import Target
-from segue.domain.records import StepKind, StepRecord, StoredHandoff
-from segue.domain.sealing import Sealed
-from segue.domain.sent import Origin
-from segue.domain.settings import OnOverrun
+from segue.domain.envelope.sealing import Sealed
+from segue.domain.envelope.sent import Origin
+from segue.domain.graph.isolation import Target
+from segue.domain.rows import StepKind, StepRecord, StoredHandoff
+from segue.domain.running.faults import Fault
+from segue.domain.settings.node_settings import OnOverrun
 from segue.engine.attempt import Facts
 from segue.errors import PayloadTooLarge, SegueError
 

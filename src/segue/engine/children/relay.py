@@ -16,9 +16,9 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from segue.domain.records import StepKind, StepRecord
-from segue.domain.sent import Context
-from segue.domain.waiting import Block
+from segue.domain.envelope.sent import Context
+from segue.domain.envelope.waiting import Block
+from segue.domain.rows import StepKind, StepRecord
 from segue.engine.attempt import Facts
 from segue.engine.children.protocol import (
     HEAD_BYTES,

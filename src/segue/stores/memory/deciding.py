@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from segue.domain.records import Redrive, Reset, Verdict
-from segue.ports.store import Review
+from segue.domain.decisions import Redrive, Reset, Review
+from segue.domain.records import Verdict
 from segue.stores import wording
 from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from segue.domain.records import Event, RunRecord, RunState, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.records import RunState
+from segue.domain.rows import Event, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.ports.store import StoreFacts
 from segue.stores.memory.state import State
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.domain.records import StepRecord, Token, Verdict
+from segue.domain.records import Token, Verdict
+from segue.domain.rows import StepRecord
 from segue.stores.memory.rows import Run, Task, WrittenStep
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier

@@ -9,19 +9,15 @@ from uuid import uuid4
 from segue.domain.records import (
     SUSPECT_LOSSES,
     Claim,
-    Event,
     HandoffRecord,
     NewRun,
     Overrun,
     Pin,
-    RunRecord,
     RunState,
-    StepRecord,
-    StoredHandoff,
-    TaskRecord,
     TaskState,
     Token,
 )
+from segue.domain.rows import Event, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
 
 TaskKey = tuple[str, int]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.domain.overruns import deadline_of, overrun_of
 from segue.domain.records import Claim, Limits, Overrun, Release, RunState, TaskState, Token, task_name
+from segue.domain.running.overruns import deadline_of, overrun_of
 from segue.ports.clock import Clock
 from segue.stores import wording
 from segue.stores.memory.rows import Log, Run, Task

@@ -13,7 +13,6 @@ from segue.domain.records import (
     Claim,
     ClaimRequest,
     Ending,
-    Expired,
     NewRun,
     Settled,
     Settlement,
@@ -21,6 +20,7 @@ from segue.domain.records import (
     Token,
     Verdict,
 )
+from segue.domain.rows import Expired
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note
 from segue.stores import wording

@@ -6,7 +6,8 @@ import json
 from collections.abc import Collection, Sequence
 from itertools import chain
 
-from segue.domain.records import Claim, ClaimRequest, Expired, Token, Verdict, task_name
+from segue.domain.records import Claim, ClaimRequest, Token, Verdict, task_name
+from segue.domain.rows import Expired
 from segue.ports.store import Note
 from segue.stores.looking import Looks
 from segue.stores.sqlite.granting import LatestPins, grant, standing_claim

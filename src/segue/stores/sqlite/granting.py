@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from segue.domain.overruns import overrun_of
 from segue.domain.records import Claim, Pin, Release, Token
+from segue.domain.running.overruns import overrun_of
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, Unforeseen, blob_of, pins_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import apsw
 
-from segue.domain.stored import understood
+from segue.domain.envelope.stored import understood
 from segue.errors import StoreTooNew, StoreUnavailable
 from segue.stores.sqlite.connection import APPLICATION_ID
 from segue.stores.sqlite.statements import SQL

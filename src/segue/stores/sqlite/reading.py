@@ -8,16 +8,8 @@ from typing import Any
 
 import apsw
 
-from segue.domain.records import (
-    ClaimRequest,
-    Event,
-    HandoffRecord,
-    RunRecord,
-    RunState,
-    StepRecord,
-    StoredHandoff,
-    TaskRecord,
-)
+from segue.domain.records import ClaimRequest, HandoffRecord, RunState
+from segue.domain.rows import Event, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.stores.looking import Looks
 from segue.stores.sqlite.remembering import step_of
 from segue.stores.sqlite.statements import SQL

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from segue.domain.overruns import deadline_of, overrun_of
 from segue.domain.records import Claim, Limits, Release, Token, task_name
+from segue.domain.running.overruns import deadline_of, overrun_of
 from segue.stores.sqlite.granting import LatestPins, grant
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import EventRow, Transaction, Unforeseen, blob_of

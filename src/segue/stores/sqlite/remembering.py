@@ -7,8 +7,9 @@ from typing import Any
 
 import apsw
 
-from segue.domain.records import StepRecord, Token, Verdict
-from segue.domain.stored import understood
+from segue.domain.envelope.stored import understood
+from segue.domain.records import Token, Verdict
+from segue.domain.rows import StepRecord
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, Unforeseen, blob_of
 from segue.stores.wording import RESOLVED, RUN_RESUMED, step_event

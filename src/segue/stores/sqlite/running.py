@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.domain.records import NewRun, Redrive, Submitted, Verdict
-from segue.ports.store import Review
+from segue.domain.decisions import Redrive, Review
+from segue.domain.records import NewRun, Submitted, Verdict
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.releasing import limits_row, new_task, release_new
 from segue.stores.sqlite.settling import move_run, write_handoffs

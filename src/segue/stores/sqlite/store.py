@@ -8,21 +8,11 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from segue.domain.records import (
-    Claim,
-    ClaimRequest,
-    Expired,
-    NewRun,
-    Redrive,
-    Settled,
-    Settlement,
-    StepRecord,
-    Submitted,
-    Token,
-    Verdict,
-)
+from segue.domain.decisions import Redrive, Review
+from segue.domain.records import Claim, ClaimRequest, NewRun, Settled, Settlement, Submitted, Token, Verdict
+from segue.domain.rows import Expired, StepRecord
 from segue.ports.clock import Clock, SystemClock
-from segue.ports.store import Note, Review
+from segue.ports.store import Note
 from segue.stores.looking import Looks
 from segue.stores.sqlite import claiming, reading, remembering, running, settling
 from segue.stores.sqlite.connection import Durability

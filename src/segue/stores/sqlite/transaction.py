@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import apsw
 
+from segue.domain.envelope.stored import not_understood
 from segue.domain.records import Pin, task_name
-from segue.domain.stored import not_understood
 from segue.ports.clock import Clock
 from segue.stores.sqlite.statements import SQL
 from segue.stores.wording import task_event

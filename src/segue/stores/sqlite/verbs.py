@@ -7,7 +7,8 @@ from pathlib import Path
 
 import apsw
 
-from segue.domain.records import Event, RunRecord, RunState, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.records import RunState
+from segue.domain.rows import Event, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.errors import StoreClosed
 from segue.ports.clock import Clock
 from segue.ports.store import StoreFacts

@@ -7,7 +7,8 @@ from collections.abc import AsyncIterator, Iterator, Sequence
 from pathlib import Path
 
 from segue.app.host import Host
-from segue.domain.records import RunRecord, task_name
+from segue.domain.records import task_name
+from segue.domain.rows import RunRecord
 from segue.stores.sqlite.checking import file_problems
 from segue.stores.urls import file_of
 from segue.testing.auditing import RunContents, all_runs, audit, read_contents

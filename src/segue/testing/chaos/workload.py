@@ -14,10 +14,10 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from segue.domain.agent import agent
-from segue.domain.handoff import Handoff, Later
-from segue.domain.steps import DidNotHappen, Happened
-from segue.domain.workflow import workflow
+from segue.domain.envelope.handoff import Handoff, Later
+from segue.domain.graph.agent import agent
+from segue.domain.graph.workflow import workflow
+from segue.domain.running.steps import DidNotHappen, Happened
 from segue.engine.attempt import ctx
 from segue.ports.clock import SystemClock
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from segue.domain.records import Claim, Ending, Expired, Limits
+from segue.domain.records import Claim, Ending, Limits
+from segue.domain.rows import Expired
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import (
     LEASE_SECONDS,

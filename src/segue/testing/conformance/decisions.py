@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from segue.domain.decisions import Review
 from segue.domain.records import Claim, HandoffRecord, Release
-from segue.ports.store import Review
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import (
     LEASE_SECONDS,

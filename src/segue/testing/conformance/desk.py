@@ -12,17 +12,15 @@ from segue.domain.records import (
     Claim,
     ClaimRequest,
     Ending,
-    Event,
     HandoffRecord,
     Limits,
     NewRun,
     Pin,
     Release,
-    RunRecord,
     Settled,
     Settlement,
-    TaskRecord,
 )
+from segue.domain.rows import Event, RunRecord, TaskRecord
 from segue.ports.store import Store
 from segue.testing.clock import ManualClock
 

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from segue.domain.records import Event
+from segue.domain.rows import Event
 from segue.errors import CursorExpired
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import LEASE_SECONDS, WORKER, Desk, handoff, release, root, settlement

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.domain.records import Expired
+from segue.domain.rows import Expired
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import (
     LEASE_SECONDS,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from segue.domain.records import Claim, Limits, Redrive, Reset, Verdict
-from segue.ports.store import Review
+from segue.domain.decisions import Redrive, Reset, Review
+from segue.domain.records import Claim, Limits, Verdict
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import (
     LEASE_SECONDS,

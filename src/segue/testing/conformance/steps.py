@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from segue.domain.records import Claim, StepRecord, StepState, Verdict
+from segue.domain.records import Claim, Verdict
+from segue.domain.rows import StepRecord, StepState
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import OTHER, WORKER, Desk, digest_of, handoff, settlement
 

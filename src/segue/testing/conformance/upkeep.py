@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from segue.domain.records import Event
+from segue.domain.rows import Event
 from segue.errors import CursorExpired
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from segue.domain import outcome
 from segue.domain.records import Settled
+from segue.domain.running import outcome
 from segue.engine import claimer, effects
 from segue.engine.claimer import Claimer
 from segue.engine.engine import Engine

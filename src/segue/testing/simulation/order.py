@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from segue.domain.graph import Node, nodes_of
-from segue.domain.plan import Plan
+from segue.domain.graph.graph import Node, nodes_of
 from segue.domain.records import SINGLE, HandoffRecord, Pin, task_name
+from segue.domain.running.plan import Plan
 from segue.stores.memory.rows import Run, Task
 
 SETTLED = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})

@@ -6,7 +6,7 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING
 
-from segue.domain.steps import DidNotHappen, Happened
+from segue.domain.running.steps import DidNotHappen, Happened
 from segue.engine.attempt import ctx
 
 if TYPE_CHECKING:

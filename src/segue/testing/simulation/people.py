@@ -6,12 +6,13 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING
 
-from segue.domain.plan import run_resolved, settle_releases
-from segue.domain.records import Event, Pin
-from segue.domain.redriving import redrive_of
-from segue.domain.steps import Happened, Kept, draft
+from segue.domain.decisions import Review
+from segue.domain.records import Pin
+from segue.domain.rows import Event
+from segue.domain.running.plan import run_resolved, settle_releases
+from segue.domain.running.redriving import redrive_of
+from segue.domain.running.steps import Happened, Kept, draft
 from segue.errors import UsageError
-from segue.ports.store import Review
 from segue.stores.memory.rows import Run, Task
 from segue.testing.simulation.workload import SHAPES, Order, shape
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segue.domain.records import Event, TaskState, Token, parse_task_name
+from segue.domain.records import TaskState, Token, parse_task_name
+from segue.domain.rows import Event
 from segue.stores.memory.rows import Task
 from segue.testing.simulation.ledger import Account, Accounts, Facts, Key, facts_of, name_of
 from segue.testing.simulation.order import early_start, latest_pins, unfinished

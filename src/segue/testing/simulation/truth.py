@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.domain.records import Event
+from segue.domain.rows import Event
 from segue.stores.memory import MemoryStore
 from segue.stores.memory.rows import Run
 

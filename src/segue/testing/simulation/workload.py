@@ -14,12 +14,12 @@ from random import Random  # noqa: TID251 (with a seed)
 from typing import TYPE_CHECKING, Any
 
 from segue.app.submission import Pinned, input_documents, input_text, pin
-from segue.domain.agent import Agent, agent
-from segue.domain.agent_settings import Quorum
-from segue.domain.handoff import Handoff, Later, Status
-from segue.domain.options import RunOptions
+from segue.domain.envelope.handoff import Handoff, Later, Status
+from segue.domain.graph.agent import Agent, agent
+from segue.domain.graph.workflow import Built, condition, workflow
 from segue.domain.records import NewRun
-from segue.domain.workflow import Built, condition, workflow
+from segue.domain.settings.agent_settings import Quorum
+from segue.domain.settings.options import RunOptions
 from segue.testing.simulation.acting import act
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from functools import partial
 from random import Random  # noqa: TID251 (the one source of chance of a world)
 from typing import Any
 
-from segue.domain.plan import Plan
 from segue.domain.records import Token, task_name
+from segue.domain.running.plan import Plan
 from segue.errors import StoreUnavailable
 from segue.stores.memory.rows import Run
 from segue.testing.simulation.acting import Behaviour, draw_behaviour

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segue.domain.records import Expired, HandoffRecord, Settled, Settlement, Token
+from segue.domain.records import HandoffRecord, Settled, Settlement, Token
+from segue.domain.rows import Expired
 from segue.testing.simulation.ledger import Account, Accounts, Key, name_of, written_by
 from segue.testing.simulation.order import lacking_parent, texts_of, wrong_inputs
 from segue.testing.simulation.rows import EARLY
 
 if TYPE_CHECKING:
-    from segue.ports.store import Review
+    from segue.domain.decisions import Review
     from segue.testing.simulation.executions import Executions
     from segue.testing.simulation.world import World
 

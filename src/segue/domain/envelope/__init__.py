@@ -1,0 +1,1 @@
+"""What crosses a hand-off: its payload and schema, the envelope around it, and how it is written down."""

@@ -1,0 +1,329 @@
+"""
+The hand-off as agents see it: what an author fills in, what a receiver finds, and how much of it crosses.
+
+An author makes a draft, `Handoff(output, ...)`; Segue seals it. A receiver gets a `Handoff` whose `sent`
+says where it comes from, a `Ref` that fetches on demand, or a `Later` that is awaited while the task runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar
+
+from pydantic_core import to_json
+
+from segue.domain.envelope.artifact import Artifact, ArtifactHome
+from segue.domain.envelope.body import parts_of
+from segue.domain.envelope.sent import Context, Failure, Origin, Sent, Trace, sent_of
+from segue.domain.envelope.summary import derive_summary, summary_of
+from segue.domain.envelope.usage import Attachment, Usage
+from segue.domain.envelope.waiting import Waitable
+from segue.domain.rows import StoredHandoff
+from segue.errors import InvalidPayload, NoAttemptError
+
+T = TypeVar("T")
+Item = TypeVar("Item")
+
+Status = Literal["complete", "failed", "needs_review"]
+STATUSES: tuple[Status, ...] = ("complete", "failed", "needs_review")
+
+
+class Parts(NamedTuple):
+    """What a hand-off carries besides its output and its status."""
+
+    summary: str | None = None
+    confidence: float | None = None
+    decisions: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    next_step: str | None = None
+    usage: Usage | None = None
+    attachments: tuple[Attachment, ...] = ()
+    summary_derived: bool = True
+    error: Failure | None = None
+    trace: Trace | None = None
+
+
+class Received(NamedTuple):
+    """How a received hand-off came. `origin` and `upstream` are called only if somebody asks."""
+
+    stored: StoredHandoff
+    origin: Callable[[], Origin]
+    upstream: Callable[[], Waitable[Context]] | None
+    home: ArtifactHome | None
+
+
+class Handoff(Generic[T]):
+    """
+    What a task leaves when it ends: the output, and the reasoning that should reach whoever goes on.
+
+    An author gives what it knows and nothing more: `confidence` from 0 to 1, `decisions` that bind those who
+    follow, `constraints` for them to keep to, artifacts besides those in the output, the `next_step` that is
+    required. What is not given stays empty, except for the summary, which is derived from the output and
+    marked so. Everything is checked at once: raises InvalidPayload. It cannot be changed afterwards.
+    """
+
+    __slots__ = ("_parts", "_received", "_sent", "_summary", "output", "status")
+
+    output: T
+    status: Status
+    _parts: Parts | None
+    """None until somebody looks at a part of a received hand-off: many receivers want the output alone."""
+    _received: Received | None
+    _sent: Sent | None
+    _summary: str | None
+    """The summary that was derived, once it was."""
+
+    def __init__(
+        self,
+        output: T,
+        *,
+        summary: str | None = None,
+        confidence: float | None = None,
+        decisions: Sequence[str] = (),
+        constraints: Sequence[str] = (),
+        artifacts: Sequence[Artifact] = (),
+        next_step: str | None = None,
+        status: Status = "complete",
+        usage: Usage | None = None,
+        attachments: Sequence[Attachment] = (),
+    ) -> None:
+        if confidence is not None:
+            confidence = _checked_confidence(confidence)
+        if status not in STATUSES:
+            raise InvalidPayload(f"status is {status!r}; it must be one of {', '.join(STATUSES)}")
+        for name, text in (("summary", summary), ("next_step", next_step)):
+            if text is not None and not isinstance(text, str):
+                raise InvalidPayload(f"{name} is {text!r}; it must be a string")
+        if usage is not None and not isinstance(usage, Usage):
+            raise InvalidPayload(f"usage is {usage!r}; it must be a Usage(...)")
+        parts = Parts(
+            summary,
+            confidence,
+            _checked_items("decisions", decisions, str) if decisions else (),
+            _checked_items("constraints", constraints, str) if constraints else (),
+            _checked_items("artifacts", artifacts, Artifact) if artifacts else (),
+            next_step,
+            usage,
+            _checked_items("attachments", attachments, Attachment) if attachments else (),
+            summary is None,
+        )
+        put = object.__setattr__
+        put(self, "output", output)
+        put(self, "status", status)
+        put(self, "_parts", parts)
+        put(self, "_received", None)
+        put(self, "_sent", None)
+        put(self, "_summary", None)
+
+    @property
+    def parts(self) -> Parts:
+        """Everything besides output and status, as it was given: a summary only if the author wrote one."""
+        if self._parts is None:
+            object.__setattr__(self, "_parts", _read_parts(self._arrival()))
+        assert self._parts is not None
+        return self._parts
+
+    @property
+    def summary(self) -> str:
+        """The author's summary, or one derived from the output, or from the error."""
+        written = self.parts.summary
+        if written is not None:
+            return written
+        if self._summary is None:
+            object.__setattr__(self, "_summary", self._derive())
+        assert self._summary is not None
+        return self._summary
+
+    @property
+    def summary_derived(self) -> bool:
+        """Whether the summary was derived and not written by the author."""
+        return self.parts.summary_derived
+
+    @property
+    def confidence(self) -> float | None:
+        """How sure the author is, from 0 to 1, if it says so."""
+        return self.parts.confidence
+
+    @property
+    def decisions(self) -> tuple[str, ...]:
+        """Decisions that bind those who follow."""
+        return self.parts.decisions
+
+    @property
+    def constraints(self) -> tuple[str, ...]:
+        """What those who follow must keep to."""
+        return self.parts.constraints
+
+    @property
+    def artifacts(self) -> tuple[Artifact, ...]:
+        """Artifacts besides those in the output."""
+        return self.parts.artifacts
+
+    @property
+    def next_step(self) -> str | None:
+        """The step that the author requires next."""
+        return self.parts.next_step
+
+    @property
+    def usage(self) -> Usage | None:
+        """What a language model took for the output, where that is known."""
+        return self.parts.usage
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """Typed attachments; those of unknown kinds are passed on untouched."""
+        return self.parts.attachments
+
+    @property
+    def error(self) -> Failure | None:
+        """Why the task failed; None unless `status` is "failed"."""
+        return self.parts.error
+
+    @property
+    def sent(self) -> Sent:
+        """Where this hand-off comes from. Raises NoAttemptError for a draft, which has not been sent."""
+        if self._sent is None:
+            received = self._arrival()
+            object.__setattr__(self, "_sent", sent_of(received.stored, received.origin(), self.parts.trace))
+        assert self._sent is not None
+        return self._sent
+
+    @property
+    def context(self) -> Context:
+        """The goal of the run and this hand-off's own constraints and decisions; see also `upstream`."""
+        return Context(self.sent.goal, self.constraints, self.decisions)
+
+    def upstream(self) -> Waitable[Context]:
+        """The context with the constraints and decisions of everything on the way here, oldest first."""
+        upstream = self._arrival().upstream
+        if upstream is None:
+            raise NoAttemptError(
+                "what is upstream of this hand-off cannot be read: it was not read from a store"
+            )
+        return upstream()
+
+    def _arrival(self) -> Received:
+        if self._received is None:
+            raise NoAttemptError(
+                "this hand-off is a draft: it has not been sent",
+                remedy="Only a receiver, or segue.run and its handle, see where a hand-off comes from.",
+            )
+        return self._received
+
+    def _derive(self) -> str:
+        if self._received is None:
+            return derive_summary(to_json(self.output, fallback=str))
+        record = self._received.stored.record
+        return summary_of(record, parts_of(record))[0]
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a hand-off cannot be changed (tried to set {name!r})")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a hand-off cannot be changed (tried to delete {name!r})")
+
+    def __repr__(self) -> str:
+        origin = f" from {self.sent.pointer}" if self._received is not None else ""
+        return f"<Handoff {self.status}{origin}: {self.summary!r}>"
+
+
+def receive(output: T, received: Received) -> Handoff[T]:
+    """The hand-off that a stored one holds, its output already checked. Its other parts are read when asked for."""
+    handoff: Handoff[T] = object.__new__(Handoff)
+    put = object.__setattr__
+    put(handoff, "output", output)
+    put(handoff, "status", received.stored.record.status)
+    put(handoff, "_parts", None)
+    put(handoff, "_received", received)
+    put(handoff, "_sent", None)
+    put(handoff, "_summary", None)
+    return handoff
+
+
+def _read_parts(received: Received) -> Parts:
+    parts, home = parts_of(received.stored.record), received.home
+    get = parts.get
+    summary, usage, error, trace = get("summary"), get("usage"), get("error"), get("trace")
+    return Parts(
+        summary,
+        get("confidence"),
+        tuple(get("decisions", ())),
+        tuple(get("constraints", ())),
+        tuple(Artifact(**each, home=home) for each in get("artifacts", ())),
+        get("next_step"),
+        None if usage is None else Usage(**usage),
+        tuple(Attachment(**each) for each in get("attachments", ())),
+        summary is None or "summary_derived" in parts,
+        None if error is None else Failure(**error),
+        None if trace is None else Trace(**trace),
+    )
+
+
+def _checked_confidence(confidence: Any) -> float:
+    if type(confidence) not in (int, float) or not 0 <= confidence <= 1:
+        raise InvalidPayload(
+            f"confidence is {confidence!r}; it must be a number from 0 to 1",
+            remedy="Leave it out if it is not known: nothing is invented in its place.",
+        )
+    return float(confidence)
+
+
+def _checked_items(name: str, items: Iterable[Any], kind: type[Item]) -> tuple[Item, ...]:
+    if isinstance(items, str):
+        raise InvalidPayload(
+            f"{name} is the string {items!r}; it must be a list", remedy=f"{name}=[{items!r}]"
+        )
+    checked = tuple(items)
+    for item in checked:
+        if not isinstance(item, kind):
+            wanted = "strings" if kind is str else f"{kind.__name__} values"
+            raise InvalidPayload(f"{name} holds {item!r}; it must be a list of {wanted}")
+    return checked
+
+
+class Ref(Generic[T]):
+    """A hand-off by its summary and pointer, for a receiver that may not need it: `await ref.fetch()`."""
+
+    __slots__ = ("_fetch", "_handoff")
+
+    def __init__(self, handoff: Handoff[Any], fetch: Waitable[T]) -> None:
+        self._handoff = handoff
+        self._fetch = fetch
+
+    @property
+    def summary(self) -> str:
+        """The author's summary, or one derived from the output."""
+        return self._handoff.summary
+
+    @property
+    def confidence(self) -> float | None:
+        """How sure the author is, from 0 to 1, if it says so."""
+        return self._handoff.confidence
+
+    @property
+    def pointer(self) -> str:
+        """What names exactly this hand-off: `segue://RUN/TASK@VERSION`."""
+        return self._handoff.sent.pointer
+
+    @property
+    def sent(self) -> Sent:
+        """Where the hand-off comes from."""
+        return self._handoff.sent
+
+    def fetch(self) -> Waitable[T]:
+        """The output, read and checked now. Await it, or `.wait()` in a `def` agent."""
+        return self._fetch
+
+    def __repr__(self) -> str:
+        return f"<Ref {self.pointer}: {self.summary!r}>"
+
+
+class Later(Waitable[T]):
+    """
+    An input that its task may start without: await it (or `.wait()`) where it is needed.
+
+    Raises UpstreamFailed there if the source failed or was skipped.
+    """
+
+    __slots__ = ()

@@ -1,0 +1,363 @@
+"""
+The type of a payload: writing values of it as JSON and reading them back, checked on both sides.
+
+A value is checked by reading back the very bytes that were written. That is what the receiver will do, so
+what passes here passes there; and it finds what looking at an object cannot: instances that were changed or
+built unchecked.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any, Generic, NamedTuple, TypeVar, get_args
+
+from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
+from pydantic_core import ErrorDetails, from_json
+
+from segue.domain.envelope.artifact import COLLECTED, HOME, Artifact, ArtifactHome
+from segue.domain.envelope.limits import DEPTH_LIMIT, OUTPUT_LIMIT_BYTES
+from segue.domain.envelope.payload import (
+    canonical_json,
+    check_depth,
+    check_integers,
+    check_size,
+    check_text,
+    digest_of,
+    parse_json,
+)
+from segue.errors import DefinitionError, InvalidPayload, UnserialisablePayload
+
+T = TypeVar("T")
+
+_SHOWN_ERRORS = 5
+_SHOWN_VALUE_CHARACTERS = 80
+_MODULES = re.compile(r"""('[^']*'|"[^"]*")|(?:[A-Za-z_]\w*\.|<locals>\.)+(?=[A-Za-z_])""")
+_SURROGATE = re.compile("[\ud800-\udfff]")
+_REPLACEMENT = "\ufffd".encode()
+_OTHER_KEYS = re.compile(r"'keys_schema': \{'type': '(?!str')")
+
+
+class _JsonSchema(GenerateJsonSchema):
+    # A default that has no JSON form is left out of the document without a word: defaults do not decide
+    # what fits.
+    ignored_warning_kinds: set[JsonSchemaWarningKind] = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
+
+
+class Schema(Generic[T]):
+    """
+    A type that payloads can have. Get one with `schema_of`.
+
+    `where` in the methods names whose value it is (`agent 'research'`) and begins every error message.
+    """
+
+    def __init__(self, annotation: Any, adapter: TypeAdapter[T]) -> None:
+        self.annotation = annotation
+        self.name = type_name(annotation)
+        self._adapter = adapter
+        self._to_json = adapter.serializer.to_json
+        self._from_json = adapter.validator.validate_json
+
+    def __repr__(self) -> str:
+        return f"Schema({self.name})"
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The JSON Schema of the stored form, which uses the names of fields and not their aliases."""
+        try:
+            return self._adapter.json_schema(by_alias=False, schema_generator=_JsonSchema)
+        except PydanticUserError as error:
+            raise DefinitionError(
+                f"{self.name} has no JSON Schema: {error.message}",
+                remedy="Use a pydantic model, dataclass, TypedDict or plain type.",
+            ) from None
+
+    @cached_property
+    def text(self) -> str:
+        """The canonical JSON of the document."""
+        return canonical_json(self.document)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The digest of the canonical JSON Schema: the schema's id."""
+        return digest_of(self.text.encode())
+
+    def dump(self, value: Any, artifacts: list[Artifact] | None = None, *, where: str = "a value") -> bytes:
+        """
+        The JSON of a value, checked. Artifacts found inside are appended to `artifacts`.
+
+        Raises InvalidPayload if it does not fit the type, UnserialisablePayload if JSON cannot hold it,
+        PayloadTooLarge.
+        """
+        found: list[Artifact] = []
+        try:
+            data = self._write(value, found)
+            loaded = self._from_json(data, by_name=True)
+        except (ValueError, RecursionError):
+            found.clear()
+            data, loaded = self._dump_slowly(value, found, where)
+        self._check(value, data, loaded, where)
+        if artifacts is not None:
+            artifacts += found
+        return data
+
+    def load(self, data: bytes, home: ArtifactHome | None = None, *, where: str = "a value") -> T:
+        """
+        Read and check JSON. Artifacts inside remember `home`, from which they are read.
+
+        Raises InvalidPayload if it does not fit the type.
+        """
+        try:
+            value: T = self._from_json(data, by_name=True, context=None if home is None else {HOME: home})
+        except ValidationError as error:
+            raise InvalidPayload(
+                f"{where}: the value does not fit {self.name}: {errors_text(error)}",
+                remedy="Sender and receiver must agree on the type; a changed type needs a new version.",
+            ) from None
+        return value
+
+    def _write(self, value: Any, found: list[Artifact]) -> bytes:
+        # Warnings are errors here: they say that a value is not of its type, and cost nothing.
+        return self._to_json(
+            value, by_alias=False, round_trip=True, warnings="error", context={COLLECTED: found}
+        )
+
+    def _check(self, value: Any, data: bytes, loaded: T, where: str) -> None:
+        """Hold JSON just written to the profile, looking only for what values of this type can get wrong."""
+        traits = self._traits
+        check_text(data, where)
+        if traits.holds_integers:
+            check_integers(data, where)
+        if len(data) > OUTPUT_LIMIT_BYTES:
+            check_size(len(data), where)
+        if traits.is_open:
+            check_depth(data, where)
+        if traits.keys_may_collide:
+            self._check_keys(data, loaded, where)
+        if traits.hides_infinity and _mentions_infinity(data):
+            self._check_finite(value, where)
+        if traits.alters_keys and (traits.is_open or _REPLACEMENT in data):
+            self._check_altered_keys(value, data, where)
+
+    def _dump_slowly(self, value: Any, found: list[Artifact], where: str) -> tuple[bytes, T]:
+        """Find out what is wrong with a value, or shape it as pydantic would: a dict into a model."""
+        try:
+            shaped = self._adapter.validator.validate_python(value, by_name=True)
+            raw = self._to_json(shaped, by_alias=False, round_trip=True, warnings=False)
+            data = self._write(self._from_json(raw, by_name=True), found)
+            return data, self._from_json(data, by_name=True)
+        except ValidationError as error:
+            self._check_finite(value, where)
+            raise InvalidPayload(
+                f"{where}: the value does not fit {self.name}: {errors_text(error)}",
+                remedy=f"Give a value of the type {self.name}, or change the annotation.",
+            ) from None
+        except (ValueError, RecursionError) as error:
+            raise UnserialisablePayload(
+                f"{where}: the value, of type {type_name(type(value))}, has no JSON form: {_reason(error)}",
+                remedy="Use text, numbers, lists, dicts, models; write bytes with Artifact.write.",
+            ) from None
+
+    def _check_finite(self, value: Any, where: str) -> None:
+        """Refuse NaN and infinity, which pydantic would write as null."""
+        try:
+            # With absent values left out, most nulls that remain are numbers that are not finite.
+            if not _mentions_infinity(self._to_json(value, exclude_none=True, warnings=False)):
+                return
+            plain = self._adapter.serializer.to_python(value, warnings=False)
+        except (ValueError, RecursionError):
+            return  # not a value of this type at all; whoever asked knows and says so
+        for number in _parts_of(plain):
+            if isinstance(number, float) and not math.isfinite(number):
+                raise UnserialisablePayload(
+                    f"{where}: the value holds {number}, which JSON does not have",
+                    remedy="Use None for a number that is not known.",
+                )
+
+    def _check_keys(self, data: bytes, loaded: Any, where: str) -> None:
+        """Refuse objects with two keys that are one in JSON, such as 1 and "1": one of them would be lost."""
+        try:
+            if len(self._write(loaded, [])) == len(data):
+                return
+        except (ValueError, RecursionError):
+            pass  # does not write itself twice in the same way, which is allowed: look closely
+        parse_json(data, where)
+
+    def _check_altered_keys(self, value: Any, data: bytes, where: str) -> None:
+        """Refuse keys that pydantic alters inside unions, before they become JSON: `_check_keys` cannot see them."""
+        parts = list(_parts_of(self._adapter.serializer.to_python(value, warnings=False, round_trip=True)))
+        entries = sum(len(part) for part in parts if isinstance(part, dict))
+        if entries > sum(len(part) for part in _parts_of(from_json(data)) if isinstance(part, dict)):
+            raise UnserialisablePayload(
+                f'{where}: the value has two keys in one dict that are the same in JSON, such as 1 and "1"'
+            )
+        for part in parts:
+            if isinstance(part, dict) and any(
+                isinstance(key, str) and _SURROGATE.search(key) for key in part
+            ):
+                raise UnserialisablePayload(f"{where}: a key holds half a character (a lone surrogate)")
+
+    @cached_property
+    def _traits(self) -> _Traits:
+        core = repr(self._adapter.core_schema)
+        is_open = depth_bound(self.document) is None
+        has_numbers = '"number"' in self.text
+        return _Traits(
+            is_open=is_open,
+            holds_integers=is_open or has_numbers or '"integer"' in self.text,
+            hides_infinity=is_open or "'constants'" in core or (has_numbers and '"null"' in self.text),
+            keys_may_collide=is_open or _OTHER_KEYS.search(core) is not None,
+            alters_keys="union'" in core and (is_open or "'dict'" in core),
+        )
+
+
+class _Traits(NamedTuple):
+    """What can go wrong with values of a type at all, so that nobody pays for looking for the rest."""
+
+    is_open: bool
+    """Values may be nested to any depth: the type is recursive, or says nothing about some part."""
+    holds_integers: bool
+    hides_infinity: bool
+    """A NaN may be written where null is allowed."""
+    keys_may_collide: bool
+    alters_keys: bool
+    """There are dicts inside unions, which pydantic writes in two steps: the first may merge or change keys."""
+
+
+_schemas: dict[tuple[Any, str], Schema[Any]] = {}
+_unhashable: dict[int, tuple[Any, Schema[Any]]] = {}
+
+
+def schema_of(annotation: Any, *, where: str = "a payload") -> Schema[Any]:
+    """
+    The schema of a type: a model, dataclass, TypedDict, plain type, union, `Any`, None. Built once.
+
+    Raises DefinitionError if values of the type cannot cross a hand-off.
+    """
+    try:
+        # Unions are equal in any order, but their documents are not: what they look like belongs to the key.
+        key = (annotation, repr(annotation))
+        schema = _schemas.get(key)
+    except TypeError:  # annotated with something unhashable; kept alive here, so its id stays its own
+        known = _unhashable.get(id(annotation))
+        if known is None:
+            known = _unhashable[id(annotation)] = (annotation, _build(annotation, where))
+        return known[1]
+    if schema is None:
+        schema = _schemas[key] = _build(annotation, where)
+    return schema
+
+
+def _build(annotation: Any, where: str) -> Schema[Any]:
+    try:
+        return Schema(annotation, TypeAdapter(annotation))
+    except (PydanticSchemaGenerationError, PydanticUserError, NameError) as error:
+        message = (error.message if isinstance(error, PydanticUserError) else str(error)).splitlines()[0]
+        raise DefinitionError(
+            f"{where} has the type {type_name(annotation)}, which cannot cross a hand-off: {message}",
+            remedy="Use a pydantic model, dataclass, TypedDict or plain type; bytes cross as Artifact.",
+        ) from None
+
+
+def type_name(annotation: Any) -> str:
+    """A type as people write it: `Findings`, `list[Findings] | None`."""
+    if annotation is None or annotation is type(None):
+        return "None"
+    if isinstance(annotation, type) and not get_args(annotation):
+        return annotation.__qualname__.rpartition("<locals>.")[2]
+    return _MODULES.sub(r"\1", repr(annotation))
+
+
+def depth_bound(document: Any) -> int | None:
+    """The deepest nesting of values that fit a JSON Schema; None if it sets no bound."""
+    definitions = document.get("$defs", {}) if isinstance(document, dict) else {}
+    return _depth_bound(document, definitions, ())
+
+
+def _depth_bound(node: Any, definitions: dict[str, Any], above: tuple[str, ...]) -> int | None:
+    if not isinstance(node, dict):
+        return 0 if node is False else None
+    if "$ref" in node:
+        name = node["$ref"].rpartition("/")[2]
+        if name in above or name not in definitions:
+            return None
+        return _depth_bound(definitions[name], definitions, (*above, name))
+    if "const" in node or "enum" in node:
+        return 0
+    alternatives = [part for key in ("anyOf", "oneOf", "allOf") for part in node.get(key, ())]
+    kind = node.get("type")
+    if kind == "array":
+        inner = [node["items"]] if "items" in node else []
+        inner += node.get("prefixItems", ())
+    elif kind == "object":
+        inner = list(node.get("properties", {}).values()) + list(node.get("patternProperties", {}).values())
+        if "additionalProperties" in node or not inner:
+            inner.append(node.get("additionalProperties", "properties" not in node))
+    elif alternatives:
+        return _deepest(alternatives, definitions, above)
+    else:
+        return 0 if isinstance(kind, str) else None
+    if kind == "array" and not inner and node.get("maxItems") != 0:
+        return None
+    below = _deepest(inner, definitions, above)
+    return None if below is None or below >= DEPTH_LIMIT else below + 1
+
+
+def _deepest(nodes: list[Any], definitions: dict[str, Any], above: tuple[str, ...]) -> int | None:
+    deepest = 0
+    for node in nodes:
+        bound = _depth_bound(node, definitions, above)
+        if bound is None:
+            return None
+        deepest = max(deepest, bound)
+    return deepest
+
+
+def _mentions_infinity(data: bytes) -> bool:
+    return b"null" in data or b"NaN" in data or b"Infinity" in data
+
+
+def _parts_of(value: Any) -> Iterator[Any]:
+    """Everything inside plain data, itself included."""
+    pending = [value]
+    while pending:
+        item = pending.pop()
+        yield item
+        if isinstance(item, dict):
+            pending.extend(item.values())
+        elif isinstance(item, list | tuple | set | frozenset):
+            pending.extend(item)
+
+
+def errors_text(error: ValidationError) -> str:
+    """What is wrong, field by field: `competitors[2]: Input should be a valid string (got 3)`."""
+    errors = error.errors(include_url=False, include_context=False)
+    lines = [_error_text(details) for details in errors[:_SHOWN_ERRORS]]
+    if len(errors) > _SHOWN_ERRORS:
+        lines.append(f"and {len(errors) - _SHOWN_ERRORS} more")
+    return "; ".join(lines)
+
+
+def _error_text(details: ErrorDetails) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in details["loc"])
+    place = "".join(parts).lstrip(".")
+    shown = repr(details["input"])
+    if len(shown) > _SHOWN_VALUE_CHARACTERS:
+        shown = shown[: _SHOWN_VALUE_CHARACTERS - 1] + "…"
+    return f"{place + ': ' if place else ''}{details['msg']} (got {shown})"
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error).removeprefix("Error serializing to JSON: ")
+    if "surrogates not allowed" in text:
+        return "a text in it holds half a character (a lone surrogate)"
+    if "invalid utf-8" in text:
+        return "it holds bytes that are not UTF-8 text"
+    if "Circular reference" in text:
+        return "it contains itself"
+    if "depth exceeded" in text or isinstance(error, RecursionError):
+        return f"it is nested more than {DEPTH_LIMIT} levels deep"
+    return text

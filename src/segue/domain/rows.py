@@ -1,0 +1,110 @@
+"""What is read back from a store: runs, tasks, hand-offs, steps, events, as plain rows."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+from segue.domain.records import HandoffRecord, Pin, RunState, TaskState
+
+
+class RunRecord(NamedTuple):
+    """A run as it is stored. Times are seconds of the store's wall clock."""
+
+    run: str
+    key: str | None
+    workflow: str
+    state: RunState
+    graph_digest: str
+    input: str
+    options: str
+    submitted_at: float
+    ended_at: float | None
+
+
+class TaskRecord(NamedTuple):
+    """A task as it is stored. A task that nothing has released yet has no row; it is waiting."""
+
+    run: str
+    node: str
+    item: int
+    agent: str
+    state: TaskState
+    epoch: int
+    attempt: int
+    version: int
+    claim: str | None
+    worker: str | None
+    pins: tuple[Pin, ...]
+    ready_at: float | None
+    claimed_at: float | None
+    settled_at: float | None
+    error: str | None
+    """The JSON of the latest failure or skip: `kind`, `message`, `traceback`, or the cause."""
+    failures: int = 0
+    losses: int = 0
+    deadline: float | None = None
+    tolerated: bool = False
+
+
+StepKind = Literal["step", "effect"]
+
+
+StepState = Literal["begun", "done", "withdrawn"]
+
+
+class StepRecord(NamedTuple):
+    """
+    What a task remembers across its attempts, by name: a finished sub-step, or an effect outside.
+
+    A step is written when it is `done`, and never changes. Of an effect the intent (`begun`) is written before, and
+    after it the outcome: `done`, or `withdrawn` if it did not happen. One that was begun by an earlier epoch is in
+    doubt. `body` is the JSON of the result; None if there is none yet, or if it is too large and is the first of
+    `artifacts`, which are the digests that the result points to. `key` is the idempotency key of an effect (empty for a
+    step), `epoch` that of the attempt that wrote it last.
+    """
+
+    name: str
+    kind: StepKind
+    state: StepState
+    key: str
+    body: bytes | None
+    epoch: int
+    at: float
+    artifacts: tuple[str, ...] = ()
+
+
+class StoredHandoff(NamedTuple):
+    """A hand-off read back, with where it belongs."""
+
+    run: str
+    node: str
+    item: int
+    epoch: int
+    record: HandoffRecord
+
+
+class Event(NamedTuple):
+    """
+    Something that happened. `sequence` is gap-free within the run; `cursor` is its place in the whole store.
+
+    `name` carries the agent: `task.research.complete`, `run.started`. `data` is JSON or None.
+    """
+
+    cursor: str
+    run: str
+    sequence: int
+    name: str
+    task: str | None
+    epoch: int | None
+    at: float
+    data: str | None
+
+
+class Expired(NamedTuple):
+    """A claim that was taken back: its worker died, let the lease run out, or ran past the deadline."""
+
+    run: str
+    node: str
+    item: int
+    epoch: int
+    worker: str

@@ -1,0 +1,125 @@
+"""How an attempt went, and what must be written about it: the decision that a store then makes true or refuses."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from segue.domain.records import SINGLE, Claim, HandoffRecord, Pin, Release, Settlement
+from segue.domain.running.answering import Failed, answer_to
+from segue.domain.running.plan import ClaimFor, Plan, expansion_releases, run_resolved, settle_releases
+
+
+class Complete(NamedTuple):
+    """The agent handed something over, or asks for a review of it."""
+
+    handoff: HandoffRecord
+
+
+class Expanded(NamedTuple):
+    """The list of a mapped node is known, and how many elements it has."""
+
+    size: int
+
+
+class Skipped(NamedTuple):
+    """The agent did not run, for this cause."""
+
+    cause: dict[str, Any]
+
+
+class InDoubt(NamedTuple):
+    """The attempt came to an effect of which nobody knows whether it happened: a person must say. Which, and why."""
+
+    message: str
+
+
+Outcome = Complete | Expanded | Skipped | Failed | InDoubt
+
+
+def settlement_of(
+    claim: Claim, plan: Plan, outcome: Outcome, claim_for: ClaimFor, jitter: float, speculative: bool
+) -> Settlement:
+    """
+    What a store must write when an attempt has ended this way.
+
+    `jitter` is a random number from 0 to 1 for the delay of a retry; `speculative` says that the attempt had started
+    before its inputs were committed.
+    """
+    token = claim.token
+    name, item = token.node, token.item
+    step = plan.steps[name]
+    agent = claim.agent if claim.agent in step.terms else step.node.agent
+    handoff: HandoffRecord | None = None
+    releases: tuple[Release, ...] = ()
+    resolved = 0
+    match outcome:
+        case Failed():
+            return _settled_failure(claim, plan, outcome, agent, claim_for, jitter, speculative)
+        case Complete(handoff):
+            ending, data = handoff.status, None
+            if ending == "complete":
+                pin = Pin(name, item, handoff.version, handoff.digest, ending)
+                releases = settle_releases(plan, name, item, pin, claim_for)
+                resolved = run_resolved(plan, name)
+        case Skipped(cause):
+            ending, data = "skipped", _json(cause)
+            releases = settle_releases(plan, name, item, None, claim_for)
+            resolved = run_resolved(plan, name)
+        case InDoubt(message):
+            told = {"kind": "EffectInDoubt", "message": message, "attempt": claim.attempt}
+            ending, data = "in_doubt", _json(told)
+        case Expanded(size):
+            ending, data = "expanded", _json({"count": size})
+            releases = expansion_releases(plan, name, size, claim.pins, claim_for)
+            resolved = run_resolved(plan, name, size)
+    return Settlement(token, agent, ending, handoff, releases, resolved, 0.0, data, speculative)  # type: ignore[arg-type]
+
+
+def _settled_failure(
+    claim: Claim,
+    plan: Plan,
+    failed: Failed,
+    agent: str,
+    claim_for: ClaimFor,
+    jitter: float,
+    speculative: bool,
+) -> Settlement:
+    token = claim.token
+    name, item = token.node, token.item
+    step = plan.steps[name]
+    terms = step.terms[agent]
+    if step.node.map_parameter is not None and item == SINGLE:
+        terms = replace(terms, fallback=None)  # no agent has failed: the list of its tasks cannot be made
+    ending, delay_seconds, successor = answer_to(failed, claim, terms, jitter)
+    told = {**failed.error, "attempt": claim.attempt}
+    if ending not in ("failed", "dead"):
+        if successor is not None:
+            told["successor"] = successor
+        return Settlement(
+            token, agent, ending, None, (), 0, delay_seconds, _json(told), speculative, successor=successor
+        )
+    handoff = failed.handoff
+    pin = Pin(name, item, handoff.version, handoff.digest, "failed")
+    return Settlement(
+        token,
+        agent,
+        ending,
+        handoff,
+        settle_releases(plan, name, item, pin, claim_for),
+        run_resolved(plan, name),
+        0.0,
+        _json(told),
+        speculative,
+        tolerated=step.tolerated,
+    )
+
+
+def handed_back(claim: Claim) -> Settlement:
+    """What a store must write when a worker ends and gives a task back without having tried to its end."""
+    return Settlement(claim.token, claim.agent, "handed_back", None, (), 0, 0.0, None, False)
+
+
+def _json(value: dict[str, Any]) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,1 @@
+"""What users say about running agents and runs, as they write it and as a graph pins it."""

@@ -1,0 +1,37 @@
+"""What a submission says about a run besides the workflow's own arguments."""
+
+from __future__ import annotations
+
+import json
+from typing import NamedTuple
+
+from segue.domain.settings.budgets import NO_BUDGETS, Budgets
+
+
+class RunOptions(NamedTuple):
+    """
+    Options of a run, as they are stored with it.
+
+    `deadline` is wall-clock seconds; `trace` a W3C `traceparent` that the run's hand-offs continue; `module` is where
+    the agents were found: told to whoever resumes the run, and never imported because a store says so. `budgets` are
+    those of tasks for which neither call nor agent says otherwise.
+    """
+
+    goal: str | None = None
+    constraints: tuple[str, ...] = ()
+    deadline: float | None = None
+    trace: str | None = None
+    module: str | None = None
+    budgets: Budgets = NO_BUDGETS
+
+    def to_json(self) -> str:
+        """The stored form: what is not set is left out."""
+        given = {name: value for name, value in self._asdict().items() if value not in (None, (), NO_BUDGETS)}
+        return json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> RunOptions:
+        """The options behind the stored form."""
+        given = json.loads(text)
+        given["constraints"] = tuple(given.get("constraints", ()))
+        return cls(**given)
