@@ -27,7 +27,9 @@ TaskState = Literal[
     "skipped",
     "expanded",
     "cancelled",
+    "paused",
 ]
+"""`paused` is where a task would be ready, but it or its run was paused: nobody may claim it."""
 RunState = Literal["running", "needs_review", "complete", "failed", "cancelled"]
 Ending = Literal[
     "complete",
@@ -49,6 +51,10 @@ Overrun = Literal["queue", "deadline"]
 """Which budget of a task ran out while nobody worked on it, so that any worker may claim it, to settle it."""
 Verdict = Literal["accepted", "repeated", "stale"]
 """What a store says to a fenced write: written now; was written before by the same token; refused, nothing written."""
+
+
+Pools = tuple[tuple[str, int], ...]
+"""Places in named pools, sorted by name: `(("gpu", 1),)`."""
 
 
 class Token(NamedTuple):
@@ -113,6 +119,8 @@ class Release(NamedTuple):
     The first beyond them makes the task ready at once, broken.
     """
     limits: Limits | None = None
+    pools: Pools = ()
+    """The places that a claim of it takes. Where there are any, only `claim` gives it out: `claim` here is None."""
 
 
 class HandoffRecord(NamedTuple):
@@ -176,6 +184,10 @@ class ClaimRequest(NamedTuple):
     per_agent: tuple[tuple[str, int], ...]
     lease_seconds: float
     suspects: int = 1
+    reads: tuple[str, ...] = ()
+    """What the worker can read beyond its agents' first versions (`Findings@2`): see `TaskRecord.requires`."""
+    tasks: tuple[tuple[str, str, int], ...] = ()
+    """Only these (run, node, item), if any are named: of whatever agent, and whoever else may run them."""
 
 
 class Claim(NamedTuple):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from segue.domain.records import HandoffRecord, Pin, RunState, TaskState
+from segue.domain.records import HandoffRecord, Pin, Pools, RunState, TaskState
 
 
 class RunRecord(NamedTuple):
@@ -19,6 +19,9 @@ class RunRecord(NamedTuple):
     options: str
     submitted_at: float
     ended_at: float | None
+    paused: bool = False
+    grown: int = 0
+    """How many nodes were appended to its graph while it ran."""
 
 
 class TaskRecord(NamedTuple):
@@ -44,6 +47,15 @@ class TaskRecord(NamedTuple):
     losses: int = 0
     deadline: float | None = None
     tolerated: bool = False
+    hold: int = 0
+    """Whether it was paused by itself (1), with its run (2), or both."""
+    pools: Pools = ()
+    parked: bool = False
+    """It waits in the middle of its attempt, and has given its pools back."""
+    requires: str | None = None
+    """What a worker must be able to read to be given it; a worker that could not has handed it back."""
+    review_by: float | None = None
+    """Until when (wall clock) a person may decide on it."""
 
 
 StepKind = Literal["step", "effect"]

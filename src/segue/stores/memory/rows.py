@@ -13,6 +13,7 @@ from segue.domain.records import (
     NewRun,
     Overrun,
     Pin,
+    Pools,
     RunState,
     TaskState,
     Token,
@@ -66,6 +67,11 @@ class Task:
     queue_by: float | None = None
     deadline: float | None = None
     overrun: Overrun | None = None
+    hold: int = 0
+    pools: Pools = ()
+    parked: bool = False
+    requires: str | None = None
+    review_by: float | None = None
 
     def answers(self, token: Token) -> bool:
         """Whether an attempt with this token may write."""
@@ -118,6 +124,11 @@ class Task:
             losses=self.losses,
             deadline=self.deadline,
             tolerated=self.tolerated,
+            hold=self.hold,
+            pools=self.pools,
+            parked=self.parked,
+            requires=self.requires,
+            review_by=self.review_by,
         )
 
 
@@ -131,6 +142,8 @@ class Run:
     state: RunState = "running"
     ended_at: float | None = None
     sequence: int = 0
+    paused: bool = False
+    grown: int = 0
     tasks: dict[TaskKey, Task] = field(default_factory=dict)
     handoffs: dict[TaskKey, list[StoredHandoff]] = field(default_factory=dict)
     accepted: dict[Token, str] = field(default_factory=dict)
@@ -148,6 +161,8 @@ class Run:
             options=self.new.options,
             submitted_at=self.submitted_at,
             ended_at=self.ended_at,
+            paused=self.paused,
+            grown=self.grown,
         )
 
     def keep(self, task: Task, epoch: int, handoff: HandoffRecord) -> None:

@@ -13,8 +13,10 @@ from segue.domain.rows import Event, RunRecord, StepRecord, StoredHandoff, TaskR
 from segue.stores.looking import Looks
 from segue.stores.sqlite.remembering import step_of
 from segue.stores.sqlite.statements import SQL
-from segue.stores.sqlite.transaction import pins_of
+from segue.stores.sqlite.transaction import pins_of, pools_of
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
+
+_PINS, _POOLS = TaskRecord._fields.index("pins"), TaskRecord._fields.index("pools")
 
 AFTER_ALL_RUNS = "\U0010ffff"
 
@@ -30,7 +32,12 @@ def _value(connection: apsw.Connection, statement: str, parameters: Sequence[Any
 def run_by(connection: apsw.Connection, statement: str, name: str) -> RunRecord | None:
     """A run by its id or key."""
     rows = _rows(connection, statement, (name,))
-    return RunRecord(*rows[0]) if rows else None
+    return _run(rows[0]) if rows else None
+
+
+def _run(row: Sequence[Any]) -> RunRecord:
+    record = RunRecord(*row)
+    return record._replace(paused=bool(record.paused))
 
 
 def document(connection: apsw.Connection, statement: str, digest: str) -> str | None:
@@ -46,9 +53,9 @@ def runs(
     start = before if before is not None else AFTER_ALL_RUNS
     if not states:
         rows = _rows(connection, SQL.list_runs, (start, limit))
-        return [RunRecord(*row) for row in rows]
+        return [_run(row) for row in rows]
     found = [
-        RunRecord(*row)
+        _run(row)
         for state in set(states)
         for row in _rows(connection, SQL.list_runs_in_state, (state, start, limit))
     ]
@@ -67,9 +74,11 @@ def tasks(connection: apsw.Connection, run: str, names: Collection[tuple[str, in
 
 
 def _task(row: Sequence[Any]) -> TaskRecord:
-    place = TaskRecord._fields.index("pins")
-    values: list[Any] = [*row[:place], pins_of(row[place]), *row[place + 1 :]]
-    return TaskRecord(*values)
+    record = TaskRecord(*row)
+    pins, pools = pins_of(row[_PINS]), pools_of(row[_POOLS])
+    return record._replace(
+        pins=pins, pools=pools, tolerated=bool(record.tolerated), parked=bool(record.parked)
+    )
 
 
 def steps(connection: apsw.Connection, run: str, node: str, item: int) -> Sequence[StepRecord]:

@@ -36,7 +36,7 @@ def new_task(
     tx: Transaction, run: str, release: Release, worker: str, lease: float
 ) -> tuple[TaskRow, Claim | None, EventRow]:
     """A task that is ready, or claimed, as soon as it is there: its row, the claim that stands in it, its event."""
-    node, item, agent, _, _, _, known, broken, claim, _, limits = release
+    node, item, agent, _, _, _, known, broken, claim, _, limits, _ = release
     pins, task, wall = known or (), task_name(node, item), tx.wall
     queue_seconds, queue_by, deadline = limits_row(tx, limits) if limits is not None else NO_LIMITS
     if claim is None:

@@ -26,16 +26,22 @@ CREATE TABLE run (
     options      TEXT NOT NULL,
     submitted_at REAL NOT NULL,
     ended_at     REAL,
+    hold         INTEGER NOT NULL DEFAULT 0,
+    grown        INTEGER NOT NULL DEFAULT 0,
     CHECK ((state IN ('running', 'needs_review')) = (ended_at IS NULL))
 ) STRICT;
 
 CREATE INDEX run_by_state ON run (state, run);
 
+CREATE INDEX run_on_hold ON run (run) WHERE hold = 1;
+
 -- A task has a row from its first release on. `lease`, `due` and `queue_by` are seconds of the boot clock, all other
 -- times of the wall clock. `claim` and `worker` are those of the last attempt that was not revoked: where a ready task
 -- has a claim, that was lost with its worker, and the next claim counts the loss. `pins` is NULL until a claim has
 -- looked up the latest hand-offs of `parents`. `queue_by` is kept by a claim that was given out because that time had
--- passed.
+-- passed. `hold` says that it was paused by itself (1), with its run (2) or both: it is 'paused' where it would be
+-- 'ready'. `pools` are the places that a claim takes, NULL if none; a `parked` claim has given them back. `requires` is
+-- what a worker must be able to read to be given the task.
 CREATE TABLE task (
     run           TEXT NOT NULL,
     node          TEXT NOT NULL,
@@ -65,14 +71,20 @@ CREATE TABLE task (
     queue_seconds REAL,
     queue_by      REAL,
     deadline      REAL,
+    hold          INTEGER NOT NULL DEFAULT 0,
+    pools         BLOB,
+    parked        INTEGER NOT NULL DEFAULT 0,
+    requires      TEXT,
+    review_by     REAL,
     PRIMARY KEY (run, node, item),
     CHECK (CASE state
         WHEN 'claimed' THEN lease IS NOT NULL AND claim IS NOT NULL AND worker IS NOT NULL AND due IS NULL
         WHEN 'complete' THEN lease IS NULL AND due IS NULL
         WHEN 'ready' THEN due IS NOT NULL AND lease IS NULL
         WHEN 'waiting' THEN waiting > 0 AND lease IS NULL AND due IS NULL
-        ELSE lease IS NULL AND due IS NULL
-            AND state IN ('failed', 'dead', 'needs_review', 'in_doubt', 'skipped', 'expanded', 'cancelled')
+        ELSE lease IS NULL AND due IS NULL AND state IN (
+            'failed', 'dead', 'needs_review', 'in_doubt', 'skipped', 'expanded', 'cancelled', 'paused'
+        )
     END)
 ) STRICT, WITHOUT ROWID;
 
@@ -93,6 +105,12 @@ CREATE INDEX task_running_out ON task (deadline) WHERE state = 'claimed' AND dea
 
 CREATE INDEX task_in_trouble ON task (run, state, tolerated)
     WHERE state = 'failed' OR state = 'dead' OR state = 'needs_review' OR state = 'in_doubt';
+
+CREATE INDEX task_pooled ON task (agent, due) WHERE state = 'ready' AND pools IS NOT NULL;
+
+CREATE INDEX task_holding ON task (run) WHERE state = 'claimed' AND pools IS NOT NULL;
+
+CREATE INDEX task_review ON task (review_by) WHERE state = 'needs_review' AND review_by IS NOT NULL;
 
 -- A hand-off is written once and never changed. A task names its latest, and each version the one before: so there is
 -- no index to keep, and settling a task writes a page less. `claim` is NULL where a person decided.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import apsw
 
 from segue.domain.envelope.stored import not_understood
-from segue.domain.records import Pin, task_name
+from segue.domain.records import Pin, Pools, task_name
 from segue.ports.clock import Clock
 from segue.stores.sqlite.statements import SQL
 from segue.stores.wording import task_event
@@ -94,6 +94,14 @@ def pins_of(blob: bytes | None) -> tuple[Pin, ...]:
         return tuple(Pin(*pin) for pin in apsw.jsonb_decode(blob)) if blob is not None else ()
     except (ValueError, TypeError) as error:
         raise not_understood("what a task was given", error) from error
+
+
+def pools_of(blob: bytes | None) -> Pools:
+    """The pools that a row holds."""
+    try:
+        return tuple((name, need) for name, need in apsw.jsonb_decode(blob)) if blob is not None else ()
+    except (ValueError, TypeError) as error:
+        raise not_understood("the pools of a task", error) from error
 
 
 def blob_of(value: Sequence[object]) -> bytes:

@@ -1,5 +1,5 @@
 -- Runs in one state, newest first.
-SELECT run, key, workflow, state, graph_digest, input, options, submitted_at, ended_at
+SELECT run, key, workflow, state, graph_digest, input, options, submitted_at, ended_at, hold, grown
 FROM run
 WHERE state = ? AND run < ?
 ORDER BY run DESC
