@@ -19,7 +19,6 @@ from typing import Any
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import ConditionFunction
 from segue.domain.records import (
-    SINGLE,
     Claim,
     ClaimRequest,
     NewRun,
@@ -27,7 +26,6 @@ from segue.domain.records import (
     Settled,
     Settlement,
     Submitted,
-    Token,
 )
 from segue.domain.running.answering import Failed
 from segue.domain.running.outcome import InDoubt, Outcome, handed_back, settlement_of
@@ -38,6 +36,7 @@ from segue.engine.book import Book, LiveRun, stored_handoff
 from segue.engine.children.pool import Children
 from segue.engine.claimer import Claimer
 from segue.engine.committer import Committer, Finished
+from segue.engine.early import EarlyStarts
 from segue.engine.home import Home
 from segue.engine.later import LaterDesk
 from segue.engine.leaving import Leaving
@@ -135,6 +134,7 @@ class Engine:
         self._sweeper = Sweeper(
             store, clock, liveness, worker, lease_seconds, self._renewer.renew, self._claimer.poke, self._fail
         )
+        self._early = EarlyStarts(self._live, clock, self._slots, self._start, self._lost)
         self._leaving = Leaving(
             self._live, clock, store, worker, self._claimer, self._submitter, self._committer
         )
@@ -297,43 +297,8 @@ class Engine:
             attempt.claim, attempt.live.plan, outcome, self._claim_for, jitter, attempt.confirmed is not None
         )
         if attempt.live.plan.speculative and settlement.token.epoch == 1:
-            self._speculate(attempt, settlement)
+            self._early.begin(attempt, settlement)
         return settlement
-
-    def _speculate(self, attempt: Attempt, settlement: Settlement) -> None:
-        """
-        Start dependents that declared it while the commit which releases and claims them is on its way to disk.
-
-        Only where that commit is certain to make them ready with epoch 1: of a single parent, itself in its first. What
-        such an attempt hands over waits for the commit; if that fails or says otherwise, it is cancelled.
-        """
-        plan = attempt.live.plan
-        for release in settlement.releases:
-            step = plan.steps[release.node]
-            if release.claim and release.need == 1 and release.pins and step.node.settings.speculative:
-                if settlement.handoff is not None:
-                    early = stored_handoff(settlement.token, settlement.handoff)
-                    attempt.live.handoffs[(early.node, early.item, early.record.version)] = early
-                token = Token(settlement.token.run, release.node, SINGLE, 1, release.claim)
-                claim = Claim(token, release.agent, 1, 1, release.pins, release.broken, self._clock.wall())
-                self._start(claim, self._clock.boot(), asyncio.get_running_loop().create_future())
-
-    def _confirm(self, settlement: Settlement, claims: Sequence[Claim], asked_at: float) -> list[Claim]:
-        """The claims that are still to be started: those that were not started before they were committed."""
-        granted = {claim.token.claim: claim for claim in claims}
-        for release in settlement.releases:
-            early = self._live.get(release.claim) if release.claim else None
-            if early is None or early.confirmed is None:
-                continue
-            claim = granted.pop(early.claim.token.claim, None)
-            if claim is not None and claim.token == early.claim.token and claim.pins == early.claim.pins:
-                early.confirmed.set_result(None)
-                early.renewed_at = asked_at
-                if early.ended:
-                    self._slots.release(early.claim.agent)
-            else:
-                self._lost(early)
-        return list(granted.values())
 
     def _leave(self, attempt: Attempt) -> None:
         attempt.task = None
@@ -358,7 +323,7 @@ class Engine:
         releases = settlement.releases
         claims: Sequence[Claim] = settled.claims
         if releases and attempt.live.plan.speculative:
-            claims = self._confirm(settlement, claims, asked_at)
+            claims = self._early.confirm(settlement, claims, asked_at)
         if len(settled.claims) < len(releases):
             self._unreserve([release.agent for release in releases if release.claim], settled.claims)
             lying = [(token.run, each.node, each.item) for each in releases if self.registry.lets_lie(each)]
