@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from typing import Any, NamedTuple, TypeVar
 
-from segue.domain.envelope.waiting import Block, Waitable
+from segue.domain.envelope.waiting import Action, Block
 
 T = TypeVar("T")
 
@@ -17,7 +17,7 @@ class Answer(NamedTuple):
     value: Any
 
 
-class Calling(Waitable[T]):
+class Calling(Action[T]):
     """
     `before`, then `call`, then `after` with what came of it; if `before` has an `Answer`, that and nothing else.
 
@@ -29,13 +29,14 @@ class Calling(Waitable[T]):
 
     def __init__(
         self,
+        what: str,
         before: Callable[[], Awaitable[Answer | None]],
         call: Callable[[], Any],
         after: Callable[[Any], Awaitable[T]],
         failed: Callable[[], None],
         block: Block,
     ) -> None:
-        super().__init__(self._run, block)
+        super().__init__(what, self._run, block)
         self._before = before
         self._call = call
         self._after = after
@@ -57,6 +58,7 @@ class Calling(Waitable[T]):
 
     def wait(self) -> T:
         """Block this thread until the value is there. Not for `async def` agents: all would wait."""
+        self._begun = True
         known = self._block(self._before)
         if known is not None:
             answer: T = known.value

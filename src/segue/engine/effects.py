@@ -91,7 +91,7 @@ class Effect:
         return self
 
     def _entering(self) -> Calling[None]:
-        return Calling(self._look, self._ask, self._act, _nothing, self._notebook.block)
+        return Calling(self._where, self._look, self._ask, self._act, _nothing, self._notebook.block)
 
     async def _look(self) -> Answer | None:
         """See what earlier attempts have left. None: `reconcile` is to be asked."""
@@ -194,7 +194,7 @@ class Effect:
             await self._write_done(kept)
             return results.load(kept.data, schema, self._where)
 
-        return Calling(recall, call, remember, _nothing, self._notebook.block)
+        return Calling(self._where, recall, call, remember, _nothing, self._notebook.block)
 
     @contextlib.contextmanager
     def _nothing_called(self) -> Iterator[None]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from segue.domain.envelope.artifact import Artifact, FilePath
-from segue.domain.envelope.waiting import Waitable
+from segue.domain.envelope.waiting import Action, Waitable
 from segue.engine.threads import Threads
 from segue.errors import ArtifactError
 from segue.ports.artifacts import ArtifactShelf
@@ -36,7 +36,7 @@ class Home:
             stored = await self._store.put(pieces)
             return Artifact.of_digest(stored.digest, media_type=media_type, size=stored.size, home=self)
 
-        return self.waitable(start)
+        return Action("Artifact.write(...)", start, self.block)
 
     def get(self, artifact: Artifact) -> Waitable[bytes]:
         """All the bytes, verified."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from segue.domain.envelope.limits import PROGRESS_CHARACTERS
 from segue.domain.envelope.payload import storable_text
-from segue.domain.envelope.waiting import Waitable
+from segue.domain.envelope.waiting import Action, Waitable
 from segue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -36,4 +36,4 @@ def report_of(running: Running, message: str | None, fraction: float | None) -> 
         said["fraction"] = float(fraction)
     data = json.dumps(said, ensure_ascii=False, separators=(",", ":"))
     notebook = running.notebook
-    return Waitable(lambda: notebook.report(data), notebook.block)
+    return Action(where, lambda: notebook.report(data), notebook.block)

@@ -35,4 +35,4 @@ def step_of(
     def forget() -> None:
         notebook.give_back(name)
 
-    return Calling(recall, lambda: fn(*args, **kwargs), remember, forget, notebook.block)
+    return Calling(where, recall, lambda: fn(*args, **kwargs), remember, forget, notebook.block)

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from segue.domain.envelope.handoff import Later
-from segue.domain.envelope.waiting import Waitable
+from segue.domain.envelope.waiting import Action, Waitable
 from tests.unit.envelope.helpers import block
 
 
@@ -92,3 +92,14 @@ def test_an_error_reaches_whoever_waits() -> None:
 
     with pytest.raises(LookupError, match="gone"):
         Later(fail, block).wait()
+
+
+def test_an_action_that_nobody_awaits_says_so() -> None:
+    """It has done nothing, which its author would find out much later; one that was awaited or waited for is silent."""
+    source = Source()
+    with pytest.warns(RuntimeWarning, match="step 'ask' of think was never awaited") as caught:
+        Action("step 'ask' of think", source, block)
+    assert source.asked == 0
+    assert caught[0].filename == __file__
+    assert Action("it", source, block).wait() == 1
+    assert Action("it", source, block).then(str).wait() == "2"
