@@ -187,7 +187,10 @@ class ClaimRequest(NamedTuple):
     reads: tuple[str, ...] = ()
     """What the worker can read beyond its agents' first versions (`Findings@2`): see `TaskRecord.requires`."""
     tasks: tuple[tuple[str, str, int], ...] = ()
-    """Only these (run, node, item), if any are named: of whatever agent, and whoever else may run them."""
+    """
+    Only these (run, node, item), if any are named: of whatever agent, and whoever else may run them. What is only to be
+    settled is not given out so.
+    """
 
 
 class Claim(NamedTuple):

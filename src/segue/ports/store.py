@@ -42,6 +42,7 @@ from segue.domain.records import (
     Verdict,
 )
 from segue.domain.rows import Event, Expired, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.ports.consumers import ConsumerStore
 from segue.ports.notifier import Notifier
 
 NoteKind = Literal["parked", "awaited", "resumed", "progress"]
@@ -72,8 +73,8 @@ class StoreFacts(NamedTuple):
     events: int
 
 
-class Store(Protocol):
-    """Where runs, tasks, hand-offs and events live."""
+class Store(ConsumerStore, Protocol):
+    """Where runs, tasks, hand-offs and events live, and how far their consumers have got."""
 
     @property
     def notifier(self) -> Notifier:
@@ -143,7 +144,8 @@ class Store(Protocol):
         The claim id is kept, so that a late result which nobody has superseded is still accepted; the claim that comes
         next counts the loss. Without `past_lease` leases are left alone, as after an outage in which nobody could
         renew. What was claimed before its deadline and has passed it is taken back in any case and for good: the claim
-        is revoked, its worker can write nothing more, and any worker may claim the task to settle it.
+        is revoked, its worker can write nothing more, and any worker may claim the task to settle it. Consumers that
+        dead workers hold are let go.
         """
         ...
 
@@ -270,7 +272,11 @@ class Store(Protocol):
         ...
 
     async def prune(self, ended_before: float) -> int:
-        """Delete runs that ended before a time (seconds of the wall clock) with all that belongs to them; how many."""
+        """
+        Delete runs that ended before a time (seconds of the wall clock) with all that belongs to them; how many.
+
+        Runs with events that a consumer has not passed yet are kept.
+        """
         ...
 
     async def facts(self) -> StoreFacts:

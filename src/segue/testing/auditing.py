@@ -82,7 +82,7 @@ def problems_of(contents: RunContents) -> Iterator[str]:
 
 def _problems_of_state(contents: RunContents) -> Iterator[str]:
     record, tasks = contents.record, contents.tasks
-    names = [event.name for event in contents.events if event.task is None]
+    names = [event.name for event in contents.events if event.name.startswith("run.")]
     if names[:1] != ["run.started"] or names.count("run.started") != 1:
         yield "it does not begin with `run.started`"
     else:

@@ -23,14 +23,28 @@ def own_claims(state: State, claim: str) -> Sequence[Claim]:
 
 def claim_ready(state: State, request: ClaimRequest) -> Sequence[Claim]:
     """Claim what there is for a worker, up to its limit."""
-    chosen = _to_settle(state)[: request.limit]
-    chosen += _to_run(state, request, request.limit - len(chosen))
+    if request.tasks:
+        chosen = _named(state, request)
+    else:
+        chosen = _to_settle(state)[: request.limit]
+        chosen += _to_run(state, request, request.limit - len(chosen))
     return [
         state.grant(
             state.runs[task.run], task, f"{request.claim}.{number}", request.worker, request.lease_seconds
         )
         for number, task in enumerate(chosen)
     ]
+
+
+def _named(state: State, request: ClaimRequest) -> list[Task]:
+    """Of the tasks that a request names those that can be worked on now."""
+    wanted = set(request.tasks)
+    found = [task for task in state.ready_tasks() if _key(task) in wanted and _is_due(state, task)]
+    return sorted(found, key=_key)[: request.limit]
+
+
+def _is_due(state: State, task: Task) -> bool:
+    return task.due <= state.clock.boot() and not task.broken and state.overrun(task) is None
 
 
 def _to_settle(state: State) -> list[Task]:
@@ -52,8 +66,12 @@ def _to_run(state: State, request: ClaimRequest, limit: int) -> list[Task]:
     for task in sorted(state.ready_tasks(), key=lambda task: (task.due, *_key(task))):
         if len(chosen) == limit:
             break
-        is_due = task.due <= state.clock.boot() and not task.broken and state.overrun(task) is None
-        if is_due and task.agent in request.agents and limits[task.agent] > 0 and suspects >= task.is_suspect:
+        if (
+            _is_due(state, task)
+            and task.agent in request.agents
+            and limits[task.agent] > 0
+            and suspects >= task.is_suspect
+        ):
             limits[task.agent] -= 1
             suspects -= task.is_suspect
             chosen.append(task)

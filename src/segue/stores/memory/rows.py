@@ -193,7 +193,7 @@ class Log:
     def __init__(self) -> None:
         self.incarnation = uuid4().hex[:16]
         self._events: list[tuple[int, Event]] = []
-        self._position = 0
+        self.position = 0
         self._prunings: list[int] = []
 
     def __len__(self) -> int:
@@ -204,13 +204,13 @@ class Log:
     ) -> None:
         """Write down that something happened."""
         run.sequence += 1
-        self._position += 1
+        self.position += 1
         event = Event("", run.new.run, run.sequence, name, task, epoch, at, data)
-        self._events.append((self._position, event))
+        self._events.append((self.position, event))
 
     def cursor(self, position: int | None = None) -> str:
         """The cursor of now, or of a position."""
-        place = self._position if position is None else position
+        place = self.position if position is None else position
         return cursor_text(Position(self.incarnation, len(self._prunings), place))
 
     def tail(self, after: str | None, limit: int, run: str | None) -> tuple[list[Event], str]:
@@ -223,6 +223,22 @@ class Log:
         ]
         events = found[:limit]
         return events, events[-1].cursor if len(events) == limit and events else self.cursor()
+
+    def position_of(self, cursor: str) -> int:
+        """The position behind a cursor of this incarnation. Raises `CursorExpired` for any other."""
+        return parse_cursor(cursor, self.incarnation).position
+
+    def run_at(self, position: int) -> str:
+        """The run of an event."""
+        return next(event.run for place, event in self._events if place == position)
+
+    def last_of(self, run: str) -> int:
+        """The position of the newest event of a run."""
+        return max((place for place, event in self._events if event.run == run), default=0)
+
+    def count_after(self, position: int) -> int:
+        """How many events come after a position."""
+        return sum(place > position for place, _ in self._events)
 
     def forget(self, runs: set[str]) -> None:
         """Remove the events of runs. Cursors that may not have passed them expire."""

@@ -26,6 +26,7 @@ from segue.ports.store import Note
 from segue.stores import wording
 from segue.stores.looking import Looks
 from segue.stores.memory.claiming import claim_ready, own_claims, seconds_until_due
+from segue.stores.memory.consuming import Consumer, Consuming
 from segue.stores.memory.deciding import Deciding
 from segue.stores.memory.reading import Reading
 from segue.stores.memory.remembering import Remembering
@@ -48,12 +49,13 @@ class NobodyDies:
         return set()
 
 
-class MemoryStore(Reading, Deciding, Remembering):
+class MemoryStore(Reading, Deciding, Remembering, Consuming):
     """Runs, tasks, hand-offs and events in this process's memory. For tests; it keeps nothing."""
 
     def __init__(self, clock: Clock | None = None) -> None:
         self._clock: Clock = clock or SystemClock()
         self._state = State(self._clock)
+        self._consumers: dict[str, Consumer] = {}
         self._looks = Looks()
         self.notifier = LocalNotifier(self._clock)
         self.liveness = NobodyDies()
@@ -170,7 +172,8 @@ class MemoryStore(Reading, Deciding, Remembering):
         own = own_claims(state, request.claim)
         if own:
             return own
-        self._looks.note(request.agents, self._clock.boot(), self._clock.wall())
+        if not request.tasks:
+            self._looks.note(request.agents, self._clock.boot(), self._clock.wall())
         return claim_ready(state, request)
 
     async def renew(self, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:
@@ -203,7 +206,7 @@ class MemoryStore(Reading, Deciding, Remembering):
                 self._state.make_ready(task, 0.0)
                 self._state.tell_task(run, task, *told)
                 expired.append(Expired(task.run, task.node, task.item, task.epoch, task.worker))
-        if expired:
+        if self._let_go_of_dead(dead_workers) or expired:
             self.notifier.notify()
         return expired
 
@@ -247,7 +250,9 @@ class MemoryStore(Reading, Deciding, Remembering):
         gone = {
             name
             for name, run in state.runs.items()
-            if run.ended_at is not None and run.ended_at < ended_before
+            if run.ended_at is not None
+            and run.ended_at < ended_before
+            and state.log.last_of(name) <= self._passed_by_all()
         }
         for name in gone:
             run = state.runs.pop(name)

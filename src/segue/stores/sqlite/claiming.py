@@ -10,6 +10,7 @@ from segue.domain.records import Claim, ClaimRequest, Token, Verdict, task_name
 from segue.domain.rows import Expired
 from segue.ports.store import Note
 from segue.stores.looking import Looks
+from segue.stores.sqlite.consuming import let_go_of_dead
 from segue.stores.sqlite.granting import LatestPins, grant, standing_claim
 from segue.stores.sqlite.reading import own_claims_between
 from segue.stores.sqlite.releasing import TaskKey
@@ -26,12 +27,7 @@ def claim_ready(tx: Transaction, request: ClaimRequest, looks: Looks) -> Sequenc
     own = _own_claims(tx, request)
     if own:
         return own
-    looks.note(request.agents, tx.boot, tx.wall)
-    any_ready, any_to_settle, any_suspect = tx.row(SQL.look, (tx.boot, tx.wall))
-    if not any_ready:
-        return ()
-    found = _to_settle(tx, request.limit) if any_to_settle else []
-    found += _to_run(tx, request, request.limit - len(found), request.suspects if any_suspect else 0)
+    found = _named(tx, request) if request.tasks else _oldest(tx, request, looks)
     claims: list[Claim] = []
     latest: LatestPins = {}
     for run, node, item in found:
@@ -39,6 +35,25 @@ def claim_ready(tx: Transaction, request: ClaimRequest, looks: Looks) -> Sequenc
         claims.append(grant(tx, run, node, item, claim, request.worker, request.lease_seconds, latest))
     tx.tell([_task_event(tx, claim.token, claim.agent, "claimed", None) for claim in claims])
     return claims
+
+
+def _oldest(tx: Transaction, request: ClaimRequest, looks: Looks) -> list[TaskKey]:
+    looks.note(request.agents, tx.boot, tx.wall)
+    any_ready, any_to_settle, any_suspect = tx.row(SQL.look, (tx.boot, tx.wall))
+    if not any_ready:
+        return []
+    found = _to_settle(tx, request.limit) if any_to_settle else []
+    return found + _to_run(tx, request, request.limit - len(found), request.suspects if any_suspect else 0)
+
+
+def _named(tx: Transaction, request: ClaimRequest) -> list[TaskKey]:
+    """Of the tasks that a request names those that can be worked on now."""
+    found = [
+        row
+        for task in sorted(set(request.tasks))
+        for row in tx.rows(SQL.find_named, (*task, tx.boot, tx.wall))
+    ]
+    return found[: request.limit]
 
 
 def _own_claims(tx: Transaction, request: ClaimRequest) -> Sequence[Claim]:
@@ -93,6 +108,7 @@ def renew(tx: Transaction, tokens: Sequence[Token], lease_seconds: float) -> Seq
 
 def expire(tx: Transaction, dead_workers: Collection[str], ended_by: float) -> Sequence[Expired]:
     """Take back what dead workers hold, whose lease had ended by a time, or what is past its deadline."""
+    let_go_of_dead(tx, dead_workers)
     dead = json.dumps(sorted(dead_workers))
     lost = tx.rows(SQL.find_expired, (ended_by, dead))
     late = set(tx.rows(SQL.find_running_late, (tx.wall,)))

@@ -77,6 +77,7 @@ def _void_what_a_restart_ended(connection: apsw.Connection, boot_id: str, boot: 
         return
     connection.execute(SQL.void_leases)
     connection.execute(SQL.void_delays, (boot,))
+    connection.execute(SQL.free_all_consumers)
     write_meta(connection, "boot_id", boot_id)
 
 

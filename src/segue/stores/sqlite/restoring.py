@@ -116,4 +116,5 @@ def _revoke(tx: Transaction) -> None:
         event = (run, task_event(agent, "expired"), task_name(node, item), epoch, tx.wall)
         tx.tell([(*event, expiry_data(worker), None)])
     tx.rows(SQL.void_delays, (tx.boot,))
+    tx.rows(SQL.free_all_consumers)
     tx.rows(SQL.forget_all_workers)

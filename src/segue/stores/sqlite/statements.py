@@ -14,6 +14,7 @@ from typing import NamedTuple
 class Statements(NamedTuple):
     """Every statement by name."""
 
+    advance_consumer: str
     any_claimed: str
     artifact_references: str
     block_run: str
@@ -24,9 +25,11 @@ class Statements(NamedTuple):
     decide_task: str
     expire_task: str
     find_broken: str
+    find_consumer: str
     find_ending: str
     find_expired: str
     find_handoff: str
+    find_named: str
     find_own_claims: str
     find_prunable: str
     find_ready: str
@@ -39,8 +42,12 @@ class Statements(NamedTuple):
     find_unclaimed: str
     find_version: str
     forget_all_workers: str
+    forget_consumer: str
     forget_lost_claims: str
     forget_worker: str
+    free_all_consumers: str
+    free_consumers: str
+    grant_consumer: str
     grant_task: str
     has_graph: str
     has_schema: str
@@ -55,6 +62,7 @@ class Statements(NamedTuple):
     latest_handoffs: str
     latest_handoffs_of_node: str
     latest_pins: str
+    list_consumers: str
     list_runs: str
     list_runs_in_state: str
     list_workers: str
@@ -84,6 +92,7 @@ class Statements(NamedTuple):
     read_tasks: str
     record_step: str
     redrive_task: str
+    register_consumer: str
     register_worker: str
     release_quorum: str
     release_task: str
@@ -95,11 +104,14 @@ class Statements(NamedTuple):
     return_task: str
     revoke_claims: str
     revoke_task: str
+    run_at: str
     run_progress: str
     run_state: str
     settle_task: str
+    stumble_consumer: str
     tail: str
     tail_run: str
+    unpark_consumer: str
     void_delays: str
     void_leases: str
     write_meta: str

@@ -16,15 +16,15 @@ from segue.ports.store import Note
 from segue.stores.looking import Looks
 from segue.stores.sqlite import claiming, reading, remembering, running, settling
 from segue.stores.sqlite.connection import Durability
+from segue.stores.sqlite.consumer_verbs import ConsumerVerbs
 from segue.stores.sqlite.files import Opened, folder_beside, open_files
 from segue.stores.sqlite.liveness import LockedFiles
 from segue.stores.sqlite.notifier import FileNotifier
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
-from segue.stores.sqlite.verbs import ReadingVerbs
 
 
-class SqliteStore(ReadingVerbs):
+class SqliteStore(ConsumerVerbs):
     """
     Runs, tasks, hand-offs and events in the file at `path`, with what belongs to it in the folder `path` + `.d`.
 
@@ -89,13 +89,14 @@ class SqliteStore(ReadingVerbs):
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """Claim ready tasks, oldest first. Where there is nothing to claim, nothing is written."""
-        if not self._found_work and not self._may_claim(request):
+        if not (self._found_work or request.tasks or self._may_claim(request)):
             return ()
         answer: Sequence[Claim] = await self._write(
             lambda tx: claiming.claim_ready(tx, request, self._looks), quiet=True
         )
         # Where there was something there may be more, and a look beforehand would only read everything twice.
-        self._found_work = bool(answer)
+        if not request.tasks:
+            self._found_work = bool(answer)
         return answer
 
     def _may_claim(self, request: ClaimRequest) -> bool:

@@ -16,6 +16,7 @@ once also passes `SharedStoreConformance`, and a store of artifacts `ArtifactCon
 from segue.testing.conformance.artifacts import ArtifactConformance
 from segue.testing.conformance.budgets import BudgetConformance
 from segue.testing.conformance.claims import ClaimConformance
+from segue.testing.conformance.consumers import ConsumerConformance
 from segue.testing.conformance.decisions import DecisionConformance
 from segue.testing.conformance.events import EventConformance
 from segue.testing.conformance.expansion import ExpansionConformance
@@ -45,6 +46,7 @@ class StoreConformance(
     LossConformance,
     BudgetConformance,
     EventConformance,
+    ConsumerConformance,
     HandoffConformance,
     DecisionConformance,
     RedriveConformance,

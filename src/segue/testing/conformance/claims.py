@@ -48,6 +48,20 @@ class ClaimConformance(Suite):
         assert list(await desk.claim("c_agent")) == []
         assert list(await desk.claim()) == []
 
+    async def test_named_tasks_are_claimed_alone(self, desk: Desk) -> None:
+        """Whoever names tasks gets these alone, of whatever agent, and none that is claimed or only to be settled."""
+        new = desk.new_run(root("a"), root("b"), root("c"))
+        await desk.store.submit([new], WORKER, LEASE_SECONDS)
+        await desk.claim("c_agent")
+        broken, (claim,) = await desk.start("x")
+        await desk.settle(settlement(claim, None, release("y", broken=True), ending="skipped"))
+        named = ((new.run, "b", -1), (new.run, "c", -1), (broken, "y", -1), ("no run", "z", -1))
+        asked = request(claim="named")._replace(tasks=named)
+        claims = await desk.store.claim(asked)
+        assert [(claim.token.node, claim.agent) for claim in claims] == [("b", "b_agent")]
+        assert list(await desk.store.claim(asked)) == list(claims)
+        assert {claim.token.node for claim in await desk.claim("a_agent")} == {"a", "y"}
+
     async def test_limits_of_single_agents(self, desk: Desk) -> None:
         """A limit for one agent lowers how many of its tasks are claimed and leaves the others alone."""
         runs = [desk.new_run(root("a"), root("b")) for _ in range(3)]

@@ -91,9 +91,9 @@ class Rows:
                 self._wrong("I6", f"event {event.sequence} of {event.run} came where {expected} was due")
             self._world.trace.note("store", event.name, event.run, event.task, event.epoch)
             kind = event.name.rpartition(".")[2]
-            if event.task is None:
+            if event.name.startswith("run."):
                 self._run_told(event, kind)
-            elif kind in TELLING:
+            elif event.task is not None and kind in TELLING:
                 key = (event.run, *parse_task_name(event.task))
                 account = self._accounts[key]
                 if kind != "resolved" or account.facts.state == "in_doubt":

@@ -1,0 +1,2 @@
+-- The run of an event.
+SELECT run FROM event WHERE position = ?
