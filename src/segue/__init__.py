@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from segue.domain.envelope.artifact import Artifact
     from segue.domain.envelope.handoff import Handoff, Later, Ref
     from segue.domain.envelope.usage import Attachment, Usage
+    from segue.domain.envelope.versions import payload, upcast
     from segue.domain.graph.agent import Agent, agent
     from segue.domain.graph.graph_data import graph_from_data
     from segue.domain.graph.workflow import Workflow, condition, workflow
@@ -21,10 +22,12 @@ if TYPE_CHECKING:
         DoNotRetry,
         GraphError,
         InputError,
+        NewerPayload,
         RetryLater,
         ReviewNeeded,
         RunCancelled,
         RunFailed,
+        SchemaDrift,
         SegueError,
         StaleEpoch,
         UpstreamFailed,
@@ -44,6 +47,7 @@ __all__ = [
     "Happened",
     "InputError",
     "Later",
+    "NewerPayload",
     "Quorum",
     "Ref",
     "Retry",
@@ -52,6 +56,7 @@ __all__ = [
     "RunCancelled",
     "RunFailed",
     "RunHandle",
+    "SchemaDrift",
     "Segue",
     "SegueError",
     "StaleEpoch",
@@ -62,6 +67,8 @@ __all__ = [
     "condition",
     "ctx",
     "graph_from_data",
+    "payload",
+    "upcast",
     "workflow",
 ]
 
@@ -76,6 +83,7 @@ _HOMES = {
     "segue.domain.rows": ("Event",),
     "segue.domain.running.steps": ("DidNotHappen", "Happened"),
     "segue.domain.settings.retrying": ("Retry",),
+    "segue.domain.envelope.versions": ("payload", "upcast"),
     "segue.domain.envelope.usage": ("Attachment", "Usage"),
     "segue.domain.graph.workflow": ("Workflow", "condition", "workflow"),
     "segue.engine.attempt": ("ctx",),
@@ -83,10 +91,12 @@ _HOMES = {
         "DoNotRetry",
         "GraphError",
         "InputError",
+        "NewerPayload",
         "RetryLater",
         "ReviewNeeded",
         "RunCancelled",
         "RunFailed",
+        "SchemaDrift",
         "SegueError",
         "StaleEpoch",
         "UpstreamFailed",

@@ -12,6 +12,8 @@ Every error that Segue raises, in one tree.
     │   └── KeyConflict           a run with this key exists and is a different one
     ├── PayloadError              a value cannot cross a hand-off
     │   ├── InvalidPayload        it does not fit its schema
+    │   ├── SchemaDrift           its type changed and its version did not
+    │   ├── NewerPayload          it is of a later version than this process can read
     │   ├── UnserialisablePayload it cannot be written as JSON
     │   └── PayloadTooLarge       it is over the limit
     ├── StoreError                the store cannot do what it must; progress stops
@@ -110,6 +112,30 @@ class PayloadError(SegueError):
 
 class InvalidPayload(PayloadError):
     """A value does not fit its schema."""
+
+
+class SchemaDrift(PayloadError):
+    """
+    A payload has other fields than those that its version stands for, or a version that goes backwards.
+
+    `fields` are the places that differ, such as `competitors[].name`.
+    """
+
+    def __init__(
+        self, message: str, *, payload: str, version: str, fields: tuple[str, ...], remedy: str | None = None
+    ) -> None:
+        self.payload = payload
+        self.version = version
+        self.fields = fields
+        super().__init__(message, remedy=remedy)
+
+
+class NewerPayload(PayloadError):
+    """A value is of a later version than this process can read. `requires` is what could: `Findings@2`."""
+
+    def __init__(self, message: str, *, requires: str, remedy: str | None = None) -> None:
+        self.requires = requires
+        super().__init__(message, remedy=remedy)
 
 
 class UnserialisablePayload(PayloadError):

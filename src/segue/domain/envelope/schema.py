@@ -15,10 +15,12 @@ from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import ErrorDetails, from_json
 
 from segue.domain.envelope.artifact import COLLECTED, HOME, Artifact, ArtifactHome
+from segue.domain.envelope.depth import depth_bound
+from segue.domain.envelope.forms import Form, form_of
+from segue.domain.envelope.json_schema import accepted, written
 from segue.domain.envelope.limits import DEPTH_LIMIT, OUTPUT_LIMIT_BYTES
 from segue.domain.envelope.payload import (
     canonical_json,
@@ -29,9 +31,12 @@ from segue.domain.envelope.payload import (
     digest_of,
     parse_json,
 )
+from segue.domain.envelope.refusing import refusing_validator
+from segue.domain.envelope.versions import check_chains, name_of_payload
 from segue.errors import DefinitionError, InvalidPayload, UnserialisablePayload
 
 T = TypeVar("T")
+Json = dict[str, Any]
 
 _SHOWN_ERRORS = 5
 _SHOWN_VALUE_CHARACTERS = 80
@@ -39,12 +44,6 @@ _MODULES = re.compile(r"""('[^']*'|"[^"]*")|(?:[A-Za-z_]\w*\.|<locals>\.)+(?=[A-
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _REPLACEMENT = "\ufffd".encode()
 _OTHER_KEYS = re.compile(r"'keys_schema': \{'type': '(?!str')")
-
-
-class _JsonSchema(GenerateJsonSchema):
-    # A default that has no JSON form is left out of the document without a word: defaults do not decide
-    # what fits.
-    ignored_warning_kinds: set[JsonSchemaWarningKind] = {"skipped-choice", "non-serializable-default"}  # noqa: RUF012
 
 
 class Schema(Generic[T]):
@@ -59,16 +58,39 @@ class Schema(Generic[T]):
         self.name = type_name(annotation)
         self._adapter = adapter
         self._to_json = adapter.serializer.to_json
-        self._from_json = adapter.validator.validate_json
+        self._validator = refusing_validator(adapter.core_schema)
+        self._from_json = self._validator.validate_json
 
     def __repr__(self) -> str:
         return f"Schema({self.name})"
 
     @cached_property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Json:
         """The JSON Schema of the stored form, which uses the names of fields and not their aliases."""
+        return self._written[0]
+
+    @cached_property
+    def accepted(self) -> Json:
+        """The JSON Schema of what is read: it says of unknown fields that they are refused, where that is so."""
+        return accepted(self._adapter.core_schema)
+
+    @cached_property
+    def form(self) -> Form:
+        """The document taken apart. Raises DefinitionError for two payloads of one name, and for broken upcasters."""
+        form = form_of(self.document)
+        for cls in self.classes.values():
+            check_chains(cls)
+        return form
+
+    @cached_property
+    def classes(self) -> dict[str, type]:
+        """The classes of the payloads in this type, by name."""
+        return {name_of_payload(label): cls for label, cls in self._written[1]}
+
+    @cached_property
+    def _written(self) -> tuple[Json, list[tuple[str, type]]]:
         try:
-            return self._adapter.json_schema(by_alias=False, schema_generator=_JsonSchema)
+            return written(self._adapter.core_schema)
         except PydanticUserError as error:
             raise DefinitionError(
                 f"{self.name} has no JSON Schema: {error.message}",
@@ -139,13 +161,15 @@ class Schema(Generic[T]):
             self._check_keys(data, loaded, where)
         if traits.hides_infinity and _mentions_infinity(data):
             self._check_finite(value, where)
+        if traits.drops_keys:
+            self._check_dropped_keys(value, where)
         if traits.alters_keys and (traits.is_open or _REPLACEMENT in data):
             self._check_altered_keys(value, data, where)
 
     def _dump_slowly(self, value: Any, found: list[Artifact], where: str) -> tuple[bytes, T]:
         """Find out what is wrong with a value, or shape it as pydantic would: a dict into a model."""
         try:
-            shaped = self._adapter.validator.validate_python(value, by_name=True)
+            shaped = self._validator.validate_python(value, by_name=True)
             raw = self._to_json(shaped, by_alias=False, round_trip=True, warnings=False)
             data = self._write(self._from_json(raw, by_name=True), found)
             return data, self._from_json(data, by_name=True)
@@ -186,6 +210,17 @@ class Schema(Generic[T]):
             pass  # does not write itself twice in the same way, which is allowed: look closely
         parse_json(data, where)
 
+    def _check_dropped_keys(self, value: Any, where: str) -> None:
+        """Refuse keys that a TypedDict does not have: pydantic leaves them out of what it writes, without a word."""
+        try:
+            self._validator.validate_python(value, by_name=True)
+        except ValidationError as error:
+            if any(each["type"] == "extra_forbidden" for each in error.errors(include_url=False)):
+                raise InvalidPayload(
+                    f"{where}: the value does not fit {self.name}: {errors_text(error)}",
+                    remedy=f"Give a value of the type {self.name}, or change the annotation.",
+                ) from None
+
     def _check_altered_keys(self, value: Any, data: bytes, where: str) -> None:
         """Refuse keys that pydantic alters inside unions, before they become JSON: `_check_keys` cannot see them."""
         parts = list(_parts_of(self._adapter.serializer.to_python(value, warnings=False, round_trip=True)))
@@ -210,6 +245,7 @@ class Schema(Generic[T]):
             holds_integers=is_open or has_numbers or '"integer"' in self.text,
             hides_infinity=is_open or "'constants'" in core or (has_numbers and '"null"' in self.text),
             keys_may_collide=is_open or _OTHER_KEYS.search(core) is not None,
+            drops_keys="'typed-dict'" in core,
             alters_keys="union'" in core and (is_open or "'dict'" in core),
         )
 
@@ -223,6 +259,8 @@ class _Traits(NamedTuple):
     hides_infinity: bool
     """A NaN may be written where null is allowed."""
     keys_may_collide: bool
+    drops_keys: bool
+    """There are TypedDicts, whose values may be dicts with other keys."""
     alters_keys: bool
     """There are dicts inside unions, which pydantic writes in two steps: the first may merge or change keys."""
 
@@ -269,51 +307,6 @@ def type_name(annotation: Any) -> str:
     if isinstance(annotation, type) and not get_args(annotation):
         return annotation.__qualname__.rpartition("<locals>.")[2]
     return _MODULES.sub(r"\1", repr(annotation))
-
-
-def depth_bound(document: Any) -> int | None:
-    """The deepest nesting of values that fit a JSON Schema; None if it sets no bound."""
-    definitions = document.get("$defs", {}) if isinstance(document, dict) else {}
-    return _depth_bound(document, definitions, ())
-
-
-def _depth_bound(node: Any, definitions: dict[str, Any], above: tuple[str, ...]) -> int | None:
-    if not isinstance(node, dict):
-        return 0 if node is False else None
-    if "$ref" in node:
-        name = node["$ref"].rpartition("/")[2]
-        if name in above or name not in definitions:
-            return None
-        return _depth_bound(definitions[name], definitions, (*above, name))
-    if "const" in node or "enum" in node:
-        return 0
-    alternatives = [part for key in ("anyOf", "oneOf", "allOf") for part in node.get(key, ())]
-    kind = node.get("type")
-    if kind == "array":
-        inner = [node["items"]] if "items" in node else []
-        inner += node.get("prefixItems", ())
-    elif kind == "object":
-        inner = list(node.get("properties", {}).values()) + list(node.get("patternProperties", {}).values())
-        if "additionalProperties" in node or not inner:
-            inner.append(node.get("additionalProperties", "properties" not in node))
-    elif alternatives:
-        return _deepest(alternatives, definitions, above)
-    else:
-        return 0 if isinstance(kind, str) else None
-    if kind == "array" and not inner and node.get("maxItems") != 0:
-        return None
-    below = _deepest(inner, definitions, above)
-    return None if below is None or below >= DEPTH_LIMIT else below + 1
-
-
-def _deepest(nodes: list[Any], definitions: dict[str, Any], above: tuple[str, ...]) -> int | None:
-    deepest = 0
-    for node in nodes:
-        bound = _depth_bound(node, definitions, above)
-        if bound is None:
-            return None
-        deepest = max(deepest, bound)
-    return deepest
 
 
 def _mentions_infinity(data: bytes) -> bool:

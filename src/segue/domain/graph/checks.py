@@ -13,7 +13,7 @@ from typing import Any
 from segue.domain.envelope.schema import type_name
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.building import BROKEN, Call, Draft, keyed
-from segue.domain.graph.compatibility import fits, missing_fields
+from segue.domain.graph.compatibility import fits, missing_fields, unknown_fields
 from segue.domain.graph.fields import element_of, follow, list_of
 from segue.domain.graph.graph import Binding, Collection, Constant, Output, RunInput
 from segue.domain.graph.isolation import target_of
@@ -172,12 +172,21 @@ def _misfits(draft: Draft, binding: Binding, annotation: object, where: str) -> 
         case Output() | RunInput():
             found = draft.followed(binding)
             if found.problem is None and fits(found.annotation, annotation) == "no":
-                lacking = missing_fields(found.annotation, annotation)
-                reason = f": it has no {', '.join(map(repr, lacking))}" if lacking else ""
                 yield (
                     f"{binding_text(binding)} -> {where}: {type_name(found.annotation)} does not fit "
-                    f"{type_name(annotation)}{reason}"
+                    f"{type_name(annotation)}{_why(found.annotation, annotation)}"
                 )
+
+
+def _why(given: Any, wanted: Any) -> str:
+    """Which fields are to blame for a misfit, as far as that is plain."""
+    lacking, unknown = missing_fields(given, wanted), unknown_fields(given, wanted)
+    if lacking:
+        return f": it has no {', '.join(map(repr, lacking))}"
+    if not unknown:
+        return ""
+    names = ", ".join(map(repr, unknown))
+    return f': that does not know {names}, and says neither extra="ignore" nor extra="allow"'
 
 
 def _wrong_envelopes(draft: Draft, binding: Binding, parameter: Parameter, where: str) -> Iterator[str]:
