@@ -7,7 +7,7 @@ newer than the receiver is not touched: it is for another worker.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from pydantic_core import from_json, to_json
@@ -177,7 +177,7 @@ def _step(form: Form, part: Any, key: str | int) -> Any:
     return part.get("properties", {}).get(key, others if isinstance(others, dict) else {})
 
 
-def payloads_together(forms: list[Form]) -> dict[str, PayloadForm]:
+def payloads_together(forms: Iterable[Form]) -> dict[str, PayloadForm]:
     """
     The payloads of several types that cross in one place, by name. Raises DefinitionError if one of them is there in
     two versions, or with two sets of fields.

@@ -13,6 +13,7 @@ import typing_extensions
 from typing_extensions import TypedDict
 
 from segue.domain.envelope.artifact import ArtifactHome
+from segue.domain.envelope.forms import PayloadForm
 from segue.domain.envelope.schema import schema_of
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.assembling import Assembling
@@ -45,13 +46,14 @@ class Built(Runnable[..., Any]):
     A workflow that was built and checked.
 
     `agents` and `conditions` are those that it uses, by name; `schemas` the JSON Schemas of everything that crosses, by
-    fingerprint. `inputs` and `output_annotation` are what a run takes and returns.
+    fingerprint, `payloads` what they hold. `inputs` and `output_annotation` are what a run takes and returns.
     """
 
     graph: Graph
     agents: dict[str, Agent[Any]]
     conditions: dict[str, ConditionFunction]
     schemas: dict[str, str]
+    payloads: tuple[PayloadForm, ...]
     inputs: tuple[Parameter, ...]
     output_annotation: Any
 
@@ -64,7 +66,7 @@ def build(draft: Draft) -> Built:
     """Check a draft and make its graph. Raises GraphError with everything that is wrong."""
     draft.problems += problems_of(draft)
     assembling = Assembling(draft)
-    graph = assembling.graph()
+    graph, payloads = assembling.graph(), assembling.payloads()
     if draft.problems:
         raise GraphError(draft.workflow, tuple(dict.fromkeys(draft.problems)))
     calls = draft.calls.values()
@@ -76,6 +78,7 @@ def build(draft: Draft) -> Built:
         agents={each.name: each.declared for call in calls for each in (call.agent, *call.agent.fallbacks)},
         conditions={function.name: function for function in functions},
         schemas=assembling.schemas,
+        payloads=payloads,
         inputs=draft.inputs,
         output_annotation=draft.output_annotation,
     )
