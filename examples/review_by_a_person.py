@@ -1,13 +1,13 @@
 """
 A hand-off that a person has to approve before anybody gets it.
 
-An agent that is not sure returns `status="needs_review"`. The run then waits: in the store, not in a process, so the
-decision can come a week later and from another program. The decision is a version of its own, with the name of whoever
-made it.
+With `review=` everything that an agent hands over waits: in the store, not in a process, so the decision can come a day
+later and from another program. It is bound to the digest of what was shown, and is a version of its own, with the name
+of whoever made it. An agent that is not sure can ask for a review itself, with `status="needs_review"`.
 
 It prints:
 
-    waiting for a person: draft, version 1, "Dear customer, no."
+    draft waits for Ana or Ben: "Dear customer, no."
     approved by Ana as version 2
     sent: Dear customer, no.
 """
@@ -16,12 +16,12 @@ from __future__ import annotations
 
 import asyncio
 
-from segue import Handoff, ReviewNeeded, Segue, agent, workflow
+from segue import Handoff, Review, ReviewNeeded, Segue, agent, workflow
 
 
-@agent
+@agent(review=Review(by=("Ana", "Ben"), expires="24h", then="reject"))
 def draft(letter: str) -> Handoff[str]:
-    return Handoff("Dear customer, no.", confidence=0.4, status="needs_review", next_step="check the tone")
+    return Handoff("Dear customer, no.", confidence=0.4, next_step="check the tone")
 
 
 @agent
@@ -40,9 +40,10 @@ async def main() -> None:
         try:
             await handle.result()
         except ReviewNeeded:
-            waiting = await handle.handoff("draft")
-            print(f'waiting for a person: draft, version {waiting.sent.version}, "{waiting.output}"')
-        await handle.decide("draft", approve=True, by="Ana", note="short, but true")
+            (shown,) = await segue.reviews(handle.run)
+            print(f'{shown.task} waits for {" or ".join(shown.by)}: "{shown.output}"')
+            note = "short, but true"
+            await segue.review(handle.run, shown.task, digest=shown.digest, approve=True, by="Ana", note=note)
         approved = await handle.handoff("draft")
         print(f"approved by Ana as version {approved.sent.version}")
         print(await handle.result())

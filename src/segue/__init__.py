@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segue.domain.running.steps import DidNotHappen, Happened
     from segue.domain.settings.agent_settings import Quorum
     from segue.domain.settings.retrying import Retry
+    from segue.domain.settings.reviewing import Review
     from segue.engine.attempt import ctx
     from segue.errors import (
         DoNotRetry,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         NewerPayload,
         RetryLater,
         ReviewNeeded,
+        ReviewRefused,
         RunCancelled,
         RunFailed,
         SchemaDrift,
@@ -52,7 +54,9 @@ __all__ = [
     "Ref",
     "Retry",
     "RetryLater",
+    "Review",
     "ReviewNeeded",
+    "ReviewRefused",
     "RunCancelled",
     "RunFailed",
     "RunHandle",
@@ -84,6 +88,7 @@ _HOMES = {
     "segue.domain.running.steps": ("DidNotHappen", "Happened"),
     "segue.domain.settings.retrying": ("Retry",),
     "segue.domain.envelope.versions": ("payload", "upcast"),
+    "segue.domain.settings.reviewing": ("Review",),
     "segue.domain.envelope.usage": ("Attachment", "Usage"),
     "segue.domain.graph.workflow": ("Workflow", "condition", "workflow"),
     "segue.engine.attempt": ("ctx",),
@@ -94,6 +99,7 @@ _HOMES = {
         "NewerPayload",
         "RetryLater",
         "ReviewNeeded",
+        "ReviewRefused",
         "RunCancelled",
         "RunFailed",
         "SchemaDrift",

@@ -9,7 +9,8 @@ Every error that Segue raises, in one tree.
     │   ├── InputError            the input of a run does not fit its workflow
     │   ├── LoadError             a module or an object in it cannot be imported
     │   ├── NoAttemptError        `ctx` was used outside an attempt
-    │   └── KeyConflict           a run with this key exists and is a different one
+    │   ├── KeyConflict           a run with this key exists and is a different one
+    │   └── ReviewRefused         a decision on a hand-off that does not count; `reason` says why
     ├── PayloadError              a value cannot cross a hand-off
     │   ├── InvalidPayload        it does not fit its schema
     │   ├── SchemaDrift           its type changed and its version did not
@@ -102,6 +103,24 @@ class NoAttemptError(UsageError):
 
 class KeyConflict(UsageError):
     """A run with this key exists already, with another workflow or input."""
+
+
+Refusal = Literal["not waiting", "decided", "other digest", "no right", "expired"]
+"""Why a decision on a hand-off does not count."""
+
+
+class ReviewRefused(UsageError):
+    """
+    Somebody decided on a hand-off in a way that does not count. `reason` is "not waiting" (nothing of the task waits
+    for a decision), "decided" (somebody, or the review's own terms, decided before), "other digest" (what waits is not
+    what was shown), "no right" (others may decide), or "expired" (it was too late).
+    """
+
+    def __init__(self, message: str, *, run: str, task: str, reason: Refusal, remedy: str) -> None:
+        self.run = run
+        self.task = task
+        self.reason = reason
+        super().__init__(message, remedy=remedy)
 
 
 class PayloadError(SegueError):

@@ -107,13 +107,16 @@ def test_a_run_that_needs_a_person(project: Project) -> None:
 def test_a_person_decides_and_the_run_goes_on(project: Project) -> None:
     """What was approved is handed over, by whom is on the record, and a second decision is refused."""
     project.run("run", "flows:doubted", "-i", '"x"')
-    decided = project.json("decide", "latest", "doubtful", "--approve", "--by", "ann", "--note", "fine")
+    word = ("--approve", "--by", "ann", "--note", "fine")
+    (shown,) = project.json("review")
+    assert (shown["task"], shown["output"], shown["by"]) == ("doubtful", "x", [])
+    decided = project.json("review", "latest", "doubtful", "--digest", shown["digest"], *word)
     assert (decided["decision"], decided["by"]) == ("approved", "ann")
     resumed = project.run("resume", "latest", "--agents", "flows")
     assert (resumed.exit_code, resumed.stdout) == (0, "x\n")
-    again = project.run("decide", "latest", "doubtful", "--refuse")
+    again = project.run("review", "latest", "doubtful", "--reject", "--digest", shown["digest"])
     assert again.exit_code == 2
-    assert "nothing waits for a decision" in again.stderr
+    assert "was approved by ann before" in again.stderr
 
 
 DOWN = """
@@ -159,7 +162,7 @@ def test_a_run_has_budgets(project: Project) -> None:
 def test_the_module_of_a_run_is_remembered_and_not_imported(project: Project) -> None:
     """Without `--agents` the error names the module that the run was started from, as a command to copy."""
     project.run("run", "flows:doubted", "-i", '"x"')
-    project.run("decide", "latest", "doubtful", "--approve")
+    project.run("review", "latest", "doubtful", "--approve", "--yes-as-shown")
     refused = project.run("resume", "latest")
     assert refused.exit_code == 2
     assert "--agents flows" in refused.stderr

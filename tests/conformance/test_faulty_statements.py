@@ -66,6 +66,26 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         {"decide_task": ("tolerated = ?9", "tolerated = 0")},
         ["test_a_rejection_that_is_tolerated_does_not_fail_the_run"],
     ),
+    "a decision leaves its review open": (
+        {"decide_task": ("review_by = NULL", "error = error")},
+        ["test_a_review_has_its_time"],
+    ),
+    "a review passed on keeps its time": (
+        {"escalate_task": ("review_by = ?4", "review_by = coalesce(review_by, ?4)")},
+        ["test_a_review_is_passed_on"],
+    ),
+    "a review that was passed on stays with the last": (
+        {"redrive_task": ("escalations = 0, ", "")},
+        ["test_a_new_hand_off_has_its_whole_time"],
+    ),
+    "what was decided waits": (
+        {"read_reviews": ("task.state = 'needs_review'", "task.state IN ('needs_review', 'complete')")},
+        ["test_what_waits_is_listed"],
+    ),
+    "a refusal told twice": (
+        {"find_decision": ("claim = ?", "claim = ? || 'x'")},
+        ["test_who_was_refused_is_told_of"],
+    ),
     "a failure tolerated that was not": (
         {"settle_task": ("tolerated = ?11", "tolerated = ?11 OR 1")},
         ["test_a_tolerated_failure_does_not_fail_the_run", "test_a_failed_task_makes_a_failed_run"],

@@ -120,9 +120,33 @@ def start_again(original: Any) -> Any:
 def decide_twice(original: Any) -> Any:
     async def review(self: Model, review: Any) -> Any:
         task = self._state.runs[review.run].tasks[review.node, review.item]
-        task.state, task.version = "needs_review", review.handoff.version - 1
+        task.state, task.version = "needs_review", review.version
         self._state.runs[review.run].handoffs[review.node, review.item] = []
         return await original(self, review)
+
+    return review
+
+
+def decide_at_any_time(original: Any) -> Any:
+    async def review(self: Model, decision: Any) -> Any:
+        task = self._state.runs[decision.run].tasks.get((decision.node, decision.item))
+        until = None if task is None else task.review_by
+        if task is not None:
+            task.review_by = self._state.clock.wall() + (-1.0 if decision.by_policy else 1.0)
+        answer = await original(self, decision)
+        if task is not None and answer != "accepted":
+            task.review_by = until
+        return answer
+
+    return review
+
+
+def pass_on_in_the_same_round(original: Any) -> Any:
+    async def review(self: Model, decision: Any) -> Any:
+        answer = await original(self, decision)
+        if decision.word == "escalated":
+            self._state.runs[decision.run].tasks[decision.node, decision.item].escalations = 0
+        return answer
 
     return review
 
@@ -304,6 +328,11 @@ MODEL_FAULTS: dict[str, tuple[Patch, list[str]]] = {
     "an unknown cursor starts again": (
         fault(Log, "_start", start_again),
         ["test_a_foreign_cursor_is_refused"],
+    ),
+    "a review without a time": (fault(Model, "review", decide_at_any_time), ["test_a_review_has_its_time"]),
+    "passed on to the same": (
+        fault(Model, "review", pass_on_in_the_same_round),
+        ["test_a_review_is_passed_on"],
     ),
     "two decisions": (fault(Model, "review", decide_twice), ["test_of_two_decisions_one_counts"]),
     "cancel leaves claims": (

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-from segue.domain.decisions import Review
+from segue.domain.decisions import Decision
 from segue.domain.records import SINGLE, Claim, ClaimRequest, Release, Settlement
 from segue.domain.rows import StepRecord
 from segue.ports.artifacts import ArtifactStore
@@ -162,7 +162,8 @@ class Story:
             if task.state == "needs_review":
                 record = handoff('"approved"', task.version + 1)
                 releases = (join("z", 2, parents=PARENTS["z"]),)
-                decision = Review(run, task.node, task.item, record, releases, 0, '{"by":"me"}')
+                place = (self._id("decision"), run, task.node, task.item, task.version, 0)
+                decision = Decision(*place, "approved", False, record, releases, 0, '{"by":"me"}')
                 await self.store.review(decision)
             elif task.state == "in_doubt":
                 for step in await self.store.read_steps(run, task.node, task.item):

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from segue import GraphError, Handoff, ReviewNeeded, RunCancelled, RunFailed, Segue, agent, workflow
-from segue.errors import KeyConflict, TaskFailed, UnknownRun, UsageError
+from segue.errors import KeyConflict, ReviewRefused, TaskFailed, UnknownRun, UsageError
+from tests.engine.deciding import decide
 
 
 async def test_cancelling_stops_agents_and_revokes_their_claims(segue: Segue) -> None:
@@ -100,12 +101,13 @@ async def test_a_review_by_a_person(segue: Segue) -> None:
     with pytest.raises(ReviewNeeded, match="decision on draft"):
         await handle.result()
     assert await handle.state() == "needs_review"
-    with pytest.raises(UsageError, match="nothing waits for a decision on publish"):
-        await handle.decide("publish", approve=True, by="ann")
-    await handle.decide("draft", approve=True, by="ann")
+    (shown,) = await segue.reviews(handle.run)
+    with pytest.raises(ReviewRefused, match="nothing waits for a decision on publish"):
+        await segue.review(handle.run, "publish", digest=shown.digest, approve=True, by="ann")
+    await decide(segue, handle.run, "draft", approve=True, by="ann")
     assert await handle.result() == ["X", 2]
-    with pytest.raises(UsageError, match="nothing waits"):
-        await handle.decide("draft", approve=False, by="bob")
+    with pytest.raises(ReviewRefused, match=r"draft of run .* was approved by ann before"):
+        await segue.review(handle.run, "draft", digest=shown.digest, approve=False, by="bob")
 
 
 async def test_a_review_that_refuses(segue: Segue) -> None:
@@ -126,12 +128,12 @@ async def test_a_review_that_refuses(segue: Segue) -> None:
     handle = await segue.submit(reviewed, "x")
     with pytest.raises(ReviewNeeded):
         await handle.result()
-    await handle.decide("draft", approve=False, by="ann", note="not like this")
+    await decide(segue, handle.run, "draft", approve=False, by="ann", note="not like this")
     with pytest.raises(RunFailed) as caught:
         await handle.result()
-    assert caught.value.failures == {"draft": "refused: ann refused it: not like this"}
+    assert caught.value.failures == {"draft": "rejected: ann rejected it: not like this"}
     (skipped,) = await segue.host.store.read_tasks(handle.run, [("publish", -1)])
-    assert "draft failed: ann refused it: not like this" in str(skipped.error)
+    assert "draft failed: ann rejected it: not like this" in str(skipped.error)
 
 
 async def test_a_refusal_that_all_can_bear(segue: Segue) -> None:
@@ -152,7 +154,7 @@ async def test_a_refusal_that_all_can_bear(segue: Segue) -> None:
     handle = await segue.submit(reviewed, "x")
     with pytest.raises(ReviewNeeded):
         await handle.result()
-    await handle.decide("draft", approve=False, by="ann")
+    await decide(segue, handle.run, "draft", approve=False, by="ann")
     assert await handle.result() == "nothing"
     assert await handle.state() == "complete"
 

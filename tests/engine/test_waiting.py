@@ -11,6 +11,7 @@ import pytest
 from segue import Handoff, ReviewNeeded, Segue, agent, workflow
 from segue.errors import SegueError, UnknownRun, UsageError
 from tests.engine.deadlines import soon
+from tests.engine.deciding import decide
 
 
 @agent
@@ -90,7 +91,7 @@ async def test_a_decision_does_not_disturb_who_waits(segue: Segue) -> None:
     handle = await segue.submit(reviewed, "x")
     result = asyncio.create_task(handle.result())
     await soon(handle.handoff("draft"))
-    await handle.decide("draft", approve=True, by="ann")
+    await decide(segue, handle.run, "draft", approve=True, by="ann")
     gate.set()
     assert await soon(result) == ["X", "x"]
 
@@ -105,7 +106,7 @@ async def test_a_reviewed_hand_off_is_the_result(segue: Segue) -> None:
     handle = await segue.submit(reviewed, "x")
     with pytest.raises(ReviewNeeded):
         await soon(handle.result())
-    await handle.decide("draft", approve=True, by="ann")
+    await decide(segue, handle.run, "draft", approve=True, by="ann")
     assert await soon(handle.result()) == "X"
 
 

@@ -8,6 +8,8 @@ from segue.testing.simulation import MUTANTS, simulate
 
 CAUGHT_BY = {
     "acknowledged before it is written": "I2",
+    "anybody decides": "I13",
+    "asked the same again": "I13",
     "blind expire": "I1 I6",
     "cancel does not revoke": "I8",
     "checked before it listens": "I8",
@@ -52,11 +54,14 @@ CAUGHT_BY = {
     "stale pins": "I4",
     "state without event": "I6",
     "status only": "I2 I3",
+    "decided at any time": "I13",
+    "digest not compared": "I13",
+    "review left out": "I13",
     "steps forgotten": "I12",
     "superseded goes on": "I3",
     "tried again twice": "I1 I2 I6",
     "tries without end": "I10",
-    "two decisions": "I1",
+    "two decisions": "I1 I13",
 }
 """Which invariants each mutant may violate first: it must be caught for what it is, and not because it broke."""
 

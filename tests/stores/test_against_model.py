@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segue.domain.decisions import Redrive, Reset, Review
+from segue.domain.decisions import Decision, Redrive, Reset, Word
 from segue.domain.records import SINGLE, Claim, Ending, Limits, Pin, Release, Settlement
 from segue.domain.rows import StepRecord
 from segue.errors import KeyConflict
@@ -130,7 +130,11 @@ class Play:
             not_before=self.random.choice([0.0, 10.0]),
             data=self.random.choice([None, '{"kind":"Error"}']),
             speculative=self.random.random() < 0.1,
-        )._replace(successor=self.random.choice(AGENTS), tolerated=self.random.random() < 0.5)
+        )._replace(
+            successor=self.random.choice(AGENTS),
+            tolerated=self.random.random() < 0.5,
+            review_seconds=self.random.choice([None, 5.0, 30.0]) if ending == "needs_review" else None,
+        )
 
     def _releases(self, claim: Claim, pins: tuple[Pin, ...]) -> tuple[Release, ...]:
         chosen: list[Release] = []
@@ -187,15 +191,26 @@ class Play:
             )
 
     async def review(self) -> None:
-        if self.claims:
-            token = self.random.choice(self.claims).token
-            record = handoff(
-                self.random.choice(['"x"', '"y"']),
-                self.random.randint(1, 3),
-                self.random.choice(["complete", "failed", "needs_review"]),
-            )
-            releases = (release("d"), join("e", 2, parents=("a",)))[: self.random.randint(0, 2)]
-            await self.all("review", Review(token.run, token.node, token.item, record, releases, 1, None))
+        """Decide on something, mostly where it waits; sometimes too late, twice, or about what is no longer so."""
+        if not self.runs:
+            return
+        run = self.random.choice(self.runs)
+        tasks = await self.stores[0].read_tasks(run)
+        waiting = [task for task in tasks if task.state == "needs_review"] or tasks
+        if not waiting:
+            return
+        task = self.random.choice(waiting)
+        word: Word = self.random.choice(["approved", "rejected", "escalated", "refused"])
+        version = task.version + (self.random.random() < 0.1)
+        status = {"approved": "complete", "rejected": "failed"}.get(word)
+        record = None if status is None else handoff(self.random.choice(['"x"', '"y"']), version + 1, status)
+        releases = (release("d"), join("e", 2, parents=("a",)))[: self.random.randint(0, 2)]
+        name = self._id() if self.random.random() < 0.9 else "again"
+        place = (name, run, task.node, task.item, version, task.escalations + (self.random.random() < 0.1))
+        late = task.review_by is not None and task.review_by <= self.clock.wall()
+        decision = Decision(*place, word, late, record, releases if record else (), int(bool(record)), None)
+        seconds = self.random.choice([None, 5.0, 30.0])
+        await self.all("review", decision._replace(review_seconds=seconds if word == "escalated" else None))
 
     async def retry(self) -> None:
         """Begin tasks of a run anew, sometimes some that cannot be, or on what is no longer so."""
@@ -259,6 +274,8 @@ class Play:
         await self.all("tail", None, 10_000)
         await self.all("artifact_references")
         await self.all("next_due", AGENTS)
+        await self.all("read_reviews")
+        await self.all("read_reviews", True)
         for run in self.runs:
             await self.all("read_run", run)
             await self.all("read_tasks", run)

@@ -77,7 +77,13 @@ class Following:
         undecided = [task_name(task.node, task.item) for task in tasks if task.state == "needs_review"]
         uncertain = await doubts(self.store, tasks)
         waits = [f"waits for a decision on {', '.join(undecided)}"] if undecided else []
-        remedies = ["Decide with `handle.decide(task, approve=..., by=...)`."] if undecided else []
+        remedies = (
+            [
+                "Look with `segue review RUN TASK`, and decide; in Python `segue.reviews()` and `segue.review(...)`."
+            ]
+            if undecided
+            else []
+        )
         if uncertain:
             waits.append(f"needs to know whether {', '.join(uncertain)} happened")
             remedies.append(

@@ -45,14 +45,6 @@ class RunHandle(Generic[R]):
         """Cancel the run: running agents are cancelled, nothing more is accepted. False if it had ended."""
         return await self._host.cancel(self.run, reason)
 
-    async def decide(self, task: str, *, approve: bool, by: str, note: str = "") -> None:
-        """
-        Decide on a hand-off that needs review: approved, it is handed over as it is, as a version of its own.
-
-        `by` names the person, and is recorded. Raises `UsageError` if nothing waits for a decision there.
-        """
-        await self._host.decide(self.run, task, approve=approve, by=by, note=note)
-
     async def retry(self, task: str | None = None, *, reason: str = "") -> tuple[str, ...]:
         """
         Try again what was given up: a task that failed or is dead, or without one all of them that matter, with

@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,22 +18,20 @@ from segue.app.durations import recorded_durations
 from segue.app.following import Following
 from segue.app.handle import RunHandle
 from segue.app.offering import Offering, all_of
+from segue.app.reviewing import AS_SHOWN, Reviewer, read_reviews
 from segue.app.submission import Pinned, RunRequest, input_documents, input_text, pin, run_options
+from segue.app.views import ReviewView
 from segue.app.waiting import Waiters
-from segue.domain.decisions import Review
+from segue.domain.graph.agent import Agent
 from segue.domain.graph.feasibility import check_deadline
 from segue.domain.graph.workflow import Built
-from segue.domain.records import (
-    NewRun,
-    Pin,
-    RunState,
-    parse_task_name,
-    task_name,
-)
-from segue.domain.running.plan import run_resolved, settle_releases
+from segue.domain.records import NewRun, RunState, task_name
+from segue.domain.rows import TaskRecord
+from segue.domain.running.reviewing import Said
 from segue.domain.running.steps import DidNotHappen, Happened
 from segue.engine.engine import Engine, Observer
 from segue.errors import (
+    ReviewRefused,
     SegueError,
     StoreUnavailable,
     UsageError,
@@ -199,35 +197,33 @@ class Host(Following):
         self._run_state_changed(run, "cancelled")
         return cancelled
 
-    async def decide(self, run: str, task: str, *, approve: bool, by: str, note: str) -> None:
-        """Write a person's decision on a hand-off that needs review."""
-        node, item = parse_task_name(task)
-        live = await self.engine.book.load(run)
-        stored = [each for each in await self.store.latest_handoffs(run, [node]) if each.item == item]
-        if not stored or stored[0].record.status != "needs_review":
-            raise UsageError(
-                f"nothing waits for a decision on {task} of run {run}", remedy=f"See `segue show {run}`."
-            )
-        status = "complete" if approve else "failed"
-        latest = stored[0].record
-        handoff = latest._replace(version=latest.version + 1, status=status, completed_at=self.clock.wall())
-        decided = Pin(node, item, handoff.version, handoff.digest, status)
-        verdict = await self.store.review(
-            Review(
-                run,
-                node,
-                item,
-                handoff,
-                settle_releases(live.plan, node, item, decided, lambda agent: None),
-                run_resolved(live.plan, node),
-                _decision(by, note, approve=approve),
-                not approve and live.plan.steps[node].tolerated,
-            )
-        )
-        if verdict == "stale":
-            raise UsageError(f"somebody else decided on {task} before", remedy=f"See `segue show {run}`.")
+    async def reviews(self, run: str | None) -> tuple[ReviewView, ...]:
+        """What waits for a person's decision."""
+        if run is not None:
+            await self.read_run(run)
+        return await read_reviews(self.store, self.artifacts, run)
+
+    async def review(self, run: str, task: str, said: Said, output: Any = AS_SHOWN) -> None:
+        """Write a person's word on a hand-off that needs review."""
+        record = await self.read_run(run)
+        plan = await self.engine.book.plan_of(record)
+        agent = None if output is AS_SHOWN else self._agent_of(await self.store.read_tasks(run), task)
+        reviewer = Reviewer(self.store, self.artifacts)
+        await reviewer.decide(record, plan, task, said, self.clock.wall(), output=output, agent=agent)
         self._waiters.resume(run)
-        self.engine.look_again()
+        self.engine.decided(run, (await self.read_run(run)).state)
+
+    async def nothing_waits(self, run: str, task: str) -> ReviewRefused:
+        """The error for a task of which nothing waits for a decision. Raises UnknownRun if there is no such task."""
+        record = await self.read_run(run)
+        plan = await self.engine.book.plan_of(record)
+        return await Reviewer(self.store, self.artifacts).nothing_waits(record, plan, task)
+
+    def _agent_of(self, tasks: Sequence[TaskRecord], task: str) -> Agent[Any] | None:
+        """The agent that a task is with, if it is known here, whether or not this is a worker."""
+        offered = {agent.name: agent for agent in all_of(self._agents).agents}
+        names = [each.agent for each in tasks if task_name(each.node, each.item) == task]
+        return next((self.engine.registry.find(name) or offered.get(name) for name in names), None)
 
     async def retry(self, run: str, task: str | None, reason: str) -> tuple[str, ...]:
         """Try again what was given up; the names of the tasks that begin anew."""
@@ -293,11 +289,3 @@ def _frames_of_ours() -> int:
     while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("segue."):
         frame, count = frame.f_back, count + 1
     return count
-
-
-def _decision(by: str, note: str, *, approve: bool) -> str:
-    """What is kept of a decision, as JSON; a refusal is an error, which dependents and people are told."""
-    told: dict[str, Any] = {"by": by, "approved": approve, "note": note}
-    if not approve:
-        told |= {"kind": "refused", "message": f"{by} refused it: {note}" if note else f"{by} refused it"}
-    return json.dumps(told)

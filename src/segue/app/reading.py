@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from segue.app.effects import read_steps
 from segue.app.views import (
     RunSummary,
     RunView,
     TaskDetail,
+    WaitingReview,
     edge_views,
     handoff_view,
     task_view,
     task_views,
     unborn_task,
+    waiting_review,
 )
 from segue.app.working import spans_of, totals_of
 from segue.domain.envelope.body import spills_of
@@ -28,7 +30,7 @@ from segue.domain.event_names import matches_any
 from segue.domain.graph.drawing.picture import EdgeState
 from segue.domain.graph.drawing.states import edge_states
 from segue.domain.graph.graph import Graph, graph_from_json
-from segue.domain.records import SINGLE, RunState, parse_task_name
+from segue.domain.records import SINGLE, HandoffRecord, RunState, parse_task_name
 from segue.domain.rows import Event, RunRecord, StoredHandoff, TaskRecord
 from segue.domain.running.lineage import origin_of
 from segue.domain.running.plan import compile_plan
@@ -99,9 +101,20 @@ async def list_runs(
                 tasks=dict(Counter(task.state for task in tasks)),
                 handoffs=len(handoffs),
                 handoff_bytes=sum(len(stored.record.body) for stored in handoffs),
+                waits_for=await _waiting_reviews(store, record, tasks),
             )
         )
     return tuple(summaries)
+
+
+async def _waiting_reviews(
+    store: Store, record: RunRecord, tasks: Sequence[TaskRecord]
+) -> tuple[WaitingReview, ...]:
+    if not any(task.state == "needs_review" for task in tasks):
+        return ()
+    graph = await read_graph(store, record)
+    found = (waiting_review(task, graph.node(task.node)) for task in tasks)
+    return tuple(waiting for waiting in found if waiting is not None)
 
 
 async def read_view(store: Store, record: RunRecord, now: float) -> RunView:
@@ -203,18 +216,8 @@ async def read_task(store: Store, artifacts: ArtifactStore, record: RunRecord, n
     Raises UnknownRun if the run has no task of this name, ArtifactError if the output cannot be fetched.
     """
     graph = await read_graph(store, record)
-    try:
-        node, item = parse_task_name(name)
-    except ValueError:
-        node, item = name, SINGLE
-    rows = await store.read_tasks(record.run, [(node, item)])
-    if node not in graph or (item != SINGLE and not rows):
-        raise UnknownRun(
-            f"run {record.run} has no task {name!r}",
-            run=record.run,
-            remedy=f"It has {', '.join(each.name for each in graph.nodes)}; `segue show RUN` lists its tasks.",
-        )
-    versions = [(node, item, version) for row in rows for version in range(1, row.version + 1)]
+    node, item, row = await find_task(store, record, graph, name)
+    versions = [(node, item, version) for version in range(1, row.version + 1)] if row is not None else []
     stored = [verified(each) for each in await store.read_handoffs(record.run, versions)] if versions else []
     with understood(f"task {name} of run {record.run}"):
         output, document = None, None
@@ -222,15 +225,37 @@ async def read_task(store: Store, artifacts: ArtifactStore, record: RunRecord, n
             origin = origin_of(compile_plan(graph), RunOptions.from_json(record.options), stored[-1])
             document = to_document(stored[-1], origin)
         if stored and stored[-1].record.status != "failed":
-            latest = stored[-1].record
-            contents = {spill.digest: await artifacts.get(spill.digest) for spill in spills_of(latest)}
-            output = json.loads(whole_output(latest, contents))
+            output = await read_output(artifacts, stored[-1].record)
         task = (
-            task_view(rows[0], graph.node(node), stored[-1] if stored else None)
-            if rows
-            else unborn_task(graph.node(node))
+            unborn_task(graph.node(node))
+            if row is None
+            else task_view(row, graph.node(node), stored[-1] if stored else None)
         )
-        steps = await read_steps(store, rows[0]) if rows else ()
+        steps = () if row is None else await read_steps(store, row)
         return TaskDetail(
             record.run, record.workflow, task, tuple(map(handoff_view, stored)), output, document, steps
         )
+
+
+async def find_task(
+    store: Store, record: RunRecord, graph: Graph, name: str
+) -> tuple[str, int, TaskRecord | None]:
+    """The node and item that a task's name stands for, with its row if it has one. Raises UnknownRun."""
+    try:
+        node, item = parse_task_name(name)
+    except ValueError:
+        node, item = name, SINGLE
+    rows = await store.read_tasks(record.run, [(node, item)]) if node in graph else ()
+    if node not in graph or (item != SINGLE and not rows):
+        raise UnknownRun(
+            f"run {record.run} has no task {name!r}",
+            run=record.run,
+            remedy=f"It has {', '.join(each.name for each in graph.nodes)}; `segue show RUN` lists its tasks.",
+        )
+    return node, item, rows[0] if rows else None
+
+
+async def read_output(artifacts: ArtifactStore, handoff: HandoffRecord) -> Any:
+    """The whole output of a hand-off as plain JSON data. Raises ArtifactError."""
+    contents = {spill.digest: await artifacts.get(spill.digest) for spill in spills_of(handoff)}
+    return json.loads(whole_output(handoff, contents))

@@ -17,10 +17,13 @@ from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
 from segue.app.handle import RunHandle
 from segue.app.host import Host
 from segue.app.offering import Offering
+from segue.app.reviewing import AS_SHOWN
 from segue.app.submission import RunRequest, request_of
+from segue.app.views import ReviewView
 from segue.domain.envelope.handoff import Handoff
 from segue.domain.graph.workflow import Runnable
 from segue.domain.rows import Event
+from segue.domain.running.reviewing import Said
 from segue.domain.settings.budgets import RunBudgets
 from segue.ports.clock import Clock, SystemClock
 from segue.stores.urls import StoreParts
@@ -138,6 +141,35 @@ class Segue:
             await self._host.ended(run)
             return None
         return await self._host.wait_for_handoff(run, task)
+
+    async def reviews(self, run: str | None = None) -> tuple[ReviewView, ...]:
+        """
+        What waits for a person's decision, in the whole store or in one run, those first that wait longest.
+
+        Each has what is to be decided on and its digest, who may decide, and until when. Raises UnknownRun.
+        """
+        return await self._host.reviews(run)
+
+    async def review(
+        self,
+        run: str,
+        task: str,
+        *,
+        digest: str,
+        approve: bool,
+        by: str,
+        note: str = "",
+        output: Any = AS_SHOWN,
+    ) -> None:
+        """
+        Decide on a hand-off that waits for a person. The run goes on without its agent running again.
+
+        `digest` is that of what was shown (`reviews`): a decision never lands on anything else. Approved, it is handed
+        over as it is, or with another `output`, a value of its type or plain JSON data, as its next version; rejected,
+        the task fails. `by` names the person, and is recorded with the `note`. Raises ReviewRefused, whose `reason`
+        says why the decision does not count, InvalidPayload for an output that does not fit, and UnknownRun.
+        """
+        await self._host.review(run, task, Said(by, approve, digest, note), output)
 
     def events(
         self, run: str | None = None, *, names: str | Collection[str] = (), after: str | None = None

@@ -19,13 +19,53 @@ from segue.domain.graph.drawing.picture import StateOfEdge
 from segue.domain.graph.drawing.states import edge_states
 from segue.domain.graph.graph import Crossing, Graph, Node, nodes_of
 from segue.domain.records import SINGLE, RunState, TaskState, task_name
-from segue.domain.rows import StepKind, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import RunRecord, StepKind, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.running.reviewing import round_of
 from segue.domain.running.steps import EffectState, effect_state
+from segue.domain.settings.reviewing import Then
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingReview:
+    """
+    Whom a task waits for, and until when: `by` are the names that may decide (none: anybody), `until` is None where it
+    waits for ever, and `then` is what happens at that time.
+    """
+
+    task: str
+    by: tuple[str, ...]
+    until: float | None
+    then: Then | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewView:
+    """
+    A hand-off that waits for a person: what to decide on, under which digest, and who may. `output` is plain JSON data,
+    `since` when it was put to those who may decide now, after so many `escalations`.
+    """
+
+    run: str
+    workflow: str
+    key: str | None
+    task: str
+    agent: str
+    version: int
+    digest: str
+    summary: str
+    confidence: float | None
+    next_step: str | None
+    output: Any
+    by: tuple[str, ...]
+    until: float | None
+    then: Then | None
+    since: float
+    escalations: int
 
 
 @dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One line about a run. `tasks` counts those that have come into being, by state."""
+    """One line about a run. `tasks` counts those that have come into being, by state; `waits_for` are its reviews."""
 
     run: str
     workflow: str
@@ -36,6 +76,7 @@ class RunSummary:
     tasks: dict[str, int]
     handoffs: int
     handoff_bytes: int
+    waits_for: tuple[WaitingReview, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +140,7 @@ class TaskView:
     inputs: tuple[InputView, ...]
     handoff: HandoffView | None
     error: ErrorView | None
+    review: WaitingReview | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +251,42 @@ def task_view(row: TaskRecord, node: Node, stored: StoredHandoff | None) -> Task
         ),
         handoff=None if stored is None else handoff_view(stored),
         error=None if row.error is None else _error_view(json.loads(row.error)),
+        review=waiting_review(row, node),
+    )
+
+
+def waiting_review(row: TaskRecord, node: Node) -> WaitingReview | None:
+    """Whom a task waits for; None if it does not wait for a decision."""
+    if row.state != "needs_review":
+        return None
+    now = round_of(node, row.agent, row.escalations)
+    then = None if row.review_by is None else now.then
+    return WaitingReview(task_name(row.node, row.item), now.by, row.review_by, then)
+
+
+def review_view(
+    record: RunRecord, row: TaskRecord, node: Node, stored: StoredHandoff, output: Any
+) -> ReviewView:
+    """A hand-off that waits for a decision, with its output."""
+    waiting, handoff = waiting_review(row, node), handoff_view(stored)
+    assert waiting is not None
+    return ReviewView(
+        run=record.run,
+        workflow=record.workflow,
+        key=record.key,
+        task=waiting.task,
+        agent=row.agent,
+        version=handoff.version,
+        digest=handoff.digest,
+        summary=handoff.summary,
+        confidence=handoff.confidence,
+        next_step=handoff.next_step,
+        output=output,
+        by=waiting.by,
+        until=waiting.until,
+        then=waiting.then,
+        since=row.settled_at or handoff.completed_at,
+        escalations=row.escalations,
     )
 
 

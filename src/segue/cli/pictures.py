@@ -15,6 +15,7 @@ from rich.text import Text
 from segue.app.views import HandoffView, RunSummary, RunView, StepView, TaskDetail, TaskView
 from segue.cli.live import totals_line
 from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, block, plain, styled, table
+from segue.cli.waiting import waits_in_words
 from segue.demo.words import bytes_in_words, counted, seconds_in_words
 from segue.domain.envelope.stored import data_of
 from segue.domain.graph.drawing.document import draw_json
@@ -33,30 +34,43 @@ MOST_OUTPUT_LINES = 200
 
 def runs_table(runs: Sequence[RunSummary], now: float, width: int) -> RenderableType:
     """A line for each run."""
-    length = _short_length([run.run for run in runs])
+    length = short_length([run.run for run in runs])
+    anybody_waited_for = any(run.waits_for for run in runs)
     rows = [
         (
             run.run[:length],
             plain(run.workflow),
             styled(run.state),
-            _ago(now - run.submitted_at),
+            ago(now - run.submitted_at),
             seconds_in_words((run.ended_at or now) - run.submitted_at),
             _tasks_in_words(run.tasks),
             bytes_in_words(run.handoff_bytes),
+            *((_waits_for(run),) if anybody_waited_for else ()),
         )
         for run in runs
     ]
-    return table(("run", "workflow", "state", "started", ">took", "tasks", ">bytes"), rows, "tasks", width)
+    columns = ("run", "workflow", "state", "started", ">took", "tasks", ">bytes")
+    return table((*columns, "waits for") if anybody_waited_for else columns, rows, "tasks", width)
 
 
-def _short_length(ids: Sequence[str]) -> int:
+def _waits_for(run: RunSummary) -> str:
+    """The first of what waits for people, and how many more there are."""
+    if not run.waits_for:
+        return ""
+    first = run.waits_for[0]
+    more = f" and {len(run.waits_for) - 1} more" if len(run.waits_for) > 1 else ""
+    return f"{plain(first.task)}: {waits_in_words(first)}{more}"
+
+
+def short_length(ids: Sequence[str]) -> int:
     """How much of each id tells them apart."""
     longest = max(map(len, ids))
     lengths = range(SHORT_ID_CHARACTERS, longest + 1)
     return next((length for length in lengths if len({each[:length] for each in ids}) == len(ids)), longest)
 
 
-def _ago(seconds: float) -> str:
+def ago(seconds: float) -> str:
+    """How long ago something was."""
     for size, unit in ((86_400, "d"), (3_600, "h"), (60, "min")):
         if seconds >= size:
             return f"{seconds // size:.0f} {unit} ago"
@@ -107,6 +121,11 @@ def run_picture(view: RunView, width: int) -> RenderableType:
         Text.assemble((f"{name}: ", "dim"), value, overflow="ellipsis", no_wrap=True) for name, value in facts
     ]
     parts += [Text(), _tasks_table(view.tasks, width), Text(), totals_line(view.totals)]
+    parts += [
+        fact_line(f"{plain(task.task)} waits for", waits_in_words(task.review))
+        for task in view.tasks
+        if task.review is not None
+    ]
     broken = [
         task
         for task in view.tasks
@@ -197,7 +216,7 @@ def _error_picture(task: TaskView) -> RenderableType:
     )
     if task.error.traceback is None:
         return head
-    return Group(head, Text(_indented(block(task.error.traceback.rstrip())), style="dim"))
+    return Group(head, Text(indented(block(task.error.traceback.rstrip())), style="dim"))
 
 
 def task_picture(detail: TaskDetail) -> RenderableType:
@@ -208,30 +227,31 @@ def task_picture(detail: TaskDetail) -> RenderableType:
     facts = [("agent", task.agent), ("attempt", f"{task.attempt} (epoch {task.epoch})" if task.epoch else "")]
     facts += [("worker", task.worker or "")]
     facts += [("claimed", "" if task.claimed_at is None else _moment(task.claimed_at))]
-    parts += [_fact_line(name, plain(value)) for name, value in facts if value]
+    parts += [fact_line(name, plain(value)) for name, value in facts if value]
+    parts += [] if task.review is None else [fact_line("waits for", waits_in_words(task.review))]
     for pin in task.inputs[:MOST_ITEMS]:
-        parts.append(
-            _fact_line("input", f"{plain(pin.task)}@{pin.version}  {pin.status}  {pin.digest[:19]}…")
-        )
+        parts.append(fact_line("input", f"{plain(pin.task)}@{pin.version}  {pin.status}  {pin.digest[:19]}…"))
     if len(task.inputs) > MOST_ITEMS:
-        parts.append(_fact_line("input", f"and {len(task.inputs) - MOST_ITEMS} more; --json has all"))
+        parts.append(fact_line("input", f"and {len(task.inputs) - MOST_ITEMS} more; --json has all"))
     parts += [_step_line(step) for step in detail.steps[:MOST_ITEMS]]
     if len(detail.steps) > MOST_ITEMS:
-        parts.append(_fact_line("step", f"and {len(detail.steps) - MOST_ITEMS} more; --json has all"))
+        parts.append(fact_line("step", f"and {len(detail.steps) - MOST_ITEMS} more; --json has all"))
     for version in detail.versions:
         parts += [Text(), _handoff_picture(version)]
     if detail.output is not None:
-        parts += [_fact_line("output", ""), Text(_indented(_output_text(detail.output)))]
+        parts += [fact_line("output", ""), Text(indented(output_text(detail.output)))]
     if task.error is not None and task.state != "complete":
         parts += [Text(), _error_picture(task)]
     return Group(*parts)
 
 
-def _indented(text: str) -> str:
+def indented(text: str) -> str:
+    """Text two places to the right."""
     return "\n".join(f"  {line}" for line in text.split("\n"))
 
 
-def _fact_line(name: str, value: str) -> Text:
+def fact_line(name: str, value: str) -> Text:
+    """A name and what is so."""
     return Text.assemble((f"{name}: ", "dim"), value)
 
 
@@ -273,19 +293,20 @@ def _handoff_picture(handoff: HandoffView) -> RenderableType:
             styled(handoff.status),
             f"  {seconds_in_words(seconds)}  {size}  {handoff.digest[:19]}…",
         ),
-        _fact_line("summary (derived)" if handoff.summary_derived else "summary", block(handoff.summary)),
+        fact_line("summary (derived)" if handoff.summary_derived else "summary", block(handoff.summary)),
     ]
     if handoff.confidence is not None:
-        parts.append(_fact_line("confidence", f"{handoff.confidence:g}"))
-    parts += [_fact_line("decision", block(decision)) for decision in handoff.decisions]
-    parts += [_fact_line("constraint", block(constraint)) for constraint in handoff.constraints]
+        parts.append(fact_line("confidence", f"{handoff.confidence:g}"))
+    parts += [fact_line("decision", block(decision)) for decision in handoff.decisions]
+    parts += [fact_line("constraint", block(constraint)) for constraint in handoff.constraints]
     if handoff.next_step is not None:
-        parts.append(_fact_line("next step", block(handoff.next_step)))
-    parts += [_fact_line("artifact", digest) for digest in handoff.artifacts]
+        parts.append(fact_line("next step", block(handoff.next_step)))
+    parts += [fact_line("artifact", digest) for digest in handoff.artifacts]
     return Group(*parts)
 
 
-def _output_text(output: object) -> str:
+def output_text(output: object) -> str:
+    """An output as JSON, cut on a screen if it is very long."""
     text = json.dumps(output, indent=2, ensure_ascii=False)
     lines = text.splitlines()
     if len(lines) > MOST_OUTPUT_LINES and sys.stdout.isatty():

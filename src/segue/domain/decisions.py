@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from segue.domain.records import HandoffRecord, Limits, Release
 
@@ -38,20 +38,35 @@ class Redrive(NamedTuple):
     data: str | None
 
 
-class Review(NamedTuple):
-    """
-    A person's decision on a hand-off that needs review: it becomes version `handoff.version` of the task.
+Word = Literal["approved", "rejected", "escalated", "refused"]
+"""
+What was said of a hand-off in review: it is handed over, the task fails, others are to decide. Or somebody wanted to
+say so who may not, or about something else than what is there: `refused` is only told.
+"""
 
-    Accepted only while the task's latest version is `handoff.version - 1` and its state `needs_review`. A decision
-    whose hand-off is `complete` releases the dependents; one that is `failed` settles the task as failed, and `data` is
-    kept as its error, `tolerated` as in a settlement.
+
+class Decision(NamedTuple):
+    """
+    A word on a hand-off that needs review, by a person, or by the terms of its review once their time is over.
+
+    It is about version `version`, in the round of the review that comes after so many `escalations`: those who could
+    decide then were checked. Approved or rejected, it has the next version of the hand-off, what that releases, and by
+    how much the end of the run comes nearer. `data` says who decided and why; of what was rejected it is kept as the
+    error, `tolerated` as in a settlement. Escalated, the next have `review_seconds`. `id` is a fresh id, by which a
+    repeated call is recognised.
     """
 
+    id: str
     run: str
     node: str
     item: int
-    handoff: HandoffRecord
+    version: int
+    escalations: int
+    word: Word
+    by_policy: bool
+    handoff: HandoffRecord | None
     releases: tuple[Release, ...]
     run_resolved: int
     data: str | None
     tolerated: bool = False
+    review_seconds: float | None = None

@@ -151,7 +151,8 @@ class Settlement(NamedTuple):
     by it (negative after an expansion). `not_before` delays a retry, in seconds from now. `data` is the JSON of the
     event (the reason of a failure, the cause of a skip, the count of an expansion). `successor` names the agent that a
     reassigned task is for from now on. `tolerated` says that nobody needs the output of a task that failed, so that the
-    failure alone does not fail the run.
+    failure alone does not fail the run. `review_seconds` is how long a person has for what needs a review, None for
+    ever.
     """
 
     token: Token
@@ -165,6 +166,7 @@ class Settlement(NamedTuple):
     speculative: bool
     successor: str | None = None
     tolerated: bool = False
+    review_seconds: float | None = None
 
 
 class ClaimRequest(NamedTuple):

@@ -56,6 +56,8 @@ class TaskRecord(NamedTuple):
     """What a worker must be able to read to be given it; a worker that could not has handed it back."""
     review_by: float | None = None
     """Until when (wall clock) a person may decide on it."""
+    escalations: int = 0
+    """How often its review was passed on to others because nobody had decided in time."""
 
 
 StepKind = Literal["step", "effect"]

@@ -44,6 +44,7 @@ from segue.engine.notebook import Keeping
 from segue.engine.patience import PATIENCE_SECONDS, patient
 from segue.engine.registry import Registry
 from segue.engine.renewer import Renewer
+from segue.engine.reviews import OverdueReviews
 from segue.engine.runner import Runner
 from segue.engine.slots import Slots
 from segue.engine.submitter import Submitter
@@ -131,8 +132,10 @@ class Engine:
         )
         self._submitter = Submitter(asked, clock, worker, lease_seconds, self._submitted, self._not_submitted)
         self._renewer = Renewer(store, clock, lease_seconds, self._running, self._lost, self._fail)
+        overdue = OverdueReviews(store, self.book, clock, self._new_claim, self.decided)
+        look_again, renew = self._claimer.poke, self._renewer.renew
         self._sweeper = Sweeper(
-            store, clock, liveness, worker, lease_seconds, self._renewer.renew, self._claimer.poke, self._fail
+            store, clock, liveness, worker, lease_seconds, renew, look_again, overdue, self._fail
         )
         self._early = EarlyStarts(self._live, clock, self._slots, self._start, self._lost)
         self._leaving = Leaving(
@@ -196,6 +199,12 @@ class Engine:
     def look_again(self) -> None:
         """Something was released without an attempt of this worker: claim it if there is room."""
         self._claimer.poke()
+
+    def decided(self, run: str, state: RunState) -> None:
+        """Something of a run was decided without an attempt of this worker, and that is its state now."""
+        self.look_again()
+        if state != "running":
+            self._on_run_state(run, state)
 
     def cancel_attempts(self, run: str) -> None:
         """Cancel what runs here for a run that was cancelled in the store."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from segue.domain.running.lease import Contact, contact_after, leases_count, sweep_interval_seconds
+from segue.engine.reviews import OverdueReviews
 from segue.engine.service import Service
 from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
@@ -19,7 +20,7 @@ from segue.ports.store import Store
 
 
 class Sweeper(Service):
-    """Expires claims, and forgets workers that are gone."""
+    """Expires claims, forgets workers that are gone, and has reviews decided on which nobody has in time."""
 
     def __init__(
         self,
@@ -30,6 +31,7 @@ class Sweeper(Service):
         lease_seconds: float,
         renew: Callable[[], Awaitable[None]],
         on_expired: Callable[[], None],
+        reviews: OverdueReviews,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         super().__init__("sweeper", on_failure)
@@ -41,6 +43,7 @@ class Sweeper(Service):
         self._contact: Contact | None = None
         self._renew = renew
         self._on_expired = on_expired
+        self._reviews = reviews
 
     async def sweep(self) -> None:
         """
@@ -57,6 +60,7 @@ class Sweeper(Service):
             self._on_expired()
         if dead:
             await self._store.forget_workers(dead)
+        await self._reviews.decide()
 
     async def run(self) -> None:
         while True:

@@ -28,7 +28,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from segue.domain.decisions import Redrive, Review
+from segue.domain.decisions import Decision, Redrive
 from segue.domain.records import (
     Claim,
     ClaimRequest,
@@ -114,11 +114,11 @@ class Store(ConsumerStore, Protocol):
         `retry` counts a failure, puts the task back to ready after `not_before` seconds and revokes the claim;
         `handed_back` does so at once and counts neither as a failure nor as an attempt; `reassigned` does so at once
         for the agent `successor`, which begins without failures and losses. `in_doubt` revokes the claim and leaves the
-        task to a person. The last settlement that a run waits for ends the run: `failed` if any of its tasks is failed
-        or dead and that is not tolerated, else `complete`. A run needs a review when one of its tasks needs one or is
-        in doubt, and none is ready or claimed.
-        What is repeated is answered with the claims that still stand and the state of a run that is not running.
-        `claim`, if given, is answered last, as by `claim()`.
+        task to a person; `needs_review` does so for `review_seconds` from now. The last settlement that a run waits for
+        ends the run: `failed` if any of its tasks is failed or dead and that is not tolerated, else `complete`. A run
+        needs a review when one of its tasks needs one or is in doubt, and none is ready or claimed. What is repeated is
+        answered with the claims that still stand and the state of a run that is not running. `claim`, if given, is
+        answered last, as by `claim()`.
         """
         ...
 
@@ -174,8 +174,16 @@ class Store(ConsumerStore, Protocol):
         """
         ...
 
-    async def review(self, review: Review) -> Verdict:
-        """Write a person's decision: `stale` if somebody else decided before."""
+    async def review(self, decision: Decision) -> Verdict:
+        """
+        Write what was decided on a hand-off in review.
+
+        Accepted while the task needs a review with exactly this version after so many escalations; a person's word
+        before its time (`review_by`) is over, that of the terms (`by_policy`) from then on. What is approved or
+        rejected is the next version and settles the task; what is escalated starts the time anew, for others. Else
+        `stale`, with nothing written. That somebody was `refused` is told of any task that there is. Repeating a call
+        with the same id answers `repeated`, whatever happened since.
+        """
         ...
 
     async def cancel(self, run: str, reason: str) -> bool:
@@ -227,6 +235,14 @@ class Store(ConsumerStore, Protocol):
 
     async def read_tasks(self, run: str, names: Collection[tuple[str, int]] = ()) -> Sequence[TaskRecord]:
         """The tasks of a run that have come into being, by node and item; no names means all."""
+        ...
+
+    async def read_reviews(self, expired_only: bool = False) -> Sequence[TaskRecord]:
+        """
+        The tasks of open runs that wait for a decision on their hand-off, by run, node and item.
+
+        With `expired_only` some of those on which nobody has decided in time, longest overdue first.
+        """
         ...
 
     async def read_steps(self, run: str, node: str, item: int) -> Sequence[StepRecord]:

@@ -6,6 +6,7 @@ import json
 import re
 from typing import NamedTuple
 
+from segue.domain.decisions import Decision, Word
 from segue.domain.records import NewRun, Settlement, TaskState
 from segue.domain.rows import StepRecord
 from segue.errors import CursorExpired, KeyConflict
@@ -84,11 +85,19 @@ def run_event(state: str) -> str:
     return f"run.{state}"
 
 
-def decided_state(status: str) -> TaskState:
-    """The state of a task after a person gave its hand-off this status."""
-    if status == "complete":
-        return "complete"
-    return "failed" if status == "failed" else "needs_review"
+DECIDED: dict[Word, tuple[TaskState, str]] = {
+    "approved": ("complete", "complete"),
+    "rejected": ("failed", "failed"),
+    "escalated": ("needs_review", "escalated"),
+    "refused": ("needs_review", "review_refused"),
+}
+"""For each word on a hand-off in review the state that its task has afterwards, and what the event says."""
+
+
+def in_time(decision: Decision, review_by: float | None, wall: float) -> bool:
+    """Whether this is the time for a decision: a person's before the review ends, that of its terms after it."""
+    is_over = review_by is not None and review_by <= wall
+    return is_over == decision.by_policy
 
 
 def same_run(workflow: str, graph_digest: str, text: str, new: NewRun) -> bool:

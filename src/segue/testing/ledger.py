@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from segue.domain.decisions import Review
+from segue.domain.decisions import Decision
 from segue.domain.envelope.payload import digest_of
 from segue.domain.records import Claim, Settled, Settlement, Submitted, Token, task_name
 from segue.domain.rows import StepRecord
@@ -109,11 +109,11 @@ class Ledger:
             for step in steps:
                 self._told(_remembered(token.run, token.node, token.item, step))
 
-    def reviewed(self, review: Review, verdict: str) -> None:
-        """A person's decision was accepted."""
-        if verdict != "stale":
-            record = review.handoff
-            self._told(Kept(review.run, review.node, review.item, record.version, record.digest))
+    def reviewed(self, decision: Decision, verdict: str) -> None:
+        """What was decided on a hand-off in review was accepted."""
+        record = decision.handoff
+        if verdict != "stale" and record is not None:
+            self._told(Kept(decision.run, decision.node, decision.item, record.version, record.digest))
 
     def cancelled(self, run: str, was_open: bool) -> None:
         """A run was cancelled."""

@@ -8,13 +8,14 @@ from typing import Any
 from segue.domain.graph.agent import Agent
 from segue.domain.settings.agent_settings import Quorum, refuse_others
 from segue.domain.settings.retrying import Retry
+from segue.domain.settings.reviewing import Review
 from segue.errors import UsageError
 
 
 def settings_from_data(given: Mapping[str, Any], agents: Mapping[str, Agent[Any]]) -> dict[str, Any]:
     """
     The settings as `with_` takes them: a fallback is given by its name, `retries` as a number or an object of what
-    `Retry` takes, a quorum as `{"quorum": 2}`. Raises UsageError.
+    `Retry` takes, a quorum as `{"quorum": 2}`, a review as an object of what `Review` takes. Raises UsageError.
     """
     settings = {str(name): value for name, value in given.items()}
     retries, on_failure = settings.get("retries"), settings.get("on_failure")
@@ -26,6 +27,8 @@ def settings_from_data(given: Mapping[str, Any], agents: Mapping[str, Agent[Any]
     if isinstance(on_failure, Mapping):
         refuse_others(on_failure, ("quorum",))
         settings["on_failure"] = Quorum(on_failure.get("quorum", 0))
+    if isinstance(settings.get("review"), Mapping):
+        settings["review"] = _review(settings["review"])
     fallback = settings.get("fallback")
     if isinstance(fallback, str):
         if fallback not in agents:
@@ -34,3 +37,11 @@ def settings_from_data(given: Mapping[str, Any], agents: Mapping[str, Agent[Any]
             )
         settings["fallback"] = agents[fallback]
     return settings
+
+
+def _review(given: Mapping[str, Any]) -> Review:
+    refuse_others(given, Review.__dataclass_fields__)
+    following = given.get("escalate_to")
+    if isinstance(following, Mapping):
+        return Review(**{**given, "escalate_to": _review(following)})
+    return Review(**given)

@@ -12,7 +12,7 @@ from segue.domain.running.plan import ClaimFor, Plan, expansion_releases, run_re
 
 
 class Complete(NamedTuple):
-    """The agent handed something over, or asks for a review of it."""
+    """The agent handed something over. It has a review if the agent asks for one, or its settings do in any case."""
 
     handoff: HandoffRecord
 
@@ -54,10 +54,15 @@ def settlement_of(
     handoff: HandoffRecord | None = None
     releases: tuple[Release, ...] = ()
     resolved = 0
+    review_seconds: float | None = None
     match outcome:
         case Failed():
             return _settled_failure(claim, plan, outcome, agent, claim_for, jitter, speculative)
         case Complete(handoff):
+            rounds = step.terms[agent].settings.review
+            if rounds:
+                handoff = handoff._replace(status="needs_review")
+                review_seconds = rounds[0].expires_seconds
             ending, data = handoff.status, None
             if ending == "complete":
                 pin = Pin(name, item, handoff.version, handoff.digest, ending)
@@ -74,7 +79,18 @@ def settlement_of(
             ending, data = "expanded", _json({"count": size})
             releases = expansion_releases(plan, name, size, claim.pins, claim_for)
             resolved = run_resolved(plan, name, size)
-    return Settlement(token, agent, ending, handoff, releases, resolved, 0.0, data, speculative)  # type: ignore[arg-type]
+    return Settlement(
+        token,
+        agent,
+        ending,  # type: ignore[arg-type]
+        handoff,
+        releases,
+        resolved,
+        0.0,
+        data,
+        speculative,
+        review_seconds=review_seconds,
+    )
 
 
 def _settled_failure(

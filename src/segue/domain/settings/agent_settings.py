@@ -10,6 +10,7 @@ from segue.domain.settings.budgets import RunBudgets, budgets_of, check_within, 
 from segue.domain.settings.durations import Duration
 from segue.domain.settings.node_settings import LOSSES, Isolation, NodeSettings, OnFailure, OnOverrun
 from segue.domain.settings.retrying import Retry, RetryPolicy, checked_count
+from segue.domain.settings.reviewing import Review, rounds_of
 from segue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class CallSettings(RunBudgets, total=False):
     failed. `takes` is how long an attempt usually runs, for checking deadlines. A `speculative` agent may start before
     its input is committed, in the same process. `decisions="required"` refuses hand-offs without decisions.
     `isolation="process"` runs the agent in a child process of the worker, which can be killed where a thread cannot.
+    `review` lets every complete hand-off of the agent wait for a person's decision.
     """
 
     deadline: Duration | None
@@ -56,6 +58,7 @@ class CallSettings(RunBudgets, total=False):
     speculative: bool
     decisions: Literal["required"] | None
     isolation: Isolation
+    review: Review | None
 
 
 class Settings(CallSettings, total=False):
@@ -85,6 +88,7 @@ def read_settings(given: Mapping[str, Any]) -> NodeSettings:
         losses=checked_count("losses", given.get("losses", LOSSES), 1),
         on_failure=_one_of(given, "on_failure", ("skip", "fail", "proceed")) if quorum is None else "proceed",
         quorum=quorum,
+        review=rounds_of(given.get("review")),
     )
 
 

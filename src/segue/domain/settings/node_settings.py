@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from segue.domain.settings.budgets import DEFAULT_BUDGETS, NO_BUDGETS, Budgets
 from segue.domain.settings.retrying import RetryPolicy
+from segue.domain.settings.reviewing import Round, rounds_document, rounds_from
 
 OnOverrun = Literal["reassign", "fail"]
 Isolation = Literal["thread", "process"]
@@ -42,17 +43,21 @@ class NodeSettings:
     losses: int = LOSSES
     on_failure: OnFailure = "skip"
     quorum: int | None = None
+    review: tuple[Round, ...] = ()
+    """The rounds of the review that each of its hand-offs has; none if it has none."""
 
 
 def settings_document(settings: NodeSettings) -> dict[str, Any]:
-    """Settings as they stand in a pinned graph: one flat object, without the budgets that nobody set."""
+    """Settings as they stand in a pinned graph: one flat object, without budgets and a review that nobody set."""
     document: dict[str, Any] = dict(settings.budgets)
     for part in (settings.retry, settings):
         document |= {
             each.name: getattr(part, each.name)
             for each in fields(part)
-            if each.name not in ("budgets", "retry")
+            if each.name not in ("budgets", "retry", "review")
         }
+    if settings.review:
+        document["review"] = rounds_document(settings.review)
     return document
 
 
@@ -66,4 +71,5 @@ def settings_from(document: Mapping[str, Any]) -> NodeSettings:
         if name in of_retry
     }
     rest = {name: value for name, value in document.items() if name not in budgets and name not in retry}
+    rest["review"] = rounds_from(document.get("review", ()))
     return NodeSettings(budgets=budgets, retry=RetryPolicy(**retry), **rest)

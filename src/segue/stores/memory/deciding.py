@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from segue.domain.decisions import Redrive, Reset, Review
-from segue.domain.records import Verdict
+from segue.domain.decisions import Decision, Redrive, Reset
+from segue.domain.records import TaskState, Verdict
 from segue.stores import wording
 from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
@@ -16,30 +16,46 @@ class Deciding:
     _state: State
     notifier: LocalNotifier
 
-    async def review(self, review: Review) -> Verdict:
-        """Write a person's decision as the next version of a hand-off."""
-        run = self._state.runs.get(review.run)
-        task = run.tasks.get((review.node, review.item)) if run is not None else None
+    async def review(self, decision: Decision) -> Verdict:
+        """Write what was decided on a hand-off in review, or that somebody was refused."""
+        run = self._state.runs.get(decision.run)
+        task = run.tasks.get((decision.node, decision.item)) if run is not None else None
         if run is None or task is None:
             return "stale"
-        for stored in run.handoffs.get((review.node, review.item), ()):
-            record, wanted = stored.record, review.handoff
-            if record.version == wanted.version:
-                same = (record.digest, record.status) == (wanted.digest, wanted.status)
-                return "repeated" if same else "stale"
-        if task.state != "needs_review" or task.version != review.handoff.version - 1:
+        if decision.id in run.decided:
+            return "repeated"
+        if decision.word != "refused" and not self._counts(decision, task):
             return "stale"
-        run.keep(task, task.epoch, review.handoff)
-        state = wording.decided_state(review.handoff.status)
-        self._state.set_state(task, state)
-        if state == "failed":
-            task.error, task.tolerated = review.data or task.error, review.tolerated
-        self._state.tell_task(run, task, review.handoff.status, review.data)
-        for release in review.releases:
-            self._state.release(run, release._replace(claim=None), "", 0.0)
-        self._state.count_down(run, review.run_resolved)
+        run.decided.add(decision.id)
+        state, what = wording.DECIDED[decision.word]
+        if decision.handoff is not None:
+            run.keep(task, task.epoch, decision.handoff)
+        self._state.tell_task(run, task, what, decision.data)
+        if decision.word == "escalated":
+            task.escalations += 1
+            self._state.wait_for_review(task, decision.review_seconds)
+        elif decision.word != "refused":
+            self._settle_review(run, task, decision, state)
         self.notifier.notify()
         return "accepted"
+
+    def _counts(self, decision: Decision, task: Task) -> bool:
+        """Whether the task is where a decision found it, and the time for it is now."""
+        is_there = (task.state, task.version, task.escalations) == (
+            "needs_review",
+            decision.version,
+            decision.escalations,
+        )
+        return is_there and wording.in_time(decision, task.review_by, self._state.clock.wall())
+
+    def _settle_review(self, run: Run, task: Task, decision: Decision, state: TaskState) -> None:
+        self._state.set_state(task, state)
+        task.review_by, task.tolerated = None, decision.tolerated
+        if state == "failed":
+            task.error = decision.data or task.error
+        for release in decision.releases:
+            self._state.release(run, release._replace(claim=None), "", 0.0)
+        self._state.count_down(run, decision.run_resolved)
 
     async def cancel(self, run: str, reason: str) -> bool:
         """Cancel a run with its open tasks."""
@@ -87,7 +103,7 @@ class Deciding:
         task.pins = None if task.broken else task.pins
         task.broken = task.tolerated = False
         task.claim = task.error = task.settled_at = task.deadline = task.queue_seconds = None
-        task.failures = task.losses = 0
+        task.failures = task.losses = task.escalations = 0
         if reset.waiting > 0:
             task.ready_at = None
             task.state = "waiting"

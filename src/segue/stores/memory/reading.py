@@ -50,6 +50,17 @@ class Reading:
         tasks = sorted(found.tasks.items()) if found is not None else []
         return [task.record() for name, task in tasks if not names or name in names]
 
+    async def read_reviews(self, expired_only: bool = False) -> Sequence[TaskRecord]:
+        """The tasks that wait for a decision."""
+        runs = [run for run in self._state.runs.values() if run.ended_at is None]
+        tasks = [task.record() for run in runs for task in run.tasks.values()]
+        waiting = sorted(task for task in tasks if task.state == "needs_review")
+        if not expired_only:
+            return waiting
+        wall = self._state.clock.wall()
+        due = [(task.review_by, task) for task in waiting if task.review_by is not None]
+        return [task for review_by, task in sorted(due) if review_by <= wall]
+
     async def read_steps(self, run: str, node: str, item: int) -> Sequence[StepRecord]:
         """What a task remembers, by name."""
         found = self._state.runs.get(run)

@@ -72,6 +72,7 @@ class Task:
     parked: bool = False
     requires: str | None = None
     review_by: float | None = None
+    escalations: int = 0
 
     def answers(self, token: Token) -> bool:
         """Whether an attempt with this token may write."""
@@ -129,6 +130,7 @@ class Task:
             parked=self.parked,
             requires=self.requires,
             review_by=self.review_by,
+            escalations=self.escalations,
         )
 
 
@@ -147,6 +149,8 @@ class Run:
     tasks: dict[TaskKey, Task] = field(default_factory=dict)
     handoffs: dict[TaskKey, list[StoredHandoff]] = field(default_factory=dict)
     accepted: dict[Token, str] = field(default_factory=dict)
+    decided: set[str] = field(default_factory=set)
+    """The ids of what was decided on its hand-offs."""
     steps: dict[TaskKey, dict[str, WrittenStep]] = field(default_factory=dict)
 
     def record(self) -> RunRecord:

@@ -117,6 +117,11 @@ class State:
         task.queue_by = task.due + task.queue_seconds if task.queue_seconds is not None else None
         self.set_state(task, "ready")
 
+    def wait_for_review(self, task: Task, seconds: float | None) -> None:
+        """Let people decide on a task, within so many seconds from now."""
+        task.review_by = None if seconds is None else self.clock.wall() + seconds
+        self.set_state(task, "needs_review")
+
     def set_state(self, task: Task, state: TaskState) -> None:
         """Move a task to a state."""
         key = (task.run, task.node, task.item)

@@ -146,7 +146,10 @@ class MemoryStore(Reading, Deciding, Remembering, Consuming):
         else:
             task.tolerated = settlement.tolerated
             task.claim = None if ending == "in_doubt" else task.claim
-            self._state.set_state(task, ending)
+            if ending == "needs_review":
+                self._state.wait_for_review(task, settlement.review_seconds)
+            else:
+                self._state.set_state(task, ending)
         claims = self._state.release_all(run, settlement.releases, worker, lease_seconds)
         return Settled("accepted", claims, None)
 

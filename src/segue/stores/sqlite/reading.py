@@ -20,6 +20,9 @@ _PINS, _POOLS = TaskRecord._fields.index("pins"), TaskRecord._fields.index("pool
 
 AFTER_ALL_RUNS = "\U0010ffff"
 
+EXPIRED_AT_ONCE = 100
+"""So many reviews that are over are spoken of in one answer; the rest is there when those are dealt with."""
+
 
 def _rows(connection: apsw.Connection, statement: str, parameters: Sequence[Any] = ()) -> list[Any]:
     return connection.execute(statement, parameters).fetchall()
@@ -71,6 +74,17 @@ def tasks(connection: apsw.Connection, run: str, names: Collection[tuple[str, in
         for node, item in sorted(set(names))
         for row in _rows(connection, SQL.read_task, (run, node, item))
     ]
+
+
+def reviews(connection: apsw.Connection) -> Sequence[TaskRecord]:
+    """The tasks that wait for a decision, by run, node and item."""
+    states = ("running", "needs_review")
+    return sorted(_task(row) for state in states for row in _rows(connection, SQL.read_reviews, (state,)))
+
+
+def expired_reviews(connection: apsw.Connection, wall: float) -> Sequence[TaskRecord]:
+    """Some of those on which nobody has decided in time, longest overdue first."""
+    return [_task(row) for row in _rows(connection, SQL.read_expired_reviews, (wall, EXPIRED_AT_ONCE))]
 
 
 def _task(row: Sequence[Any]) -> TaskRecord:

@@ -1,14 +1,14 @@
-"""The life of runs: submit, review, cancel, retry, prune."""
+"""The life of runs: submit, cancel, retry, prune."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.domain.decisions import Redrive, Review
+from segue.domain.decisions import Redrive
 from segue.domain.records import NewRun, Submitted, Verdict
 from segue.stores.sqlite.granting import standing_claims
-from segue.stores.sqlite.releasing import limits_row, new_task, release_new
-from segue.stores.sqlite.settling import move_run, write_handoffs
+from segue.stores.sqlite.releasing import limits_row, new_task
+from segue.stores.sqlite.settling import move_run
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, Unforeseen
 from segue.stores.wording import (
@@ -16,7 +16,6 @@ from segue.stores.wording import (
     RUN_STARTED,
     STORE_PRUNED,
     cancel_data,
-    decided_state,
     key_conflict,
     run_event,
     same_run,
@@ -64,31 +63,6 @@ def _submit(tx: Transaction, new: NewRun, worker: str, lease_seconds: float) -> 
     tx.cursor.executemany(SQL.insert_task, [row for row, _, _ in roots])
     tx.tell([(new.run, RUN_STARTED, None, None, tx.wall, None, None), *(event for _, _, event in roots)])
     return Submitted(new.run, created=True, claims=tuple(claim for _, claim, _ in roots if claim is not None))
-
-
-def review(tx: Transaction, review: Review) -> Verdict:
-    """Write a person's decision as the next version of a hand-off."""
-    run, node, item, handoff, releases, run_resolved, data, tolerated = review
-    written = tx.row(SQL.find_version, (run, node, item, handoff.version))
-    if written is not None:
-        return "repeated" if written == (handoff.digest, handoff.status) else "stale"
-    task = tx.row(SQL.find_task, (run, node, item))
-    if task is None:
-        return "stale"
-    agent, task_state, epoch, _, version, *_ = task
-    if task_state != "needs_review" or version != handoff.version - 1:
-        return "stale"
-    number = write_handoffs(tx, [((run, node, item, epoch, None), handoff)])
-    state = decided_state(handoff.status)
-    error = data if state == "failed" else None
-    decided = (run, node, item, handoff.version, state, number, tx.wall, error, tolerated)
-    tx.cursor.execute(SQL.decide_task, decided)
-    tx.tell_task(run, node, item, agent, handoff.status, epoch, data)
-    unclaimed = [release._replace(claim=None) for release in releases]
-    tx.tell(release_new(tx, run, unclaimed, "", 0.0)[1])
-    if move_run(tx, run, run_resolved) is None and tx.rows(SQL.resume_run, (run,)):
-        tx.tell_run(run, RUN_RESUMED)
-    return "accepted"
 
 
 def cancel(tx: Transaction, run: str, reason: str) -> bool:

@@ -76,6 +76,7 @@ CREATE TABLE task (
     parked        INTEGER NOT NULL DEFAULT 0,
     requires      TEXT,
     review_by     REAL,
+    escalations   INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run, node, item),
     CHECK (CASE state
         WHEN 'claimed' THEN lease IS NOT NULL AND claim IS NOT NULL AND worker IS NOT NULL AND due IS NULL

@@ -127,11 +127,12 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
             returned.append(_returned_row(tx, settlement))
             continue
         error = settlement.data if ending in HAS_REASON else None
-        tolerated = settlement.tolerated
+        tolerated, seconds = settlement.tolerated, settlement.review_seconds
+        review_by = None if seconds is None else tx.wall + seconds
         if handoff is None:
-            ended.append((*token, ending, None, None, tx.wall, error, tolerated))
+            ended.append((*token, ending, None, None, tx.wall, error, tolerated, review_by))
         else:
-            ended.append((*token, ending, handoff.version, number, tx.wall, error, tolerated))
+            ended.append((*token, ending, handoff.version, number, tx.wall, error, tolerated, review_by))
             number += 1
     before = tx.connection.total_changes()
     if ended:

@@ -23,9 +23,11 @@ class Statements(NamedTuple):
     count_down_run: str
     count_rows: str
     decide_task: str
+    escalate_task: str
     expire_task: str
     find_broken: str
     find_consumer: str
+    find_decision: str
     find_ending: str
     find_expired: str
     find_handoff: str
@@ -33,6 +35,7 @@ class Statements(NamedTuple):
     find_own_claims: str
     find_prunable: str
     find_ready: str
+    find_review: str
     find_run: str
     find_running_late: str
     find_suspects: str
@@ -40,7 +43,6 @@ class Statements(NamedTuple):
     find_task: str
     find_too_late: str
     find_unclaimed: str
-    find_version: str
     forget_all_workers: str
     forget_consumer: str
     forget_lost_claims: str
@@ -81,10 +83,12 @@ class Statements(NamedTuple):
     prune_step: str
     prune_task: str
     pruned_after: str
+    read_expired_reviews: str
     read_graph: str
     read_handoff: str
     read_handoff_artifacts: str
     read_meta: str
+    read_reviews: str
     read_run: str
     read_schema: str
     read_steps: str

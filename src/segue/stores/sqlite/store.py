@@ -8,13 +8,13 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from segue.domain.decisions import Redrive, Review
+from segue.domain.decisions import Decision, Redrive
 from segue.domain.records import Claim, ClaimRequest, NewRun, Settled, Settlement, Submitted, Token, Verdict
 from segue.domain.rows import Expired, StepRecord
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note
 from segue.stores.looking import Looks
-from segue.stores.sqlite import claiming, reading, remembering, running, settling
+from segue.stores.sqlite import claiming, reading, remembering, reviewing, running, settling
 from segue.stores.sqlite.connection import Durability
 from segue.stores.sqlite.consumer_verbs import ConsumerVerbs
 from segue.stores.sqlite.files import Opened, folder_beside, open_files
@@ -139,9 +139,9 @@ class SqliteStore(ConsumerVerbs):
         answer: Verdict = await self._write(lambda tx: remembering.resolve(tx, run, node, item, step, data))
         return answer
 
-    async def review(self, review: Review) -> Verdict:
-        """Write a person's decision as the next version of a hand-off."""
-        answer: Verdict = await self._write(lambda tx: running.review(tx, review))
+    async def review(self, decision: Decision) -> Verdict:
+        """Write what was decided on a hand-off in review."""
+        answer: Verdict = await self._write(lambda tx: reviewing.review(tx, decision))
         return answer
 
     async def cancel(self, run: str, reason: str) -> bool:

@@ -74,6 +74,13 @@ class ReadingVerbs:
             return readers.near(lambda connection: reading.tasks(connection, run, names))
         return await readers.far(lambda connection: reading.tasks(connection, run, names))
 
+    async def read_reviews(self, expired_only: bool = False) -> Sequence[TaskRecord]:
+        """The tasks that wait for a decision."""
+        if expired_only:
+            wall = self._clock.wall()
+            return self._readers().near(lambda connection: reading.expired_reviews(connection, wall))
+        return await self._readers().far(reading.reviews)
+
     async def read_steps(self, run: str, node: str, item: int) -> Sequence[StepRecord]:
         """What a task remembers, by name."""
         return self._readers().near(lambda connection: reading.steps(connection, run, node, item))

@@ -26,6 +26,7 @@ from segue.testing.conformance.leases import LeaseConformance
 from segue.testing.conformance.losses import LossConformance
 from segue.testing.conformance.quorums import QuorumConformance
 from segue.testing.conformance.redriving import RedriveConformance
+from segue.testing.conformance.reviews import ReviewConformance
 from segue.testing.conformance.runs import RunConformance
 from segue.testing.conformance.settling import SettlingConformance
 from segue.testing.conformance.sharing import SharedStoreConformance
@@ -49,6 +50,7 @@ class StoreConformance(
     ConsumerConformance,
     HandoffConformance,
     DecisionConformance,
+    ReviewConformance,
     RedriveConformance,
     StepConformance,
     UpkeepConformance,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.domain.decisions import Redrive, Reset, Review
+from segue.domain.decisions import Decision, Redrive, Reset
 from segue.domain.records import Claim, Limits, Verdict
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import (
@@ -141,7 +141,9 @@ class RedriveConformance(Suite):
         await desk.end(again, both)
         assert (await desk.run(run)).state == "needs_review"
         approved = handoff(version=2)
-        await desk.store.review(Review(run, "b", -1, approved, (both,), 0, None))
+        await desk.store.review(
+            Decision("id", run, "b", -1, 1, 0, "approved", False, approved, (both,), 0, None)
+        )
         (d,) = await desk.claim("d_agent")
         assert (d.broken, [pin.node for pin in d.pins], d.token.epoch) == (False, ["a", "b"], 1)
 

@@ -42,8 +42,8 @@ class Account:
     """What each token wrote: a digest, or else its ending."""
     digests: list[str] = field(default_factory=list)
     """The hand-offs that were accepted, by version from 1."""
-    decisions: set[tuple[int, str]] = field(default_factory=set)
-    """What people decided: versions and their status."""
+    decisions: set[str] = field(default_factory=set)
+    """The ids of what was decided on its hand-offs."""
     handed_back: int = 0
     failures: int = 0
     losses: int = 0

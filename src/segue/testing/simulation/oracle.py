@@ -16,6 +16,7 @@ names that a failure prints:
     I10  nothing runs twice for one grant, and nothing is granted again without a reason or before its time
     I11  no process runs more agents than it has places, and every place comes back
     I12  a step that is remembered is not asked for again; an effect happens once, unless somebody said that it had not
+    I13  what has a review is handed over once it was shown to somebody who may decide, or as its terms say in the end
 """
 
 from __future__ import annotations

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from functools import partial
 from typing import TYPE_CHECKING
 
-from segue.domain.decisions import Review
-from segue.domain.records import Pin
 from segue.domain.rows import Event
-from segue.domain.running.plan import run_resolved, settle_releases
 from segue.domain.running.redriving import redrive_of
 from segue.domain.running.steps import Happened, Kept, draft
 from segue.errors import UsageError
 from segue.stores.memory.rows import Run, Task
+from segue.testing.simulation.reviewers import Reviewers
 from segue.testing.simulation.workload import SHAPES, Order, shape
 
 if TYPE_CHECKING:
@@ -42,6 +39,7 @@ class People:
         for order in chance.sample(self.orders, regrets):
             world.after(chance.uniform(0.2, 9.0 if storm else 1.5), partial(self._change_mind, order))
         self._looked_into: set[str] = set()
+        self._reviewers = Reviewers(world)
         world.after(0.3, self._decide)
         self._cursor: str | None = None
         self._read: list[Event] = []
@@ -79,7 +77,7 @@ class People:
         for run in list(world.truth.runs.values()):
             for task in list(run.tasks.values()):
                 if task.state == "needs_review":
-                    self._decide_on(run, task)
+                    self._reviewers.look_at(run, task)
                 elif task.state == "in_doubt":
                     self._resolve(run, task)
             if run.state == "failed" and run.new.run not in self._looked_into:
@@ -88,14 +86,6 @@ class People:
                     self._try_again(run)
         if not self.gone:
             world.after(world.chance.uniform(0.05, 0.5), self._decide)
-
-    def _decide_on(self, run: Run, task: Task) -> None:
-        """Now and then two people decide at once, and differ."""
-        world = self._world
-        decisions = [world.chance.random() < 0.7 for _ in range(world.chance.choice((1, 2)))]
-        reviews = [self._review(run, task, approve=each) for each in decisions]
-        for review in reviews:
-            world.execute(None, "review", (review,), {})
 
     def _resolve(self, run: Run, task: Task) -> None:
         """Ask outside whether the effects in doubt have happened, and say so."""
@@ -121,18 +111,6 @@ class People:
         world.saw(f"redrive {first}")
         if (first, second) != ("accepted", "stale"):
             world.violated("I2", f"{run.new.run} was tried again: {first}, and a second time: {second}")
-
-    def _review(self, run: Run, task: Task, *, approve: bool) -> Review:
-        plan = self._world.plan_of(run)
-        latest = run.handoffs[task.node, task.item][-1].record
-        status = "complete" if approve else "failed"
-        handoff = latest._replace(version=latest.version + 1, status=status)
-        pin = Pin(task.node, task.item, handoff.version, handoff.digest, status)
-        releases = settle_releases(plan, task.node, task.item, pin, lambda agent: None)
-        resolved = run_resolved(plan, task.node)
-        data = json.dumps({"approved": approve})
-        tolerated = not approve and plan.steps[task.node].tolerated
-        return Review(run.new.run, task.node, task.item, handoff, releases, resolved, data, tolerated)
 
     # --- reading the log -------------------------------------------------------------------------------
 

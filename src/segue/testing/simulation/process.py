@@ -226,7 +226,9 @@ class Process:
         if not there or self.place.rate != 1.0:
             return False
         allowed = int(world.lease_seconds / 0.3) - 2
-        return self.was_undisturbed(since, allowed) and not world.weather.was_away(since, world.now)
+        # The call that granted the claim had left a moment before, and may be one that went wrong.
+        left_at = since - self.world.lease_seconds / 10
+        return self.was_undisturbed(left_at, allowed) and not world.weather.was_away(since, world.now)
 
     def was_undisturbed(self, since: float, allowed: int) -> bool:
         """Whether no call was on its way for long, and few went wrong; each of those can be repeated at once."""

@@ -297,12 +297,14 @@ def _leaves_the_claim(original: Any) -> Any:
 
 @without("two decisions", "Of two people who decide the first counts.", (MemoryStore, "review"))
 def _takes_the_last_word(original: Any) -> Any:
-    async def review(self: Any, review: Any) -> Any:
-        task = self._state.runs[review.run].tasks[review.node, review.item]
-        if task.state in ("complete", "failed") and task.version == review.handoff.version:
-            task.state, task.version = "needs_review", task.version - 1
-            self._state.runs[review.run].handoffs[review.node, review.item].pop()
-        return await original(self, review)
+    async def review(self: Any, decision: Any) -> Any:
+        run = self._state.runs[decision.run]
+        task = run.tasks[decision.node, decision.item]
+        was_decided = task.state in ("complete", "failed") and task.version == decision.version + 1
+        if was_decided and decision.handoff is not None:
+            task.state, task.version = "needs_review", decision.version
+            run.handoffs[decision.node, decision.item].pop()
+        return await original(self, decision)
 
     return review
 

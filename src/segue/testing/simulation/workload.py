@@ -20,6 +20,7 @@ from segue.domain.graph.workflow import Built, condition, workflow
 from segue.domain.records import NewRun
 from segue.domain.settings.agent_settings import Quorum
 from segue.domain.settings.options import RunOptions
+from segue.domain.settings.reviewing import Review
 from segue.testing.simulation.acting import act
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ STATUSES: tuple[Status, ...] = ("needs_review", "needs_review", "needs_review", 
 STEP_KINDS = (
     *("work", "work", "work", "eager", "eager"),
     *("hasty", "single", "hurried", "tolerant", "patient", "unsure", "unsure", "map", "when"),
+    *("checked", "checked", "vetted"),
     *("buyer", "buyer", "replaced", "modest", "eager_join", "strict", "pressed"),
 )
 
@@ -135,6 +137,22 @@ async def pressed(texts: list[str]) -> str:
     return await act(texts)
 
 
+_THEN_CAY = Review(by="cay", expires="300ms", then="approve")
+
+
+@agent(review=Review(by=("ann", "bob"), expires="400ms", then="escalate", escalate_to=_THEN_CAY), retries=1)
+async def checked(texts: list[str]) -> str:
+    """Has all that it hands over looked at, and somebody else look if nobody does."""
+    return await act(texts)
+
+
+@agent(review=Review(by="ann", expires="300ms"), retries=1, backoff="50ms")
+async def vetted(texts: list[str]) -> Handoff[str]:
+    """Asks for a review itself now and then, and has one in any case; without a word it is rejected."""
+    text = await act(texts)
+    return Handoff(text, status=STATUSES[toss(text, len(STATUSES))])
+
+
 @condition
 def lucky(text: str) -> bool:
     """Whether a task is to run."""
@@ -150,7 +168,7 @@ AGENTS: dict[str, Agent[Any]] = {
     each.name: each
     for each in (
         *(work, hasty, single, eager, hurried, tolerant, patient, split, one, unsure),
-        *(buyer, replaced, modest, eager_join, strict, pressed),
+        *(buyer, replaced, modest, eager_join, strict, pressed, checked, vetted),
     )
 }
 CONDITIONS = {lucky.name: lucky}

@@ -9,10 +9,11 @@ from segue.domain.records import HandoffRecord, Settled, Settlement, Token
 from segue.domain.rows import Expired
 from segue.testing.simulation.ledger import Account, Accounts, Key, name_of, written_by
 from segue.testing.simulation.order import lacking_parent, texts_of, wrong_inputs
+from segue.testing.simulation.reviewed import Reviewed
 from segue.testing.simulation.rows import EARLY
 
 if TYPE_CHECKING:
-    from segue.domain.decisions import Review
+    from segue.domain.decisions import Decision
     from segue.testing.simulation.executions import Executions
     from segue.testing.simulation.world import World
 
@@ -27,6 +28,7 @@ class Writes:
         self._wrong = world.violated
         self._accounts = accounts
         self._executions = executions
+        self._reviewed = Reviewed(world, accounts)
         self._acknowledged: dict[tuple[Key, int], str] = {}
 
     def look(self, verb: str, args: Sequence[Any], result: Any) -> None:
@@ -36,7 +38,7 @@ class Writes:
                 for settlement, settled in zip(args[0], result[0], strict=True):
                     self._settled(settlement, settled)
             case "review":
-                self._reviewed(args[0], result)
+                self._decided(args[0], result)
             case "renew":
                 self._renewed(args[0], args[1], result)
             case "expire":
@@ -77,6 +79,7 @@ class Writes:
             self._world.saw("late result accepted")
         account.accepted[token] = written_by(settlement)
         self._world.saw(f"ending {ending}")
+        self._reviewed.settled(settlement)
         if ending in REVOKING:
             account.revoked.add(token)
             account.handed_back += ending == "handed_back"
@@ -117,17 +120,20 @@ class Writes:
         if any(f"#{execution.number}" not in text for text in texts_of(handoff)):
             self._wrong("I1", f"{token} has handed over what it did not make")
 
-    def _reviewed(self, review: Review, verdict: str) -> None:
-        self._world.saw(f"decision {verdict}")
-        key, handoff = (review.run, review.node, review.item), review.handoff
+    def _decided(self, decision: Decision, verdict: str) -> None:
+        self._reviewed.decided(decision, verdict)
+        key, handoff = (decision.run, decision.node, decision.item), decision.handoff
         account = self._accounts[key]
-        if verdict == "repeated" and (handoff.version, handoff.status) not in account.decisions:
-            self._wrong("I2", f"a person was told that {handoff.status} was decided, and it was not")
+        if verdict == "repeated" and decision.id not in account.decisions:
+            self._wrong("I2", f"{decision.id} was told that it was written, and it was not")
+        if verdict == "stale" and decision.id in account.decisions:
+            self._wrong("I2", f"{decision.id} was told 'stale' about what it has written itself")
         if verdict == "accepted":
-            account.decisions.add((handoff.version, handoff.status))
-            account.digests.append(handoff.digest)
-            if handoff.version != len(account.digests):
-                self._wrong("I1", f"two decisions on {name_of(key)}")
+            account.decisions.add(decision.id)
+            if handoff is not None:
+                account.digests.append(handoff.digest)
+                if handoff.version != len(account.digests):
+                    self._wrong("I1", f"two decisions on {name_of(key)}")
 
     def _renewed(self, tokens: Sequence[Token], lease_seconds: float, alive: Sequence[bool]) -> None:
         for token, kept in zip(tokens, alive, strict=True):

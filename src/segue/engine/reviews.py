@@ -1,0 +1,53 @@
+"""Carries out what the terms of a review say when nobody has decided in time. Any worker may; the store lets one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from segue.domain.decisions import Decision
+from segue.domain.records import RunState
+from segue.domain.rows import TaskRecord
+from segue.domain.running.reviewing import said_by_terms
+from segue.engine.book import Book
+from segue.errors import UnknownRun
+from segue.ports.clock import Clock
+from segue.ports.store import Store
+
+
+class OverdueReviews:
+    """Looks for reviews whose time is over. `on_settled` hears of each run of which one was settled here."""
+
+    def __init__(
+        self,
+        store: Store,
+        book: Book,
+        clock: Clock,
+        new_id: Callable[[], str],
+        on_settled: Callable[[str, RunState], None],
+    ) -> None:
+        self._store = store
+        self._book = book
+        self._clock = clock
+        self._new_id = new_id
+        self._on_settled = on_settled
+
+    async def decide(self) -> None:
+        """Decide on all that is overdue now, by its terms. Raises StoreUnavailable."""
+        for task in await self._store.read_reviews(expired_only=True):
+            decision = await self._decision_on(task)
+            if decision is None or await self._store.review(decision) != "accepted":
+                continue  # somebody else was faster, or it was deleted
+            record = await self._store.read_run(task.run)
+            if record is not None and decision.word != "escalated":
+                self._on_settled(task.run, record.state)
+
+    async def _decision_on(self, task: TaskRecord) -> Decision | None:
+        """What the terms say of the hand-off that is there; whoever receives it sees whether its bytes are sound."""
+        stored = await self._store.read_handoffs(task.run, [(task.node, task.item, task.version)])
+        try:
+            live = await self._book.load(task.run)
+        except UnknownRun:
+            return None
+        if not stored:
+            return None
+        return said_by_terms(live.plan, task, stored[0].record, self._new_id(), self._clock.wall())
