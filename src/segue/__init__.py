@@ -7,6 +7,7 @@ if TYPE_CHECKING:
     from segue.app.handle import RunHandle
     from segue.app.segue import Segue
     from segue.domain.envelope.artifact import Artifact
+    from segue.domain.envelope.hand_to import HandTo
     from segue.domain.envelope.handoff import Handoff, Later, Ref
     from segue.domain.envelope.usage import Attachment, Usage
     from segue.domain.envelope.versions import payload, upcast
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
         DoNotRetry,
         GraphError,
         InputError,
+        LoopDetected,
         NewerPayload,
         RetryLater,
         ReviewNeeded,
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
         SchemaDrift,
         SegueError,
         StaleEpoch,
+        UnknownAgent,
         UpstreamFailed,
     )
 
@@ -45,10 +48,12 @@ __all__ = [
     "DoNotRetry",
     "Event",
     "GraphError",
+    "HandTo",
     "Handoff",
     "Happened",
     "InputError",
     "Later",
+    "LoopDetected",
     "NewerPayload",
     "Quorum",
     "Ref",
@@ -64,6 +69,7 @@ __all__ = [
     "Segue",
     "SegueError",
     "StaleEpoch",
+    "UnknownAgent",
     "UpstreamFailed",
     "Usage",
     "Workflow",
@@ -82,6 +88,7 @@ _HOMES = {
     "segue.domain.graph.agent": ("Agent", "agent"),
     "segue.domain.settings.agent_settings": ("Quorum",),
     "segue.domain.envelope.artifact": ("Artifact",),
+    "segue.domain.envelope.hand_to": ("HandTo",),
     "segue.domain.envelope.handoff": ("Handoff", "Later", "Ref"),
     "segue.domain.graph.graph_data": ("graph_from_data",),
     "segue.domain.rows": ("Event",),
@@ -96,6 +103,7 @@ _HOMES = {
         "DoNotRetry",
         "GraphError",
         "InputError",
+        "LoopDetected",
         "NewerPayload",
         "RetryLater",
         "ReviewNeeded",
@@ -105,6 +113,7 @@ _HOMES = {
         "SchemaDrift",
         "SegueError",
         "StaleEpoch",
+        "UnknownAgent",
         "UpstreamFailed",
     ),
 }

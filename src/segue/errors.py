@@ -29,6 +29,8 @@ Every error that Segue raises, in one tree.
     ├── EffectInDoubt             nobody knows whether an effect happened; a person must say
     ├── StaleRead                 the exact version that a claim names cannot be read
     ├── UpstreamFailed            an awaited task failed or was skipped
+    ├── UnknownAgent              a task is handed to an agent that is not there
+    ├── LoopDetected              a chain of hand-offs runs in circles, or has grown too long
     ├── BudgetExceeded            a task ran over one of its budgets (also a TimeoutError)
     ├── DoNotRetry                an agent says that another try would not help
     ├── RetryLater                an agent asks to be tried again, and not before a time
@@ -45,12 +47,15 @@ A message names the thing and says what to do about it; `exit_code` is what the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Literal
 
 Budget = Literal["queue", "run", "idle", "deadline"]
 """The budgets that a task can run over."""
+
+Guard = Literal["hops", "laps"]
+"""What stops a chain of dynamic hand-offs."""
 
 
 class SegueError(Exception):
@@ -105,7 +110,7 @@ class KeyConflict(UsageError):
     """A run with this key exists already, with another workflow or input."""
 
 
-Refusal = Literal["not waiting", "decided", "other digest", "no right", "expired"]
+Refusal = Literal["not waiting", "decided", "other digest", "no right", "expired", "no output"]
 """Why a decision on a hand-off does not count."""
 
 
@@ -113,7 +118,7 @@ class ReviewRefused(UsageError):
     """
     Somebody decided on a hand-off in a way that does not count. `reason` is "not waiting" (nothing of the task waits
     for a decision), "decided" (somebody, or the review's own terms, decided before), "other digest" (what waits is not
-    what was shown), "no right" (others may decide), or "expired" (it was too late).
+    what was shown), "no right" (others may decide), "expired" (it was too late), or "no output" (there is none yet).
     """
 
     def __init__(self, message: str, *, run: str, task: str, reason: Refusal, remedy: str) -> None:
@@ -215,6 +220,36 @@ class StaleRead(SegueError):
 
 class UpstreamFailed(SegueError):
     """A task that this one waited for failed or was skipped."""
+
+
+class UnknownAgent(SegueError):
+    """A task is to go on with an agent that this worker does not have: `agent`, by name; `known` are those it has."""
+
+    def __init__(self, agent: str, known: Iterable[str]) -> None:
+        self.agent = agent
+        self.known = tuple(sorted(known))
+        super().__init__(
+            f"there is no agent {agent!r} to hand the task to",
+            remedy=f"There are: {', '.join(self.known) or 'none'}. Give others to `Segue(agents=[...])`.",
+        )
+
+
+class LoopDetected(SegueError):
+    """
+    A chain of dynamic hand-offs was stopped. `path` are the agents on it, the refused one last.
+
+    `guard` is what stopped it: "hops" (the path is too long) or "laps" (the agent has come again too often), and
+    `limit` how much of that is allowed.
+    """
+
+    def __init__(self, guard: Guard, limit: int, path: Sequence[str], *, told: str) -> None:
+        self.guard = guard
+        self.limit = limit
+        self.path = tuple(path)
+        super().__init__(
+            f"{told}: {' -> '.join(self.path)}",
+            remedy=f"Let it end sooner, or raise the limit: {guard}=... on the agent or the run.",
+        )
 
 
 class BudgetExceeded(SegueError, TimeoutError):

@@ -68,7 +68,7 @@ def test_every_argument_of_segue_is_explained() -> None:
     page = (DOCS / "reference/settings.md").read_text()
     for function in (segue.Segue.__init__, segue.Segue.with_):
         for argument in list(inspect.signature(function).parameters)[1:]:
-            if argument != "budgets":
+            if argument != "bounds":
                 assert f"| `{argument}` |" in page
     for budget in RunBudgets.__annotations__:
         assert f"`{budget}`" in page

@@ -163,7 +163,8 @@ async def test_an_option_that_there_is_not(segue: Segue) -> None:
     """A misspelt option of a run is refused at once, with all that there are."""
     with pytest.raises(UsageError, match="no setting 'deadlin'") as caught:
         segue.with_(deadlin="2m")  # type: ignore[call-arg]
-    assert caught.value.remedy == "There are: key, goal, constraints, deadline, trace, timeout, idle, queue."
+    known = "key, goal, constraints, deadline, trace, timeout, idle, queue, hops, laps"
+    assert caught.value.remedy == f"There are: {known}."
 
 
 async def test_a_deadline_that_cannot_be_met_is_refused(segue: Segue) -> None:

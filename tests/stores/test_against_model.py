@@ -40,8 +40,12 @@ ENDINGS: tuple[Ending, ...] = (
     "retry",
     "reassigned",
     "handed_back",
+    "handed_on",
 )
-LEAVES_NOTHING: tuple[Ending, ...] = ("retry", "reassigned", "handed_back", "needs_review", "in_doubt")
+LEAVES_NOTHING: tuple[Ending, ...] = (
+    *("retry", "reassigned", "handed_back", "handed_on"),
+    *("needs_review", "in_doubt"),
+)
 LIMITS = (
     None,
     None,
@@ -109,8 +113,10 @@ class Play:
 
     def _settlement(self, claim: Claim) -> Settlement:
         ending = self.random.choice(ENDINGS)
-        status = ending if ending in {"failed", "needs_review"} else "complete"
-        leaves = ending in {"complete", "needs_review"} or (ending == "failed" and self.random.random() < 0.5)
+        status = ending if ending in {"failed", "needs_review", "handed_on"} else "complete"
+        leaves = ending in {"complete", "needs_review", "handed_on"} or (
+            ending == "failed" and self.random.random() < 0.5
+        )
         artifacts = (digest_of(self._id().encode()),) if self.random.random() < 0.2 else ()
         version = claim.version + (self.random.random() < 0.05)
         record = handoff(f'"{self.random.randint(0, 3)}"', version, status, artifacts) if leaves else None

@@ -16,6 +16,7 @@ from segue import (
     DoNotRetry,
     Event,
     Handoff,
+    HandTo,
     Happened,
     Later,
     Quorum,
@@ -328,3 +329,28 @@ def careful_in_thread(text: str) -> str:
 async def resolving(handle: RunHandle[str]) -> None:
     for effect in await handle.effects():
         await handle.resolve(effect.task, effect.name, Happened(3), by="Ana", note="it is on the statement")
+
+
+# --- hand-offs that are decided while it runs ------------------------------------------------------
+
+
+@agent(hops=5, laps=1, on_loop="review")
+async def maybe(text: str) -> Page | HandTo:
+    if not text:
+        return Page("", 1)
+    return HandTo(careful_in_thread, text=text, decisions=["go on"], confidence=0.5)
+
+
+@agent
+def maybe_in_thread(text: str) -> Handoff[Page] | HandTo:
+    return HandTo("maybe", arguments={"text": text})
+
+
+@agent
+async def router(text: str) -> HandTo:
+    return HandTo(maybe, text=text)
+
+
+assert_type(maybe, Agent[Page])
+assert_type(maybe_in_thread, Agent[Page])
+assert_type(router, Agent[Any])

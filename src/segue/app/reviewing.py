@@ -92,7 +92,7 @@ class Reviewer:
             raise await self.nothing_waits(record, plan, name)
         shown = verified(stored)
         now = round_of(plan.steps[task.node].node, task.agent, task.escalations)
-        objection = objection_to(said, task, shown.record, now, wall)
+        objection = objection_to(said, task, shown.record, now, wall, has_output=output is not AS_SHOWN)
         if objection is not None:
             if objection.concerns_others:
                 await self._store.review(told_refusal(task, said, objection, _fresh_id()))
@@ -124,7 +124,7 @@ class Reviewer:
         agent: Agent[Any] | None,
     ) -> HandoffRecord:
         where = task_name(task.node, task.item)
-        if agent is None or agent.output_schema.fingerprint != shown.record.schema:
+        if agent is None or shown.record.schema not in ("", agent.output_schema.fingerprint):
             what = "is not known here" if agent is None else "hands over another type here"
             raise UsageError(
                 f"the output of {where} cannot be checked: its agent {task.agent!r} {what}",
@@ -134,7 +134,11 @@ class Reviewer:
         for spilled in sealed.spilled:
             await self._artifacts.put(spilled.content)
         return handoff._replace(
-            body=sealed.body, output_size=sealed.output_size, digest=sealed.digest, artifacts=sealed.artifacts
+            body=sealed.body,
+            output_size=sealed.output_size,
+            digest=sealed.digest,
+            schema=sealed.schema,
+            artifacts=sealed.artifacts,
         )
 
     async def nothing_waits(self, record: RunRecord, plan: Plan, name: str) -> ReviewRefused:

@@ -24,7 +24,7 @@ from segue.domain.envelope.handoff import Handoff
 from segue.domain.graph.workflow import Runnable
 from segue.domain.rows import Event
 from segue.domain.running.reviewing import Said
-from segue.domain.settings.budgets import RunBudgets
+from segue.domain.settings.agent_settings import RunBounds
 from segue.ports.clock import Clock, SystemClock
 from segue.stores.urls import StoreParts
 
@@ -88,7 +88,7 @@ class Segue:
         constraints: Iterable[str] = (),
         deadline: datetime | float | str | None = None,
         trace: str | None = None,
-        **budgets: Unpack[RunBudgets],
+        **bounds: Unpack[RunBounds],
     ) -> Self:
         """
         The same store, with options for the runs that are submitted through what is returned.
@@ -97,12 +97,13 @@ class Segue:
         with every hand-off of the run. `deadline` is a date with a time zone, seconds from now, or a text like `"2m"`;
         a graph whose declared durations cannot meet it is refused, and no task is tried past it. `trace` is a W3C
         `traceparent` to continue. `timeout`, `idle` and `queue` are the budgets of the tasks for which neither call nor
-        agent says otherwise; None means no limit. Raises UsageError.
+        agent says otherwise; None means no limit. `hops` is how often a task may be handed on with `HandTo`, `laps` how
+        often one agent may come again on the way. Raises UsageError.
         """
         other = type(self).__new__(type(self))
         other._host = self._host
         other._request = request_of(
-            key, goal, constraints, deadline, trace, self._host.clock.wall(), budgets=budgets
+            key, goal, constraints, deadline, trace, self._host.clock.wall(), bounds=bounds
         )
         return other
 

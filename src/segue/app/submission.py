@@ -13,8 +13,8 @@ from segue.domain.envelope.schema import schema_of
 from segue.domain.graph.graph import graph_to_json
 from segue.domain.graph.workflow import Built
 from segue.domain.running.plan import Plan, compile_plan
-from segue.domain.settings.agent_settings import refuse_others
-from segue.domain.settings.budgets import RunBudgets, budgets_of
+from segue.domain.settings.agent_settings import RunBounds, optional_count, refuse_others
+from segue.domain.settings.budgets import budgets_of
 from segue.domain.settings.durations import named_seconds
 from segue.domain.settings.options import RunOptions
 from segue.errors import InputError, PayloadError, UsageError
@@ -52,7 +52,7 @@ def request_of(
     trace: str | None,
     wall_now: float,
     module: str | None = None,
-    budgets: RunBudgets | None = None,
+    bounds: RunBounds | None = None,
 ) -> RunRequest:
     """Check the options of a submission. Raises UsageError."""
     if key is not None and not (key and is_storable(key)):
@@ -65,10 +65,19 @@ def request_of(
             f"the trace {trace!r} is no W3C traceparent",
             remedy='It looks like "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".',
         )
-    given = budgets or {}
-    refuse_others(given, ("key", "goal", "constraints", "deadline", "trace", *RunBudgets.__annotations__))
-    ends_at = _deadline(deadline, wall_now)
-    return RunRequest(key, RunOptions(goal, tuple(constraints), ends_at, trace, module, budgets_of(given)))
+    given = bounds or {}
+    refuse_others(given, ("key", "goal", "constraints", "deadline", "trace", *RunBounds.__annotations__))
+    options = RunOptions(
+        goal=goal,
+        constraints=tuple(constraints),
+        deadline=_deadline(deadline, wall_now),
+        trace=trace,
+        module=module,
+        budgets=budgets_of(given),
+        hops=optional_count(given, "hops"),
+        laps=optional_count(given, "laps"),
+    )
+    return RunRequest(key, options)
 
 
 def _deadline(deadline: datetime | float | str | None, wall_now: float) -> float | None:

@@ -27,6 +27,7 @@ _ENDS = frozenset(
         "retry",
         "reassigned",
         "handed_back",
+        "handed_on",
         "cancelled",
     }
 )

@@ -31,6 +31,8 @@ TaskState = Literal[
 ]
 """`paused` is where a task would be ready, but it or its run was paused: nobody may claim it."""
 RunState = Literal["running", "needs_review", "complete", "failed", "cancelled"]
+HANDED_ON = "handed_on"
+"""The status of a hand-off from which another agent goes on with the same task."""
 Ending = Literal[
     "complete",
     "failed",
@@ -42,10 +44,12 @@ Ending = Literal[
     "retry",
     "reassigned",
     "handed_back",
+    "handed_on",
 ]
 """
-How an attempt ends. The last three end the attempt and not the task: `retry` and `reassigned` count as a failure (the
-latter gives the task to another agent), `handed_back` does not. `in_doubt` waits for a person's word on an effect.
+How an attempt ends. The last four end the attempt and not the task: `retry` and `reassigned` count as a failure (the
+latter gives the task to another agent), `handed_back` does not. `handed_on` leaves a hand-off from which another agent
+goes on with the task. `in_doubt` waits for a person's word on an effect.
 """
 Overrun = Literal["queue", "deadline"]
 """Which budget of a task ran out while nobody worked on it, so that any worker may claim it, to settle it."""
@@ -150,9 +154,9 @@ class Settlement(NamedTuple):
     `run_resolved` is what this means for the end of the run: how many of the tasks that the run waits for are settled
     by it (negative after an expansion). `not_before` delays a retry, in seconds from now. `data` is the JSON of the
     event (the reason of a failure, the cause of a skip, the count of an expansion). `successor` names the agent that a
-    reassigned task is for from now on. `tolerated` says that nobody needs the output of a task that failed, so that the
-    failure alone does not fail the run. `review_seconds` is how long a person has for what needs a review, None for
-    ever.
+    task which was reassigned or handed on is for from now on. `tolerated` says that nobody needs the output of a task
+    that failed, so that the failure alone does not fail the run. `review_seconds` is how long a person has for what
+    needs a review, None for ever.
     """
 
     token: Token

@@ -15,6 +15,8 @@ from segue.domain.envelope.artifact import ArtifactHome, artifact_home
 from segue.domain.envelope.waiting import Waitable
 from segue.domain.graph.agent import Agent
 from segue.domain.records import Claim, task_name
+from segue.domain.running.handing_on import step_handed_on
+from segue.domain.running.pins import scope_of
 from segue.domain.running.plan import MAP_AGENT, Step
 from segue.domain.running.terms import Terms
 from segue.engine.effects import Effect, Reconcile
@@ -26,7 +28,7 @@ from segue.errors import Budget, EffectInDoubt, NoAttemptError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from segue.domain.running.terms import Terms
+    from segue.domain.rows import StoredHandoff
     from segue.engine.book import LiveRun
     from segue.engine.pausing import Pause
     from segue.engine.registry import Registry
@@ -46,6 +48,8 @@ class Facts(NamedTuple):
     epoch: int
     goal: str | None
     deadline: float | None
+    scope: str = ""
+    """What tells the steps and effects of its agent from those of others that the task was with before."""
 
 
 class Running(Protocol):
@@ -76,6 +80,7 @@ class Attempt:
         "ended",
         "ends",
         "entered",
+        "handed_on",
         "in_agent",
         "live",
         "out_of",
@@ -125,6 +130,8 @@ class Attempt:
         self.ended = False
         self.doubt: EffectInDoubt | None = None
         """The attempt ends in doubt: it came to an effect of which nobody knows whether it happened."""
+        self.handed_on: StoredHandoff | None = None
+        """What its agent goes on from, if the task was handed on with `HandTo`, or delegated."""
         self._notebook: Notebook | None = None
 
     def cancel(self) -> None:
@@ -148,6 +155,7 @@ class Attempt:
         """
         other = Attempt(self.claim, self.renewed_at, self.confirmed)
         other.out_of, other.doubt, other.started_at = self.out_of, self.doubt, self.started_at
+        other.handed_on = self.handed_on
         other.superseded, other.released_slot = self.superseded, self.released_slot
         self.superseded = self.ended = self.released_slot = True
         return other
@@ -156,7 +164,10 @@ class Attempt:
         """The run of the attempt is known now."""
         self.entered = True
         self.live = live
-        self.step = step = live.plan.steps[self.claim.token.node]
+        step = live.plan.steps[self.claim.token.node]
+        if self.handed_on is not None:
+            step = step_handed_on(step, self.handed_on.record, live.options)
+        self.step = step
         self.terms = step.terms.get(self.claim.agent) or step.terms[step.node.agent]
         self.agent = None if self.claim.agent == MAP_AGENT else registry.find(self.claim.agent)
 
@@ -167,9 +178,10 @@ class Attempt:
 
     @property
     def substitute(self) -> str | None:
-        """The name of its agent, if that is a fallback and not the one that the graph calls."""
+        """The name of its agent, if that is not the one that the graph calls: a fallback, or handed to."""
         name = self.claim.agent
-        return name if name != self.step.node.agent and name in self.step.terms else None
+        called = self.live.plan.steps[self.claim.token.node].node.agent
+        return name if name != called and name in self.step.terms else None
 
     @property
     def facts(self) -> Facts:
@@ -183,6 +195,7 @@ class Attempt:
             token.epoch,
             options.goal,
             options.deadline,
+            scope_of(self.claim),
         )
 
     @property

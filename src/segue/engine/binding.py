@@ -19,8 +19,8 @@ from segue.domain.envelope.handoff import Handoff, Later, Ref
 from segue.domain.envelope.schema import Schema
 from segue.domain.envelope.sealing import output_at, refer, unseal, whole_output
 from segue.domain.graph.agent import Agent
-from segue.domain.graph.graph import Argument, Binding, Output, Path
-from segue.domain.records import SINGLE, Pin, task_name
+from segue.domain.graph.graph import Argument, Binding, Output, Path, path_of
+from segue.domain.records import HANDED_ON, SINGLE, Pin, task_name
 from segue.domain.rows import StoredHandoff
 from segue.engine.attempt import Attempt
 from segue.engine.book import Book, LiveRun
@@ -83,7 +83,7 @@ class Binder:
                 return self._later_of(attempt, argument, schema)
             case crossing:
                 of = self._unsealed if crossing == "handoff" else self._reference
-                path = argument.binding.path if isinstance(argument.binding, Output) else ()
+                path = path_of(argument.binding)
                 handoffs = materials.handoffs(argument.binding)
                 if not argument.each:
                     return None if handoffs[0] is None else of(materials, handoffs[0], schema, path)
@@ -169,12 +169,13 @@ class Binder:
         return self._unsealed(materials, stored, schema, ())
 
     def _unsealed(
-        self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], _: Path
+        self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], path: Path
     ) -> Handoff[Any]:
-        """A `Handoff[T]`."""
+        """A `Handoff[T]`: all of it, and of what was handed on the argument that it is for."""
         source = self.provenance(materials.live, stored)
         contents, home = materials.contents, self._home
-        return unseal(stored, schema, source.origin, contents, home, upstream=source.upstream)
+        within = path if stored.record.status == HANDED_ON else ()
+        return unseal(stored, schema, source.origin, contents, home, upstream=source.upstream, path=within)
 
     def _reference(
         self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], path: Path

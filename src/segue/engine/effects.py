@@ -65,7 +65,9 @@ class Effect:
         self._name = checked_name("effect", name)
         self._where = f"effect {name!r} of {self._facts.task}"
         self._reconcile = reconcile
-        self.key = checked_key(name, key) or derived_key(self._facts.run, self._facts.task, name)
+        self.key = checked_key(name, key) or derived_key(
+            self._facts.run, self._facts.task, self._facts.scope + name
+        )
         self.happened = False
         self._data = b"null"
         self._outcome: Kept | DidNotHappen | None = None

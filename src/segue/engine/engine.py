@@ -29,6 +29,7 @@ from segue.domain.records import (
 )
 from segue.domain.running.answering import Failed
 from segue.domain.running.outcome import InDoubt, Outcome, handed_back, settlement_of
+from segue.domain.running.pins import pin_handed_on
 from segue.domain.running.plan import root_releases
 from segue.engine.attempt import Attempt, context_for, current_attempt
 from segue.engine.binding import Binder
@@ -37,6 +38,7 @@ from segue.engine.children.pool import Children
 from segue.engine.claimer import Claimer
 from segue.engine.committer import Committer, Finished
 from segue.engine.early import EarlyStarts
+from segue.engine.handing_on import HandingOn
 from segue.engine.home import Home
 from segue.engine.later import LaterDesk
 from segue.engine.leaving import Leaving
@@ -102,23 +104,12 @@ class Engine:
         keeper = self._timekeeper = Timekeeper(clock, self._live.values, self._leave_behind)
         keeping = Keeping(asked, clock, lease_seconds, self.threads.block, keeper, self._fail)
         self._context = context_for(self.home, keeping)
-        self._claimer = Claimer(
-            store,
-            clock,
-            chance,
-            self._slots,
-            self._live,
-            self.registry,
-            worker,
-            lease_seconds,
-            self._new_claim,
-            self._claimed,
-            self._fail,
-        )
+        self._claimer = self._new_claimer()
         self._later = LaterDesk(asked, self._slots, keeper, self._claimer.room_came_free, self._fail)
         self.binder = Binder(asked, self.book, self.registry, self.home, self._later)
         self.children = Children(clock, self._fail)
-        self._runner = Runner(self.binder, artifacts, self.threads, self.children, keeper, clock)
+        hand_on = HandingOn(self.registry, self.know)
+        self._runner = Runner(self.binder, artifacts, self.threads, self.children, keeper, clock, hand_on)
         self._committer = Committer(
             store,
             asked,
@@ -140,6 +131,21 @@ class Engine:
         self._early = EarlyStarts(self._live, clock, self._slots, self._start, self._lost)
         self._leaving = Leaving(
             self._live, clock, store, worker, self._claimer, self._submitter, self._committer
+        )
+
+    def _new_claimer(self) -> Claimer:
+        return Claimer(
+            self._store,
+            self._clock,
+            self._chance,
+            self._slots,
+            self._live,
+            self.registry,
+            self.worker,
+            self._lease_seconds,
+            self._new_claim,
+            self._claimed,
+            self._fail,
         )
 
     async def start(self, about: str) -> None:
@@ -283,7 +289,11 @@ class Engine:
         outcome: Outcome | None = None
         try:
             if not (self._draining or attempt.superseded):
-                attempt.enter(self.book.get(run) or await self.book.load(run), self.registry)
+                live = self.book.get(run) or await self.book.load(run)
+                pin = pin_handed_on(attempt.claim.pins)
+                if pin is not None:
+                    (attempt.handed_on,) = self.book.at_hand(live, [pin]) or await self.book.read(live, [pin])
+                attempt.enter(live, self.registry)
                 outcome = await self._runner.outcome_of(attempt)
                 if attempt.confirmed is not None:
                     await asyncio.shield(attempt.confirmed)
@@ -303,7 +313,13 @@ class Engine:
             outcome = InDoubt(attempt.doubt.message)
         jitter = self._chance.random() if isinstance(outcome, Failed) else 0.0
         settlement = settlement_of(
-            attempt.claim, attempt.live.plan, outcome, self._claim_for, jitter, attempt.confirmed is not None
+            attempt.claim,
+            attempt.live.plan,
+            attempt.step,
+            outcome,
+            self._claim_for,
+            jitter,
+            attempt.confirmed is not None,
         )
         if attempt.live.plan.speculative and settlement.token.epoch == 1:
             self._early.begin(attempt, settlement)
@@ -344,7 +360,7 @@ class Engine:
             return
         if settlement.handoff is not None:
             self.book.remember(attempt.live, stored_handoff(token, settlement.handoff))
-        if settlement.ending in ("retry", "reassigned"):
+        if settlement.ending in ("retry", "reassigned", "handed_on"):
             self._claimer.poke_after(settlement.not_before)
         for claim in claims:
             self._start(claim, asked_at)

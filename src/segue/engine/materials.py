@@ -14,7 +14,7 @@ from pydantic_core import to_json
 
 from segue.domain.envelope.body import spills_of
 from segue.domain.envelope.sealing import output_at, select, whole_output
-from segue.domain.graph.graph import Binding, Collection, Constant, Output, Path, RunInput, nodes_of
+from segue.domain.graph.graph import Binding, Collection, Constant, Handed, Output, Path, RunInput, nodes_of
 from segue.domain.records import SINGLE, HandoffRecord
 from segue.domain.rows import StoredHandoff
 from segue.engine.book import LiveRun
@@ -64,6 +64,8 @@ class Materials:
                 return select(document, path, where=f"input {name!r}") if path else document
             case Constant(value=value):
                 return to_json(value)
+            case Handed(path=path):
+                return self._output_of(self._handed_on(binding).record, path)
             case Collection(items=items, keys=keys, sparse=sparse):
                 if sparse:
                     there = [self._is_there(each) for each in items]
@@ -77,6 +79,8 @@ class Materials:
 
     def handoffs(self, binding: Binding) -> list[StoredHandoff | None]:
         """The hand-offs behind a binding, None for those that hold no output, unless they are left out."""
+        if isinstance(binding, Handed):
+            return [self._handed_on(binding)]
         found: list[StoredHandoff | None] = []
         for node in nodes_of(binding):
             stored = self.by_node.get(node)
@@ -86,6 +90,10 @@ class Materials:
         if isinstance(binding, Output | Collection) and binding.sparse:
             found = [each for each in found if each is not None]
         return found
+
+    def _handed_on(self, binding: Handed) -> StoredHandoff:
+        """What the agent before has left: the first of the task's own, because the latest word is pinned first."""
+        return next(each for each in self.by_node[binding.node] if each.item == binding.item)
 
     def _is_there(self, binding: Binding) -> bool:
         """Whether something was handed over for a binding; a list of several is always there, if only empty."""
@@ -125,6 +133,8 @@ class Materials:
             case Output(node=node, path=path):
                 for stored in self.by_node.get(node, ()):
                     yield stored.record, () if self._is_mapped(node) else path
+            case Handed(path=path):
+                yield self._handed_on(binding).record, path
             case Collection(items=items):
                 for item in items:
                     yield from self._sources(item)

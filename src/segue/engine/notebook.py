@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from segue.domain.envelope.waiting import Block
 from segue.domain.rows import StepKind, StepRecord
 from segue.domain.running.lease import trusted_seconds
+from segue.domain.running.pins import scope_of
 from segue.domain.running.steps import check_kind, used_twice
 from segue.engine.reporting import REPORT_SECONDS
 from segue.errors import EffectInDoubt, StaleEpoch, StoreError
@@ -85,6 +86,7 @@ class TaskNotebook:
     def __init__(self, attempt: Attempt, keeping: Keeping) -> None:
         self._attempt = attempt
         self._keeping = keeping
+        self._scope = scope_of(attempt.claim)
         self._taken: set[str] = set()
         self._known: dict[str, StepRecord] | None = {} if attempt.claim.token.epoch == 1 else None
         self._reading = asyncio.Lock()
@@ -99,7 +101,7 @@ class TaskNotebook:
         if name in self._taken:
             raise used_twice(kind, where)
         self._taken.add(name)
-        known = (await self._read()).get(name)
+        known = (await self._read()).get(self._scope + name)
         if known is not None:
             check_kind(known, kind, where)
         return known
@@ -125,7 +127,7 @@ class TaskNotebook:
         await self._wait_for_inputs()
         store, clock, token = self._keeping.store, self._keeping.clock, self._attempt.claim.token
         asked_at, now = clock.boot(), clock.wall()
-        written = [step._replace(epoch=token.epoch, at=now) for step in steps]
+        written = [step._replace(name=self._scope + step.name, epoch=token.epoch, at=now) for step in steps]
         try:
             with self._keeping.timekeeper.progress(self._attempt):
                 verdict = await store.record(token, written)

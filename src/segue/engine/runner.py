@@ -12,26 +12,29 @@ from collections.abc import Awaitable
 from typing import Any, TypeVar
 
 from segue.domain.envelope.body import parts_of
+from segue.domain.envelope.hand_to import seal_result
 from segue.domain.envelope.limits import ERROR_MESSAGE_CHARACTERS
 from segue.domain.envelope.payload import storable_text
 from segue.domain.envelope.redaction import secrets_of
-from segue.domain.envelope.sealing import Sealed, seal, seal_failure
+from segue.domain.envelope.sealing import Sealed, seal_failure
 from segue.domain.envelope.summary import summary_of
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.isolation import target_of
-from segue.domain.records import SINGLE, HandoffRecord
+from segue.domain.records import HANDED_ON, SINGLE, HandoffRecord
 from segue.domain.running.answering import Failed
 from segue.domain.running.faults import Fault, fault_of
-from segue.domain.running.outcome import Complete, Expanded, Outcome, Skipped
+from segue.domain.running.outcome import Complete, Expanded, HandedOn, Outcome, Skipped
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder, agent_of
 from segue.engine.children.packing import pack
 from segue.engine.children.pool import Children, FaultInChild
 from segue.engine.children.protocol import Call
 from segue.engine.children.serving import Serving
+from segue.engine.handing_on import HandingOn
+from segue.engine.handing_on import target_of as target_agent
 from segue.engine.threads import Threads
 from segue.engine.timekeeper import Timekeeper
-from segue.errors import PayloadTooLarge, StoreError
+from segue.errors import LoopDetected, PayloadTooLarge, StoreError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
 
@@ -58,6 +61,7 @@ class Runner:
         children: Children,
         timekeeper: Timekeeper,
         clock: Clock,
+        handing_on: HandingOn,
     ) -> None:
         self._binder = binder
         self._artifacts = artifacts
@@ -65,6 +69,7 @@ class Runner:
         self._children = children
         self._timekeeper = timekeeper
         self._clock = clock
+        self._handing_on = handing_on
         self._secrets = secrets_of(os.environ)
 
     async def outcome_of(self, attempt: Attempt) -> Outcome:
@@ -79,15 +84,22 @@ class Runner:
             if attempt.step.node.condition is not None and not await self._binder.condition_holds(attempt):
                 return Skipped(_CONDITION_FALSE)
             if attempt.terms.settings.isolation == "process":
-                sealed = await self._call_in_child(attempt)
+                result, sealed = None, await self._call_in_child(attempt)
             else:
-                sealed = self._seal(attempt, await self._call(attempt))
+                result = await self._call(attempt)
+                sealed = self._seal(attempt, result)
+            if sealed.status == HANDED_ON:
+                sealed = self._handing_on.checked(attempt, sealed, result)
             for spilled in sealed.spilled:
                 await self._artifacts.put(spilled.content)
             handoff = self._record(attempt, sealed)
+            if handoff.status == HANDED_ON:
+                return HandedOn(handoff, target_agent(handoff))
             if handoff.status == "failed":
                 return Failed(_failure_told_by(handoff), handoff, "another")
             return Complete(handoff)
+        except LoopDetected as error:
+            return self._looped(attempt, error)
         except FaultInChild as happened:
             return self._failed_by(attempt, happened.fault)
         except _Raised as raised:
@@ -96,6 +108,14 @@ class Runner:
             raise
         except Exception as error:  # noqa: BLE001 - what goes wrong with one attempt must not stop the worker
             return self.failure_of(attempt, error)
+
+    def _looped(self, attempt: Attempt, error: LoopDetected) -> Outcome:
+        """The chain of hand-offs that a task is on was stopped: it fails, or a person is to say what becomes of it."""
+        failed = self.failure_of(attempt, error)
+        if attempt.live.plan.steps[attempt.claim.token.node].node.settings.on_loop == "fail":
+            return failed
+        sealed = seal_failure(failed.error, agent=attempt.substitute, status="needs_review")
+        return Complete(self._record(attempt, sealed))
 
     async def _not_run(self, attempt: Attempt) -> Outcome:
         """What becomes of a task that is only to be settled."""
@@ -192,7 +212,7 @@ class Runner:
     def _seal(self, attempt: Attempt, result: Any) -> Sealed:
         agent = attempt.agent
         assert agent is not None
-        return seal(
+        return seal_result(
             result,
             agent.output_schema,
             where=attempt.name,

@@ -23,6 +23,7 @@ LEAVES_HANDOFF = {
     "needs_review": "needs_review",
     "failed": "failed",
     "dead": "failed",
+    "handed_on": "handed_on",
 }
 """The status of the hand-off that an ending may leave."""
 
@@ -42,6 +43,7 @@ _BEFORE: dict[str, frozenset[str]] = {
     "retry": _LIVE,
     "reassigned": _LIVE,
     "handed_back": _LIVE,
+    "handed_on": _LIVE,
     "expired": frozenset({"claimed"}),
     "overrun": frozenset({"claimed"}),
     "cancelled": _LIVE | {NOT_THERE, RESET, RESOLVED, "needs_review", "in_doubt"},
@@ -55,6 +57,7 @@ _AFTER = {
     "retry": "ready",
     "reassigned": "ready",
     "handed_back": "ready",
+    "handed_on": "ready",
     "expired": "ready",
     "overrun": "ready",
     "cancelled": "cancelled",

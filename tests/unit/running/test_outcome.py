@@ -60,7 +60,9 @@ def record(status: str) -> HandoffRecord:
 
 def settle(outcome: Outcome, node: str = "a", attempt: int = 1, jitter: float = 0.0) -> Settlement:
     """Decide, for a worker that would run everything."""
-    return settlement_of(claim(node, attempt), PLAN, outcome, lambda agent: "next", jitter, speculative=False)
+    return settlement_of(
+        claim(node, attempt), PLAN, PLAN.steps[node], outcome, lambda agent: "next", jitter, speculative=False
+    )
 
 
 def failed(*, final: bool = False) -> Failed:
@@ -108,11 +110,15 @@ def test_a_fallback_gets_the_task_and_nobody_else_hears_of_it() -> None:
     chain = (Fallback("x", "1", "", NodeSettings()),)
     plan = compile_plan(Graph("w", "1", (), (Node("a", "a", "1", (), "s", fallbacks=chain),), None))
     first = Claim(Token("run", "a", SINGLE, 1, "c"), "a", 1, 1, (), False, 0.0)
-    handed = settlement_of(first, plan, failed(), lambda agent: "next", 0.0, speculative=False)
+    handed = settlement_of(
+        first, plan, plan.steps[first.token.node], failed(), lambda agent: "next", 0.0, speculative=False
+    )
     assert (handed.ending, handed.agent, handed.successor, handed.releases) == ("reassigned", "a", "x", ())
     assert json.loads(handed.data or "")["successor"] == "x"
     second = first._replace(agent="x")
-    last = settlement_of(second, plan, failed(), lambda agent: "next", 0.0, speculative=False)
+    last = settlement_of(
+        second, plan, plan.steps[second.token.node], failed(), lambda agent: "next", 0.0, speculative=False
+    )
     assert (last.ending, last.agent, last.successor) == ("failed", "x", None)
 
 
@@ -132,7 +138,15 @@ def test_a_list_that_cannot_be_made_is_not_for_a_fallback() -> None:
     plan = compile_plan(Graph("w", "1", (), (mapped,), None))
     for item, ending in ((SINGLE, "failed"), (0, "reassigned")):
         of_list = Claim(Token("run", "m", item, 1, "c"), "m", 1, 1, (), False, 0.0)
-        settlement = settlement_of(of_list, plan, failed(), lambda agent: None, 0.0, speculative=False)
+        settlement = settlement_of(
+            of_list,
+            plan,
+            plan.steps[of_list.token.node],
+            failed(),
+            lambda agent: None,
+            0.0,
+            speculative=False,
+        )
         assert settlement.ending == ending
 
 
@@ -142,7 +156,15 @@ def test_a_failure_that_all_can_bear_is_tolerated() -> None:
     plan = compile_plan(Graph("w", "1", (), (Node("a", "a", "1", (), "s"), bears), Output("b")))
     for node, tolerated in (("a", True), ("b", False)):
         of_node = Claim(Token("run", node, SINGLE, 1, "c"), node, 1, 1, (), False, 0.0)
-        settlement = settlement_of(of_node, plan, failed(), lambda agent: None, 0.0, speculative=False)
+        settlement = settlement_of(
+            of_node,
+            plan,
+            plan.steps[of_node.token.node],
+            failed(),
+            lambda agent: None,
+            0.0,
+            speculative=False,
+        )
         assert settlement.tolerated is tolerated
 
 

@@ -7,15 +7,27 @@ bytes. The parts say `spilled` first: whether an output is whole is seen without
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from pydantic_core import from_json
-
-from segue.domain.records import HandoffRecord
 
 _START = b'{"output":'
 _OUTPUT_AT = len(_START)
 _SPILLED = b',"spilled":'
+
+
+class Written(Protocol):
+    """A hand-off that was written: stored, or sealed and about to be."""
+
+    @property
+    def body(self) -> bytes:
+        """Its JSON."""
+        ...
+
+    @property
+    def output_size(self) -> int:
+        """How many bytes of that are the output."""
+        ...
 
 
 class Spill(NamedTuple):
@@ -33,18 +45,18 @@ def assemble(output: bytes, parts: bytes) -> bytes:
     return b"%b%b,%b" % (_START, output, parts[1:])
 
 
-def output_json(record: HandoffRecord) -> bytes:
+def output_json(record: Written) -> bytes:
     """The JSON of the output, with null in place of what was spilled."""
     return record.body[_OUTPUT_AT : _OUTPUT_AT + record.output_size]
 
 
-def whole_output_json(record: HandoffRecord) -> bytes | None:
+def whole_output_json(record: Written) -> bytes | None:
     """The JSON of the output if all of it is in the body."""
     body, end = record.body, _OUTPUT_AT + record.output_size
     return None if body.startswith(_SPILLED, end) else body[_OUTPUT_AT:end]
 
 
-def parts_of(record: HandoffRecord) -> dict[str, Any]:
+def parts_of(record: Written) -> dict[str, Any]:
     """Everything but the output."""
     rest = record.body[_OUTPUT_AT + record.output_size :]
     if rest == b"}":
@@ -53,12 +65,12 @@ def parts_of(record: HandoffRecord) -> dict[str, Any]:
     return parts
 
 
-def is_spilled(record: HandoffRecord) -> bool:
+def is_spilled(record: Written) -> bool:
     """Whether a part of the output is kept as an artifact."""
     return record.body.startswith(_SPILLED, _OUTPUT_AT + record.output_size)
 
 
-def spills_of(record: HandoffRecord, path: tuple[str | int, ...] = ()) -> tuple[Spill, ...]:
+def spills_of(record: Written, path: tuple[str | int, ...] = ()) -> tuple[Spill, ...]:
     """What must be fetched to have the output, or only what is below `path` in it. Most have nothing."""
     if not is_spilled(record):
         return ()

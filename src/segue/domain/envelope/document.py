@@ -118,10 +118,12 @@ class HandoffDocument(_Part):
     epoch: Annotated[int, Field(ge=0)]
     source: AgentPart
     targets: tuple[AgentPart, ...] = ()
-    status: Literal["complete", "failed", "needs_review"]
+    status: Literal["complete", "failed", "needs_review", "handed_on"]
     output: Any
     spilled: dict[str, PointerPart] = {}
     error: ErrorPart | None = None
+    hand_to: dict[str, Any] | None = None
+    """Of what was handed on: the agent that goes on with the task, how it is called, and the path so far."""
     summary: SummaryPart
     confidence: Annotated[float, Field(ge=0, le=1)] | None = None
     next_step: str | None = None
@@ -165,6 +167,7 @@ def to_document(stored: StoredHandoff, origin: Origin) -> dict[str, Any]:
         "output": from_json(output_json(record)),
         "spilled": parts.get("spilled", {}),
         "error": parts.get("error"),
+        "hand_to": parts.get("hand_to"),
         "summary": {"text": text, "derived": derived},
         "confidence": parts.get("confidence"),
         "next_step": parts.get("next_step"),
@@ -252,6 +255,7 @@ def _parts(document: HandoffDocument) -> dict[str, Any]:
         "attachments": [part.model_dump() for part in document.attachments],
         "trace": None if document.trace is None else document.trace.model_dump(),
         "error": None if document.error is None else document.error.model_dump(),
+        "hand_to": document.hand_to,
     }
     return {name: part for name, part in parts.items() if not _is_empty(part)}
 

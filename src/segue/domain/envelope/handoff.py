@@ -24,8 +24,9 @@ from segue.errors import InvalidPayload, NoAttemptError
 T = TypeVar("T")
 Item = TypeVar("Item")
 
-Status = Literal["complete", "failed", "needs_review"]
+Status = Literal["complete", "failed", "needs_review", "handed_on"]
 STATUSES: tuple[Status, ...] = ("complete", "failed", "needs_review")
+"""Those that an author may give; what is `handed_on` was made with `HandTo`."""
 
 
 class Parts(NamedTuple):

@@ -15,6 +15,7 @@ from pydantic_core import PydanticSerializationError, from_json, to_json
 
 from segue.domain.envelope.artifact import Artifact, ArtifactHome
 from segue.domain.envelope.body import (
+    Written,
     assemble,
     output_json,
     parts_of,
@@ -80,14 +81,43 @@ def seal(
     draft = result if isinstance(result, Handoff) else None
     value = result if draft is None else draft.output
     status = "complete" if draft is None else draft.status
+    found: list[Artifact] = []
+    is_empty = status == "failed" and value is None
+    output = _NULL if is_empty else schema.dump(value, found, where=where)
+    return seal_json(
+        output,
+        draft,
+        found,
+        schema=schema.fingerprint,
+        status=status,
+        where=where,
+        decisions_required=decisions_required,
+        spill_bytes=spill_bytes,
+        trace=trace,
+        agent=agent,
+    )
+
+
+def seal_json(
+    output: bytes,
+    draft: Handoff[Any] | None,
+    found: list[Artifact],
+    *,
+    status: str,
+    where: str,
+    schema: str = "",
+    decisions_required: bool = False,
+    spill_bytes: int = SPILL_BYTES,
+    trace: Trace | None = None,
+    agent: str | None = None,
+    hand_to: Mapping[str, Any] | None = None,
+) -> Sealed:
+    """The same for an output that is JSON already, with the artifacts `found` in it and its schema's fingerprint."""
     if decisions_required and not (draft is not None and draft.decisions):
         raise InvalidPayload(
             f"{where}: the hand-off must say which decisions were made",
             remedy='Return Handoff(output, decisions=["..."]), or drop decisions="required".',
         )
-    found: list[Artifact] = []
-    is_empty = status == "failed" and value is None
-    output = _NULL if is_empty else schema.dump(value, found, where=where)
     parts: dict[str, Any] = {}
     spilled: tuple[Spilled, ...] = ()
     if len(output) > spill_bytes:
@@ -100,6 +130,8 @@ def seal(
         parts["trace"] = trace._asdict()
     if agent is not None:
         parts["agent"] = agent
+    if hand_to is not None:
+        parts["hand_to"] = hand_to
     artifacts: tuple[str, ...] = ()
     if found or spilled:
         digests = [artifact.digest for artifact in found] + [part.digest for part in spilled]
@@ -110,18 +142,23 @@ def seal(
             f"{where}: the envelope has {len(body):,} bytes, the limit is {BODY_LIMIT_BYTES:,}",
             remedy="Put large content into the output, which spills by itself, or into an Artifact.",
         )
-    return Sealed(body, len(output), digest_of(body), schema.fingerprint, status, artifacts, spilled)
+    return Sealed(body, len(output), digest_of(body), schema, status, artifacts, spilled)
 
 
-def seal_failure(error: Mapping[str, Any], *, trace: Trace | None = None, agent: str | None = None) -> Sealed:
-    """Seal the failure of a task, as `seal` does: no output, and why, as `redaction.format_error` tells it."""
+def seal_failure(
+    error: Mapping[str, Any], *, trace: Trace | None = None, agent: str | None = None, status: str = "failed"
+) -> Sealed:
+    """
+    Seal the failure of a task, as `seal` does: no output, and why, as `redaction.format_error` tells it. One that a
+    person is to decide on has the status `needs_review`.
+    """
     parts: dict[str, Any] = {"error": dict(error)}
     if trace is not None:
         parts["trace"] = trace._asdict()
     if agent is not None:
         parts["agent"] = agent
     body = assemble(_NULL, to_json(parts))
-    return Sealed(body, len(_NULL), digest_of(body), "", "failed", (), ())
+    return Sealed(body, len(_NULL), digest_of(body), "", status, (), ())
 
 
 def unseal_output(
@@ -149,14 +186,17 @@ def unseal(
     home: ArtifactHome | None = None,
     *,
     upstream: Callable[[], Waitable[Context]] | None = None,
+    path: tuple[str | int, ...] = (),
 ) -> Handoff[T]:
     """
     The whole envelope, its output checked as by `unseal_output`; None if the task failed without one.
 
+    With a `path` the output is what is there in it: one of the arguments that were handed on.
+
     `origin` is asked only when the receiver looks at `sent`; `upstream` gives what `Handoff.upstream()` returns.
     """
     record = stored.record
-    document = whole_output(record, contents)
+    document = output_at(record, path, contents) if path else whole_output(record, contents)
     if record.status == "failed" and document == _NULL:
         output = cast(T, None)
     else:
@@ -173,7 +213,7 @@ def refer(stored: StoredHandoff, origin: Callable[[], Origin], fetch: Waitable[T
     return Ref(receive(None, Received(stored, origin, None, None)), fetch)
 
 
-def whole_output(record: HandoffRecord, contents: Mapping[str, bytes] = _NOTHING) -> bytes:
+def whole_output(record: Written, contents: Mapping[str, bytes] = _NOTHING) -> bytes:
     """The JSON of the output, what was spilled put back from `contents` by digest. Raises ArtifactError."""
     output = whole_output_json(record)
     if output is not None:

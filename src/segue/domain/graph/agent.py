@@ -7,6 +7,7 @@ from copy import copy
 from functools import cached_property
 from typing import Any, Generic, Protocol, TypeVar, Unpack, overload
 
+from segue.domain.envelope.hand_to import HandTo
 from segue.domain.envelope.handoff import Handoff
 from segue.domain.envelope.schema import Schema, schema_of
 from segue.domain.graph.building import MAP_LIMIT, building_here
@@ -14,7 +15,7 @@ from segue.domain.graph.signature import Declaration, caller_namespace
 from segue.domain.places import user_place
 from segue.domain.settings.agent_settings import CallSettings, Settings, read_settings, refuse_others
 from segue.domain.settings.retrying import Retry, checked_count
-from segue.errors import DefinitionError, UsageError
+from segue.errors import DefinitionError, InvalidPayload, UsageError
 
 T = TypeVar("T")
 Out = TypeVar("Out")
@@ -55,6 +56,10 @@ class Agent(Declaration, Generic[Out]):
         """The schema of the output."""
         return schema_of(self.signature.output, where=f"the output of {self.name!r}")
 
+    def input_schema(self, parameter: str) -> Schema[Any] | None:
+        """The schema of what crosses into one parameter; None if there is no such parameter."""
+        return self.input_schemas.get(parameter)
+
     @property
     def fallbacks(self) -> tuple[Agent[Any], ...]:
         """The agents that try in turn after this one. A cycle of them ends with the first that comes again."""
@@ -66,6 +71,31 @@ class Agent(Declaration, Generic[Out]):
             following = None if following.name in names else following.fallback
             names.add(chain[-1].name)
         return tuple(chain)
+
+    def check_arguments(self, documents: Mapping[str, bytes], where: str) -> None:
+        """
+        Hold arguments, each as JSON, to the types of the parameters, as for an agent that a task is handed to.
+
+        `where` begins the error. Raises InvalidPayload.
+        """
+        parameters = {parameter.name: parameter for parameter in self.signature.parameters}
+        taken = (
+            f"{self.name!r} takes: {', '.join(f'{each.name}: {each.text}' for each in parameters.values())}."
+        )
+        others = [name for name in documents if name not in parameters]
+        if others:
+            raise InvalidPayload(f"{where}: there is no parameter {others[0]!r}", remedy=taken)
+        for parameter in parameters.values():
+            if parameter.crossing == "later" or parameter.each:
+                raise InvalidPayload(
+                    f"{where}: the parameter {parameter.name!r} is a {parameter.text}, which only a graph can give",
+                    remedy="Let it take T, Handoff[T] or Ref[T].",
+                )
+            if parameter.name in documents:
+                schema = self.input_schemas[parameter.name]
+                schema.load(documents[parameter.name], where=f"{where}: the argument {parameter.name!r}")
+            elif parameter.required:
+                raise InvalidPayload(f"{where}: the argument {parameter.name!r} is missing", remedy=taken)
 
     def with_(self, **settings: Unpack[CallSettings]) -> Agent[Out]:
         """
@@ -169,23 +199,31 @@ class AgentDecorator(Protocol):
     """What `agent(...)` with settings returns."""
 
     @overload
-    def __call__(self, fn: Callable[..., Coroutine[Any, Any, Handoff[T]]], /) -> Agent[T]: ...
+    def __call__(self, fn: Callable[..., Coroutine[Any, Any, HandTo]], /) -> Agent[Any]: ...
     @overload
-    def __call__(self, fn: Callable[..., Coroutine[Any, Any, T]], /) -> Agent[T]: ...
+    def __call__(self, fn: Callable[..., Coroutine[Any, Any, Handoff[T] | HandTo]], /) -> Agent[T]: ...
     @overload
-    def __call__(self, fn: Callable[..., Handoff[T]], /) -> Agent[T]: ...
+    def __call__(self, fn: Callable[..., Coroutine[Any, Any, T | HandTo]], /) -> Agent[T]: ...
     @overload
-    def __call__(self, fn: Callable[..., T], /) -> Agent[T]: ...
+    def __call__(self, fn: Callable[..., HandTo], /) -> Agent[Any]: ...
+    @overload
+    def __call__(self, fn: Callable[..., Handoff[T] | HandTo], /) -> Agent[T]: ...
+    @overload
+    def __call__(self, fn: Callable[..., T | HandTo], /) -> Agent[T]: ...
 
 
 @overload
-def agent(fn: Callable[..., Coroutine[Any, Any, Handoff[T]]], /) -> Agent[T]: ...
+def agent(fn: Callable[..., Coroutine[Any, Any, HandTo]], /) -> Agent[Any]: ...
 @overload
-def agent(fn: Callable[..., Coroutine[Any, Any, T]], /) -> Agent[T]: ...
+def agent(fn: Callable[..., Coroutine[Any, Any, Handoff[T] | HandTo]], /) -> Agent[T]: ...
 @overload
-def agent(fn: Callable[..., Handoff[T]], /) -> Agent[T]: ...
+def agent(fn: Callable[..., Coroutine[Any, Any, T | HandTo]], /) -> Agent[T]: ...
 @overload
-def agent(fn: Callable[..., T], /) -> Agent[T]: ...
+def agent(fn: Callable[..., HandTo], /) -> Agent[Any]: ...
+@overload
+def agent(fn: Callable[..., Handoff[T] | HandTo], /) -> Agent[T]: ...
+@overload
+def agent(fn: Callable[..., T | HandTo], /) -> Agent[T]: ...
 @overload
 def agent(**settings: Unpack[Settings]) -> AgentDecorator: ...
 def agent(fn: Callable[..., Any] | None = None, /, **settings: Unpack[Settings]) -> Any:

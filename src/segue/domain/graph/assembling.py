@@ -181,6 +181,8 @@ class Assembling:
                 )
             case Output() | RunInput():
                 return replace(binding, path=self._draft.followed(binding).path)
+            case _:
+                return binding
 
     def _constant(self, value: Any, annotation: Any, where: str, place: str) -> Constant:
         try:

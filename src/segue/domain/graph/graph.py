@@ -63,7 +63,16 @@ class Collection:
     sparse: bool = False
 
 
-Binding = Constant | RunInput | Output | Collection
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """An argument that the agent before has handed on with the task: no graph has one, only what was handed on."""
+
+    node: str
+    item: int
+    path: Path
+
+
+Binding = Constant | RunInput | Output | Collection | Handed
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +189,11 @@ def parents_of(node: Node) -> tuple[str, ...]:
     return tuple(names)
 
 
+def path_of(binding: Binding) -> Path:
+    """The part of one hand-off's output that a binding stands for."""
+    return binding.path if isinstance(binding, Output | Handed) else ()
+
+
 def later_parents_of(node: Node) -> tuple[str, ...]:
     """The nodes that this one may start without and await while it runs."""
     names: dict[str, None] = {}
@@ -226,6 +240,8 @@ def _binding_document(binding: Binding) -> dict[str, Any]:
             document: dict[str, Any] = {"input": name}
         case Output(node=node, path=path):
             document = {"output": node}
+        case Handed(node=node, item=item, path=path):
+            document = {"handed": [node, item]}
         case Collection(items=items, keys=None):
             document, path = {"list": [_binding_document(item) for item in items]}, ()
         case Collection(items=items, keys=keys):
@@ -233,7 +249,7 @@ def _binding_document(binding: Binding) -> dict[str, Any]:
             document, path = {"dict": [[key, _binding_document(item)] for key, item in pairs]}, ()
     if path:
         document["path"] = list(path)
-    if not isinstance(binding, RunInput) and binding.sparse:
+    if isinstance(binding, Output | Collection) and binding.sparse:
         document["sparse"] = True
     if isinstance(binding, Output) and binding.intact:
         document["intact"] = True
@@ -248,13 +264,17 @@ def _binding_from(document: Mapping[str, Any]) -> Binding:
         return RunInput(document["input"], path)
     if "output" in document:
         return Output(document["output"], path, sparse, document.get("intact", False))
+    if "handed" in document:
+        node, item = document["handed"]
+        return Handed(node, item, path)
     if "list" in document:
         return Collection(tuple(_binding_from(item) for item in document["list"]), None, sparse)
     keys = tuple(key for key, _ in document["dict"])
     return Collection(tuple(_binding_from(item) for _, item in document["dict"]), keys, sparse)
 
 
-def _node_document(node: Node) -> dict[str, Any]:
+def node_document(node: Node) -> dict[str, Any]:
+    """A node as it stands in a pinned graph, or in the hand-off that made it."""
     document: dict[str, Any] = {
         "name": node.name,
         "agent": node.agent,
@@ -293,7 +313,8 @@ def _node_document(node: Node) -> dict[str, Any]:
     return document
 
 
-def _node_from(document: Mapping[str, Any]) -> Node:
+def node_from(document: Mapping[str, Any]) -> Node:
+    """The node behind a document."""
     mapped = document.get("map", {})
     when = document.get("when")
     return Node(
@@ -323,7 +344,7 @@ def graph_to_json(graph: Graph) -> str:
         "workflow": graph.workflow,
         "version": graph.version,
         "inputs": [{name: getattr(each, name) for name in GraphInput.__slots__} for each in graph.inputs],
-        "nodes": [_node_document(node) for node in graph.nodes],
+        "nodes": [node_document(node) for node in graph.nodes],
         "output": None if graph.output is None else _binding_document(graph.output),
     }
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -336,6 +357,6 @@ def graph_from_json(text: str) -> Graph:
         workflow=document["workflow"],
         version=document["version"],
         inputs=tuple(GraphInput(**each) for each in document["inputs"]),
-        nodes=tuple(_node_from(each) for each in document["nodes"]),
+        nodes=tuple(node_from(each) for each in document["nodes"]),
         output=None if document["output"] is None else _binding_from(document["output"]),
     )

@@ -8,8 +8,9 @@ import re
 import sys
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from segue.domain.envelope.hand_to import HandTo
 from segue.domain.envelope.handoff import Handoff, Later, Ref
 from segue.domain.envelope.schema import type_name
 from segue.domain.graph.fields import accepts_none, members, or_none, plain
@@ -247,6 +248,7 @@ def _argument(kind: Any) -> Any:
 
 
 def _output(declared: Declaration, annotation: Any, is_async: bool) -> tuple[Any, bool]:
+    annotation = _without_hand_to(annotation)
     kind = plain(annotation)
     if (get_origin(kind) or kind) is Handoff:
         inner = _argument(kind)
@@ -258,6 +260,14 @@ def _output(declared: Declaration, annotation: Any, is_async: bool) -> tuple[Any
             "it returns something to await and is no `async def`", "Declare it with `async def`."
         )
     return annotation, False
+
+
+def _without_hand_to(annotation: Any) -> Any:
+    """The type of the output where another agent may go on instead: that one gives an output of the same type."""
+    if not any(plain(kind) is HandTo for kind in members(annotation)):
+        return annotation
+    rest = [kind for kind in members(annotation) if plain(kind) is not HandTo]
+    return Union[tuple(rest)] if rest else Any  # noqa: UP007 (a union of what is known only now)
 
 
 def _refuse_envelopes(declared: Declaration, what: str, annotation: Any) -> None:

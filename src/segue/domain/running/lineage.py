@@ -15,10 +15,10 @@ def origin_of(plan: Plan, options: RunOptions, stored: StoredHandoff) -> Origin:
     node, item = stored.node, stored.item
     sender = plan.steps[node].node
     source = AgentRef(sender.agent, sender.agent_version)
-    agent = parts_of(stored.record).get("agent") if sender.fallbacks else None
-    for fallback in sender.fallbacks:
-        if fallback.agent == agent:
-            source = AgentRef(fallback.agent, fallback.agent_version)
+    agent = parts_of(stored.record).get("agent")
+    if agent is not None:
+        versions = {each.agent: each.agent_version for each in sender.fallbacks}
+        source = AgentRef(agent, versions.get(agent, "1"))
     receivers = [step.node for step in plan.steps.values() if node in step.parents or node in step.later]
     return Origin(
         source=source,

@@ -8,7 +8,14 @@ from typing import Any, NamedTuple
 
 from segue.domain.records import SINGLE, Claim, HandoffRecord, Pin, Release, Settlement
 from segue.domain.running.answering import Failed, answer_to
-from segue.domain.running.plan import ClaimFor, Plan, expansion_releases, run_resolved, settle_releases
+from segue.domain.running.plan import (
+    ClaimFor,
+    Plan,
+    Step,
+    expansion_releases,
+    run_resolved,
+    settle_releases,
+)
 
 
 class Complete(NamedTuple):
@@ -35,29 +42,43 @@ class InDoubt(NamedTuple):
     message: str
 
 
-Outcome = Complete | Expanded | Skipped | Failed | InDoubt
+class HandedOn(NamedTuple):
+    """The agent has handed its task to another one, which goes on from this hand-off."""
+
+    handoff: HandoffRecord
+    agent: str
+
+
+Outcome = Complete | Expanded | Skipped | Failed | InDoubt | HandedOn
 
 
 def settlement_of(
-    claim: Claim, plan: Plan, outcome: Outcome, claim_for: ClaimFor, jitter: float, speculative: bool
+    claim: Claim,
+    plan: Plan,
+    step: Step,
+    outcome: Outcome,
+    claim_for: ClaimFor,
+    jitter: float,
+    speculative: bool,
 ) -> Settlement:
     """
     What a store must write when an attempt has ended this way.
 
-    `jitter` is a random number from 0 to 1 for the delay of a retry; `speculative` says that the attempt had started
-    before its inputs were committed.
+    `step` is that of the plan, or where the task was handed on the one that its agent goes on with. `jitter` is a
+    random number from 0 to 1 for the delay of a retry; `speculative` says that the attempt had started before its
+    inputs were committed.
     """
     token = claim.token
     name, item = token.node, token.item
-    step = plan.steps[name]
     agent = claim.agent if claim.agent in step.terms else step.node.agent
+    successor: str | None = None
     handoff: HandoffRecord | None = None
     releases: tuple[Release, ...] = ()
     resolved = 0
     review_seconds: float | None = None
     match outcome:
         case Failed():
-            return _settled_failure(claim, plan, outcome, agent, claim_for, jitter, speculative)
+            return _settled_failure(claim, plan, step, outcome, agent, claim_for, jitter, speculative)
         case Complete(handoff):
             rounds = step.terms[agent].settings.review
             if rounds:
@@ -72,6 +93,8 @@ def settlement_of(
             ending, data = "skipped", _json(cause)
             releases = settle_releases(plan, name, item, None, claim_for)
             resolved = run_resolved(plan, name)
+        case HandedOn(handoff, successor):
+            ending, data = "handed_on", _json({"to": successor})
         case InDoubt(message):
             told = {"kind": "EffectInDoubt", "message": message, "attempt": claim.attempt}
             ending, data = "in_doubt", _json(told)
@@ -89,6 +112,7 @@ def settlement_of(
         0.0,
         data,
         speculative,
+        successor,
         review_seconds=review_seconds,
     )
 
@@ -96,6 +120,7 @@ def settlement_of(
 def _settled_failure(
     claim: Claim,
     plan: Plan,
+    step: Step,
     failed: Failed,
     agent: str,
     claim_for: ClaimFor,
@@ -104,7 +129,6 @@ def _settled_failure(
 ) -> Settlement:
     token = claim.token
     name, item = token.node, token.item
-    step = plan.steps[name]
     terms = step.terms[agent]
     if step.node.map_parameter is not None and item == SINGLE:
         terms = replace(terms, fallback=None)  # no agent has failed: the list of its tasks cannot be made

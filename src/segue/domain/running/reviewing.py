@@ -49,9 +49,12 @@ def round_of(node: Node, agent: str, escalations: int) -> Round:
 
 
 def objection_to(
-    said: Said, task: TaskRecord, shown: HandoffRecord, now: Round, wall: float
+    said: Said, task: TaskRecord, shown: HandoffRecord, now: Round, wall: float, *, has_output: bool = False
 ) -> Objection | None:
-    """Why somebody may not decide so on what `shown` is the latest hand-off of; None if they may."""
+    """
+    Why somebody may not decide so on what `shown` is the latest hand-off of; None if they may. `has_output` says that
+    they give an output of their own.
+    """
     if not now.admits(said.by):
         names = ", ".join(now.by)
         return Objection(
@@ -69,6 +72,12 @@ def objection_to(
             "expired",
             f"the time for a decision has run out {wall - task.review_by:.0f} s ago",
             f"Any worker will {now.then} it now; look again then.",
+        )
+    if said.approve and not shown.schema and not has_output:
+        return Objection(
+            "no output",
+            "it has no output that could be approved: it was stopped before there was one",
+            "Give it an output, or reject it.",
         )
     return None
 

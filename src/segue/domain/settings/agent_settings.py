@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from segue.domain.settings.budgets import RunBudgets, budgets_of, check_within, optional_seconds
 from segue.domain.settings.durations import Duration
-from segue.domain.settings.node_settings import LOSSES, Isolation, NodeSettings, OnFailure, OnOverrun
+from segue.domain.settings.node_settings import (
+    LOSSES,
+    Isolation,
+    NodeSettings,
+    OnFailure,
+    OnLoop,
+    OnOverrun,
+)
 from segue.domain.settings.retrying import Retry, RetryPolicy, checked_count
 from segue.domain.settings.reviewing import Review, rounds_of
 from segue.errors import UsageError
@@ -31,7 +38,17 @@ class Quorum:
         checked_count("Quorum", self.count, 1)
 
 
-class CallSettings(RunBudgets, total=False):
+class RunBounds(RunBudgets, total=False):
+    """
+    What a run may set for all its tasks: their budgets, how often a task may be handed on (`hops`), and how often one
+    agent may come again on the way (`laps`).
+    """
+
+    hops: int
+    laps: int
+
+
+class CallSettings(RunBounds, total=False):
     """
     The settings that a call may give anew with `agent.with_(...)`.
 
@@ -45,6 +62,8 @@ class CallSettings(RunBudgets, total=False):
     its input is committed, in the same process. `decisions="required"` refuses hand-offs without decisions.
     `isolation="process"` runs the agent in a child process of the worker, which can be killed where a thread cannot.
     `review` lets every complete hand-off of the agent wait for a person's decision.
+    `hops` is how often a task of the agent may be handed on, `laps` how often one agent may come again on the way, and
+    `on_loop="review"` asks a person where `"fail"` gives the task up.
     """
 
     deadline: Duration | None
@@ -59,6 +78,7 @@ class CallSettings(RunBudgets, total=False):
     decisions: Literal["required"] | None
     isolation: Isolation
     review: Review | None
+    on_loop: OnLoop
 
 
 class Settings(CallSettings, total=False):
@@ -89,7 +109,15 @@ def read_settings(given: Mapping[str, Any]) -> NodeSettings:
         on_failure=_one_of(given, "on_failure", ("skip", "fail", "proceed")) if quorum is None else "proceed",
         quorum=quorum,
         review=rounds_of(given.get("review")),
+        hops=optional_count(given, "hops"),
+        laps=optional_count(given, "laps"),
+        on_loop=_one_of(given, "on_loop", ("fail", "review")),
     )
+
+
+def optional_count(given: Mapping[str, Any], name: str) -> int | None:
+    """A count from 0 among settings, None if it is not given. Raises UsageError."""
+    return checked_count(name, given[name], 0) if name in given else None
 
 
 def refuse_others(given: Mapping[str, Any], known: Collection[str]) -> None:

@@ -15,6 +15,8 @@ Isolation = Literal["thread", "process"]
 """Where an agent runs: in the worker itself (an `async def` in its event loop), or in a child process of it."""
 
 OnFailure = Literal["skip", "fail", "proceed"]
+OnLoop = Literal["fail", "review"]
+"""What becomes of a task whose chain of hand-offs was stopped: it fails, or a person is asked."""
 
 LOSSES = 5
 """
@@ -30,7 +32,8 @@ class NodeSettings:
 
     `budgets` are those that they set; the rest is left to the run. `on_failure` says what becomes of the node when what
     it needs was not handed over; with a `quorum` it proceeds as soon as so many of its inputs are there. `losses` is
-    how often it may be lost with its worker.
+    how often it may be lost with its worker. `hops` and `laps` bound how it may be handed on; None leaves that to the
+    run.
     """
 
     budgets: Budgets = field(default_factory=lambda: NO_BUDGETS)
@@ -43,8 +46,15 @@ class NodeSettings:
     losses: int = LOSSES
     on_failure: OnFailure = "skip"
     quorum: int | None = None
+    hops: int | None = None
+    laps: int | None = None
+    on_loop: OnLoop = "fail"
     review: tuple[Round, ...] = ()
     """The rounds of the review that each of its hand-offs has; none if it has none."""
+
+
+_DEFAULTS = {"hops": None, "laps": None, "on_loop": "fail"}
+"""Settings that a pinned graph leaves out where they are the default, as those did that were written before them."""
 
 
 def settings_document(settings: NodeSettings) -> dict[str, Any]:
@@ -58,7 +68,9 @@ def settings_document(settings: NodeSettings) -> dict[str, Any]:
         }
     if settings.review:
         document["review"] = rounds_document(settings.review)
-    return document
+    return {
+        name: value for name, value in document.items() if name not in _DEFAULTS or value != _DEFAULTS[name]
+    }
 
 
 def settings_from(document: Mapping[str, Any]) -> NodeSettings:

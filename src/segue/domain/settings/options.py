@@ -14,7 +14,7 @@ class RunOptions(NamedTuple):
 
     `deadline` is wall-clock seconds; `trace` a W3C `traceparent` that the run's hand-offs continue; `module` is where
     the agents were found: told to whoever resumes the run, and never imported because a store says so. `budgets` are
-    those of tasks for which neither call nor agent says otherwise.
+    those of tasks for which neither call nor agent says otherwise, and so are `hops` and `laps`.
     """
 
     goal: str | None = None
@@ -23,6 +23,8 @@ class RunOptions(NamedTuple):
     trace: str | None = None
     module: str | None = None
     budgets: Budgets = NO_BUDGETS
+    hops: int | None = None
+    laps: int | None = None
 
     def to_json(self) -> str:
         """The stored form: what is not set is left out."""

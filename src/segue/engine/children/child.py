@@ -19,8 +19,8 @@ from types import FrameType
 from typing import Any
 
 from segue.domain.envelope.artifact import artifact_home
+from segue.domain.envelope.hand_to import seal_result
 from segue.domain.envelope.redaction import secrets_of
-from segue.domain.envelope.sealing import seal
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.isolation import Target, agent_at
 from segue.domain.running.faults import Fault, fault_of
@@ -114,7 +114,7 @@ class Child:
             called = True
             result = await self._called(agent, arguments)
             return Done(
-                sealed=seal(
+                sealed=seal_result(
                     result,
                     agent.output_schema,
                     where=call.facts.task,

@@ -52,7 +52,7 @@ class _Opening:
         async def read() -> Context:
             return await self._relay.upstream(parameter, index)
 
-        stored, origin, contents = envelope
+        stored, origin, contents, path = envelope
         return unseal(
             stored,
             schema,
@@ -60,6 +60,7 @@ class _Opening:
             contents,
             self._home,
             upstream=lambda: self._home.waitable(read),
+            path=path,
         )
 
     def _reference(self, parameter: str, index: int, envelope: Envelope, schema: Schema[Any]) -> Ref[Any]:

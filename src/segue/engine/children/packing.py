@@ -13,7 +13,8 @@ from typing import NamedTuple
 from segue.domain.envelope.body import spills_of
 from segue.domain.envelope.sent import Context
 from segue.domain.envelope.waiting import Waitable
-from segue.domain.graph.graph import Argument, Output, Path
+from segue.domain.graph.graph import Argument, Path, path_of
+from segue.domain.records import HANDED_ON
 from segue.domain.rows import StoredHandoff
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder
@@ -55,23 +56,32 @@ def _parcel(
             packed.later[argument.parameter] = argument
             return Awaited("later")
         case crossing:
-            path = argument.binding.path if isinstance(argument.binding, Output) else ()
+            path = path_of(argument.binding)
             envelopes: list[Envelope | None] = []
             for index, stored in enumerate(materials.handoffs(argument.binding)):
                 envelopes.append(None)
                 if stored is not None:
                     behind = _behind(binder, attempt, stored, path)
                     packed.behind[argument.parameter, index] = behind
-                    envelopes[-1] = _envelope(binder, attempt, stored, materials, whole=crossing == "handoff")
+                    envelopes[-1] = _envelope(
+                        binder, attempt, stored, materials, path, whole=crossing == "handoff"
+                    )
             return Envelopes(crossing, argument.each, envelopes)
 
 
 def _envelope(
-    binder: Binder, attempt: Attempt, stored: StoredHandoff, materials: Materials, *, whole: bool
+    binder: Binder,
+    attempt: Attempt,
+    stored: StoredHandoff,
+    materials: Materials,
+    path: Path,
+    *,
+    whole: bool,
 ) -> Envelope:
-    spills = spills_of(stored.record) if whole else ()
+    within = path if stored.record.status == HANDED_ON else ()
+    spills = spills_of(stored.record, within) if whole else ()
     contents = {spill.digest: materials.contents[spill.digest] for spill in spills}
-    return Envelope(stored, binder.provenance(attempt.live, stored).origin(), contents)
+    return Envelope(stored, binder.provenance(attempt.live, stored).origin(), contents, within)
 
 
 def _behind(binder: Binder, attempt: Attempt, stored: StoredHandoff, path: Path) -> Behind:

@@ -22,7 +22,7 @@ from segue.domain.settings.node_settings import OnOverrun
 from segue.engine.attempt import Facts
 from segue.errors import PayloadTooLarge, SegueError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 """Raised with every change to a message. A worker refuses children that speak another one."""
 
 FRAME_LIMIT_BYTES = 256 * 1024 * 1024
@@ -50,11 +50,15 @@ class Value(NamedTuple):
 
 
 class Envelope(NamedTuple):
-    """A hand-off, with what it does not hold itself: where it comes from, and the content that was spilled."""
+    """
+    A hand-off, with what it does not hold itself: where it comes from, and the content that was spilled. `path` leads
+    to the argument that it is for, where it was handed on.
+    """
 
     stored: StoredHandoff
     origin: Origin
     contents: dict[str, bytes]
+    path: tuple[str | int, ...]
 
 
 class Envelopes(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from segue.domain.decisions import Decision, Redrive, Reset
 from segue.domain.records import TaskState, Verdict
+from segue.domain.running.pins import pins_anew
 from segue.stores import wording
 from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
@@ -100,7 +101,7 @@ class Deciding:
     def _reset(self, run: Run, task: Task, reset: Reset) -> None:
         """Begin a task anew; its inputs are kept if it had them all."""
         task.agent, task.waiting, task.spare = reset.agent, reset.waiting, reset.spare
-        task.pins = None if task.broken else task.pins
+        task.pins = None if task.broken or task.pins is None else pins_anew(task.node, task.pins)
         task.broken = task.tolerated = False
         task.claim = task.error = task.settled_at = task.deadline = task.queue_seconds = None
         task.failures = task.losses = task.escalations = 0

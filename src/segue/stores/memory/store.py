@@ -14,6 +14,7 @@ from segue.domain.records import (
     ClaimRequest,
     Ending,
     NewRun,
+    Pin,
     Settled,
     Settlement,
     Submitted,
@@ -21,6 +22,7 @@ from segue.domain.records import (
     Verdict,
 )
 from segue.domain.rows import Expired
+from segue.domain.running.pins import pins_handed_on
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note
 from segue.stores import wording
@@ -137,11 +139,11 @@ class MemoryStore(Reading, Deciding, Remembering, Consuming):
             run.keep(task, token.epoch, handoff)
         self._state.tell_task(run, task, ending, wording.settlement_data(settlement))
         if (
-            ending not in {"complete", "needs_review", "expanded", "handed_back"}
+            ending not in {"complete", "needs_review", "expanded", "handed_back", "handed_on"}
             and settlement.data is not None
         ):
             task.error = settlement.data
-        if ending == "retry" or ending == "reassigned" or ending == "handed_back":  # noqa: PLR1714 (this narrows the type)
+        if ending == "retry" or ending == "reassigned" or ending == "handed_back" or ending == "handed_on":  # noqa: PLR1714 (this narrows the type)
             self._return(task, ending, settlement)
         else:
             task.tolerated = settlement.tolerated
@@ -159,7 +161,10 @@ class MemoryStore(Reading, Deciding, Remembering, Consuming):
         task.claim = None
         task.attempt -= ending == "handed_back"
         task.failures += ending == "retry"
-        if ending == "reassigned":
+        if ending == "handed_on" and (left := settlement.handoff) is not None:
+            pin = Pin(task.node, task.item, left.version, left.digest, left.status)
+            task.pins = pins_handed_on(task.pins or (), pin)
+        if ending in {"reassigned", "handed_on"}:
             task.agent = settlement.successor or task.agent
             task.failures = task.losses = 0
 

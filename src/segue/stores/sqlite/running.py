@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 from segue.domain.decisions import Redrive
 from segue.domain.records import NewRun, Submitted, Verdict
+from segue.domain.running.pins import pins_anew
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.releasing import limits_row, new_task
 from segue.stores.sqlite.settling import move_run
 from segue.stores.sqlite.statements import SQL
-from segue.stores.sqlite.transaction import Transaction, Unforeseen
+from segue.stores.sqlite.transaction import Transaction, Unforeseen, blob_of, pins_of
 from segue.stores.wording import (
     RUN_RESUMED,
     RUN_STARTED,
@@ -95,9 +96,17 @@ def _redrive(tx: Transaction, redrive: Redrive) -> None:
         row = (run, node, item, epoch, agent, waiting, spare, tx.boot, tx.wall, *budgets)
         if not tx.changed(SQL.redrive_task, row):
             raise Unforeseen
+        _forget_handed_on(tx, run, node, item)
         tx.tell_task(run, node, item, agent, "redriven", epoch)
     tx.tell_run(run, RUN_RESUMED, data)
     move_run(tx, run, 0)
+
+
+def _forget_handed_on(tx: Transaction, run: str, node: str, item: int) -> None:
+    blob = tx.row(SQL.find_task, (run, node, item))[6]
+    pins = pins_of(blob)
+    if pins_anew(node, pins) != pins:
+        tx.cursor.execute(SQL.pin_task, (run, node, item, blob_of(pins_anew(node, pins))))
 
 
 def prune(tx: Transaction, ended_before: float) -> int:

@@ -17,6 +17,7 @@ from segue.domain.records import (
     Claim,
     ClaimRequest,
     HandoffRecord,
+    Pin,
     Release,
     RunState,
     Settled,
@@ -24,6 +25,7 @@ from segue.domain.records import (
     Token,
     task_name,
 )
+from segue.domain.running.pins import pins_handed_on
 from segue.stores.looking import Looks
 from segue.stores.sqlite.claiming import claim_ready
 from segue.stores.sqlite.granting import standing_claims
@@ -36,7 +38,7 @@ from segue.stores.sqlite.releasing import (
     starts_at_once,
 )
 from segue.stores.sqlite.statements import SQL
-from segue.stores.sqlite.transaction import EventRow, Transaction, Unforeseen
+from segue.stores.sqlite.transaction import EventRow, Transaction, Unforeseen, blob_of, pins_of
 from segue.stores.wording import RUN_NEEDS_REVIEW, run_event, settlement_data
 
 Row = tuple[object, ...]
@@ -121,6 +123,7 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
     number = write_handoffs(tx, left)
     ended: list[Row] = []
     returned: list[Row] = []
+    handed_on: list[Row] = []
     for settlement in settlements:
         token, ending, handoff = settlement.token, settlement.ending, settlement.handoff
         if ending in ENDS_ATTEMPT_ONLY:
@@ -129,7 +132,10 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
         error = settlement.data if ending in HAS_REASON else None
         tolerated, seconds = settlement.tolerated, settlement.review_seconds
         review_by = None if seconds is None else tx.wall + seconds
-        if handoff is None:
+        if handoff is not None and ending == "handed_on":
+            handed_on.append(_handed_on_row(tx, settlement, handoff, number))
+            number += 1
+        elif handoff is None:
             ended.append((*token, ending, None, None, tx.wall, error, tolerated, review_by))
         else:
             ended.append((*token, ending, handoff.version, number, tx.wall, error, tolerated, review_by))
@@ -139,6 +145,8 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
         tx.cursor.executemany(SQL.settle_task, ended)
     if returned:
         tx.cursor.executemany(SQL.return_task, returned)
+    if handed_on:
+        tx.cursor.executemany(SQL.hand_on_task, handed_on)
     if tx.connection.total_changes() - before != len(settlements):
         raise Unforeseen
 
@@ -172,6 +180,16 @@ def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
     error = settlement.data if ending != "handed_back" else None
     times = (tx.boot + delay_seconds, tx.wall + delay_seconds)
     return (*settlement.token, *times, ending, successor, error)
+
+
+def _handed_on_row(tx: Transaction, settlement: Settlement, handoff: HandoffRecord, number: int) -> Row:
+    run, node, item, *_ = token = settlement.token
+    task = tx.row(SQL.find_task, (run, node, item))
+    if task is None:
+        raise Unforeseen
+    pin = Pin(node, item, handoff.version, handoff.digest, handoff.status)
+    pins = blob_of(pins_handed_on(pins_of(task[6]), pin))
+    return (*token, tx.boot, tx.wall, settlement.successor, handoff.version, number, pins)
 
 
 def _ending_event(tx: Transaction, settlement: Settlement) -> EventRow:

@@ -51,6 +51,7 @@ class Statements(NamedTuple):
     free_consumers: str
     grant_consumer: str
     grant_task: str
+    hand_on_task: str
     has_graph: str
     has_schema: str
     insert_event: str

@@ -13,10 +13,14 @@ from segue.testing.simulation.order import early_start, latest_pins, unfinished
 if TYPE_CHECKING:
     from segue.testing.simulation.world import World
 
-MADE_READY = frozenset({"ready", "retry", "handed_back", "expired", "reassigned", "overrun", "resolved"})
+MADE_READY = frozenset(
+    {"ready", "retry", "handed_back", "handed_on", "expired", "reassigned", "overrun", "resolved"}
+)
 ENDINGS: frozenset[TaskState] = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
 
-REVOKED = frozenset({"retry", "handed_back", "reassigned", "overrun", "redriven", "resolved", "cancelled"})
+REVOKED = frozenset(
+    {"retry", "handed_back", "handed_on", "reassigned", "overrun", "redriven", "resolved", "cancelled"}
+)
 """Events after which nobody holds the task, and nobody who held it may write."""
 
 TELLING = frozenset({"claimed", "needs_review", "in_doubt", "redriven", *MADE_READY, *ENDINGS})
@@ -110,7 +114,7 @@ class Rows:
                 account.is_lost = False
             case "expired":
                 account.is_lost = True
-            case "redriven" | "reassigned":
+            case "redriven" | "reassigned" | "handed_on":
                 account.failures = account.losses = 0
                 account.is_lost = False
             case "ready":

@@ -1,0 +1,67 @@
+"""Handing a task to another agent: whether that can be, and what the next worker must know of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from segue.domain.envelope.body import parts_of
+from segue.domain.envelope.hand_to import HandTo
+from segue.domain.envelope.sealing import Sealed
+from segue.domain.graph.agent import Agent
+from segue.domain.graph.workflow import ConditionFunction
+from segue.domain.records import HandoffRecord
+from segue.domain.running.handing_on import (
+    Stop,
+    addressed,
+    arguments_of,
+    bounds_of,
+    check_target,
+    digest_of_arguments,
+    further,
+    way_of,
+)
+from segue.engine.attempt import Attempt
+from segue.engine.registry import Registry
+from segue.errors import UnknownAgent
+
+Know = Callable[[Iterable[Agent[Any]], Mapping[str, ConditionFunction]], None]
+
+
+class HandingOn:
+    """Holds what an agent hands on to what is known here: the agents of this process, and the path of the task."""
+
+    def __init__(self, registry: Registry, know: Know) -> None:
+        self._registry = registry
+        self._know = know
+
+    def checked(self, attempt: Attempt, sealed: Sealed, given: HandTo | None) -> Sealed:
+        """
+        The hand-off as it is stored, with the address of the next agent. `given` is what this process was given, which
+        may be an agent that it has not heard of before.
+
+        Raises UnknownAgent, InvalidPayload for what does not fit it, LoopDetected.
+        """
+        if given is not None and isinstance(given.agent, Agent):
+            self._know([given.agent, *given.agent.fallbacks], {})
+        target = self.agent(target_of(sealed))
+        token, documents = attempt.claim.token, arguments_of(sealed)
+        node = attempt.live.plan.steps[token.node].node
+        check_target(target, documents, self._registry.find(node.agent) or attempt.agent, attempt.name)
+        stop = Stop(target.name, digest_of_arguments(documents))
+        so_far = way_of(attempt.step, None if attempt.handed_on is None else attempt.handed_on.record)
+        way = further(so_far, stop, bounds_of(node.settings, attempt.live.options))
+        return addressed(sealed, target, token.node, token.item, way)
+
+    def agent(self, name: str) -> Agent[Any]:
+        """An agent of this process by its name. Raises UnknownAgent."""
+        found = self._registry.find(name)
+        if found is None:
+            raise UnknownAgent(name, [each for each in self._registry.names if not each.startswith("segue.")])
+        return found
+
+
+def target_of(sealed: Sealed | HandoffRecord) -> str:
+    """The name of the agent that a task is handed to."""
+    name: str = parts_of(sealed)["hand_to"]["agent"]
+    return name
