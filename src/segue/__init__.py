@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from segue.domain.rows import Event
     from segue.domain.running.steps import DidNotHappen, Happened
     from segue.domain.settings.agent_settings import Quorum
+    from segue.domain.settings.pools import Pool
     from segue.domain.settings.retrying import Retry
     from segue.domain.settings.reviewing import Review
     from segue.engine.attempt import ctx
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
         InputError,
         LoopDetected,
         NewerPayload,
+        PoolTooSmall,
         RetryLater,
         ReviewNeeded,
         ReviewRefused,
@@ -55,6 +57,8 @@ __all__ = [
     "Later",
     "LoopDetected",
     "NewerPayload",
+    "Pool",
+    "PoolTooSmall",
     "Quorum",
     "Ref",
     "Retry",
@@ -93,6 +97,7 @@ _HOMES = {
     "segue.domain.graph.graph_data": ("graph_from_data",),
     "segue.domain.rows": ("Event",),
     "segue.domain.running.steps": ("DidNotHappen", "Happened"),
+    "segue.domain.settings.pools": ("Pool",),
     "segue.domain.settings.retrying": ("Retry",),
     "segue.domain.envelope.versions": ("payload", "upcast"),
     "segue.domain.settings.reviewing": ("Review",),
@@ -105,6 +110,7 @@ _HOMES = {
         "InputError",
         "LoopDetected",
         "NewerPayload",
+        "PoolTooSmall",
         "RetryLater",
         "ReviewNeeded",
         "ReviewRefused",

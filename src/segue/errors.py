@@ -10,7 +10,8 @@ Every error that Segue raises, in one tree.
     │   ├── LoadError             a module or an object in it cannot be imported
     │   ├── NoAttemptError        `ctx` was used outside an attempt
     │   ├── KeyConflict           a run with this key exists and is a different one
-    │   └── ReviewRefused         a decision on a hand-off that does not count; `reason` says why
+    │   ├── ReviewRefused         a decision on a hand-off that does not count; `reason` says why
+    │   └── PoolTooSmall          a pool is not there, or smaller than what one task needs of it
     ├── PayloadError              a value cannot cross a hand-off
     │   ├── InvalidPayload        it does not fit its schema
     │   ├── SchemaDrift           its type changed and its version did not
@@ -126,6 +127,21 @@ class ReviewRefused(UsageError):
         self.task = task
         self.reason = reason
         super().__init__(message, remedy=remedy)
+
+
+class PoolTooSmall(UsageError):
+    """A pool is not there, or has fewer places than one task needs: it would wait for ever."""
+
+    def __init__(self, pool: str, capacity: int, task: str, places: int) -> None:
+        self.pool = pool
+        self.capacity = capacity
+        self.task = task
+        self.places = places
+        there = f"has {capacity}" if capacity else "is not there"
+        super().__init__(
+            f"{task} needs {places} of the pool {pool!r}, which {there}",
+            remedy=f"Make it larger: `segue pools {pool} {places}`, or `await segue.set_pool({pool!r}, {places})`.",
+        )
 
 
 class PayloadError(SegueError):

@@ -14,7 +14,11 @@ SMALL_OR_RARE = {
     "any_claimed": "stops at the first entry of an index that has only claimed tasks",
     "artifact_references": "reads all references, for pruning",
     "count_rows": "counts everything, for a person",
+    "count_wanting": "counts the tasks that wait for pools, for a person",
     "find_expired": "looks at the claimed tasks, which an index has by themselves",
+    "find_holding": "looks at the claims that need pools, which an index has by themselves",
+    "find_needing": "looks at the tasks that need pools, when a pool is changed",
+    "find_pooled": "looks at the ready tasks that need pools, where some are free",
     "find_prunable": "looks at all runs, for pruning",
     "forget_all_workers": "once after a restore",
     "forget_lost_claims": "once after a restore",
@@ -22,6 +26,7 @@ SMALL_OR_RARE = {
     "free_all_consumers": "once after a restart of the machine, or a restore",
     "free_consumers": "looks at all consumers, which are few, when a worker has died",
     "list_consumers": "counts what is left to each consumer, for a person",
+    "list_pools": "reads all pools",
     "list_workers": "reads all workers",
     "look": "stops at the first entry of indexes that have only ready tasks, or suspects",
     "may_claim": "goes through the names of agents that it is given",
@@ -61,7 +66,11 @@ def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection, nam
 
 
 @pytest.mark.parametrize(
-    "name", ["any_claimed", "look", "find_expired", "forget_worker", "may_claim", "next_lease"]
+    "name",
+    [
+        *("any_claimed", "look", "find_expired", "find_holding", "find_pooled", "forget_worker", "may_claim"),
+        "next_lease",
+    ],
 )
 def test_what_is_scanned_is_small(connection: apsw.Connection, name: str) -> None:
     """Statements that go through all claimed or ready tasks go through an index that has only these."""
@@ -69,7 +78,10 @@ def test_what_is_scanned_is_small(connection: apsw.Connection, name: str) -> Non
     connection.close()
     looks = [step for step in steps if re.match("(SCAN|SEARCH) task", step)]
     assert looks
-    assert all(re.search(r"INDEX task_(claimed|ready|broken|queue|deadline|suspect)", step) for step in looks)
+    assert all(
+        re.search(r"INDEX task_(claimed|ready|broken|queue|deadline|suspect|pooled|holding)", step)
+        for step in looks
+    )
 
 
 @pytest.mark.parametrize(

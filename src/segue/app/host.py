@@ -29,6 +29,8 @@ from segue.domain.records import NewRun, RunState, task_name
 from segue.domain.rows import TaskRecord
 from segue.domain.running.reviewing import Said
 from segue.domain.running.steps import DidNotHappen, Happened
+from segue.domain.settings.pools import checked_pool_name
+from segue.domain.settings.retrying import checked_count
 from segue.engine.engine import Engine, Observer
 from segue.errors import (
     ReviewRefused,
@@ -174,6 +176,7 @@ class Host(Following):
             options=options.to_json(),
             waits_for=pinned.plan.waits_for,
             roots=(),
+            needs=pinned.plan.needs,
         )
         live = self.engine.book.open(new.run, pinned.plan, documents, options)
         self._waiters.expect(new.run)
@@ -245,6 +248,11 @@ class Host(Following):
         about = {"by": by, "note": note}
         await effects.resolve(self.store, self.artifacts, record, task, effect, outcome, about)
         self._waiters.resume(run)
+        self.engine.look_again()
+
+    async def set_pool(self, name: str, capacity: int) -> None:
+        """Say how many places a pool has."""
+        await self.store.set_pool(checked_pool_name(name), checked_count("capacity", capacity, 0))
         self.engine.look_again()
 
     async def prune(self, older_than_seconds: float) -> int:

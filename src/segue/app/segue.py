@@ -8,7 +8,7 @@ from the store, so another process can ask the same things.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -22,7 +22,7 @@ from segue.app.submission import RunRequest, request_of
 from segue.app.views import ReviewView
 from segue.domain.envelope.handoff import Handoff
 from segue.domain.graph.workflow import Runnable
-from segue.domain.rows import Event
+from segue.domain.rows import Event, PoolRecord
 from segue.domain.running.reviewing import Said
 from segue.domain.settings.agent_settings import RunBounds
 from segue.ports.clock import Clock, SystemClock
@@ -183,6 +183,18 @@ class Segue:
         completion, `task.research.*` everything about one agent.
         """
         return self._host.events(run, (names,) if isinstance(names, str) else tuple(names), after)
+
+    async def set_pool(self, name: str, capacity: int) -> None:
+        """
+        Say how many places a pool has, for all workers of the store: `await segue.set_pool("gpu", 4)`; 0 takes it away.
+
+        Who holds places keeps them. Raises UsageError, and `PoolTooSmall` if a task that has not settled needs more.
+        """
+        await self._host.set_pool(name, capacity)
+
+    async def pools(self) -> Sequence[PoolRecord]:
+        """All pools by name, with how many of their places are held and how many tasks wait for some."""
+        return await self._host.store.read_pools()
 
     async def prune(self, older_than_seconds: float) -> int:
         """Delete runs that ended longer ago than this, and artifacts that nothing points to. Returns how many runs."""

@@ -12,6 +12,7 @@ from segue.cli.demo import demo
 from segue.cli.effects import effects, resolve
 from segue.cli.look import events, graph, prune, runs, show
 from segue.cli.output import EXIT_CODES
+from segue.cli.pools import pools
 from segue.cli.retry import retry
 from segue.cli.review import review
 from segue.cli.run import resume, run
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 
 for command in (
-    run, resume, worker, review, retry, resolve, runs, show, effects, graph, events, prune, backup, restore,
+    run, resume, worker, review, retry, resolve, runs, show, effects, pools, graph, events, prune, backup, restore,
     demo, chaos,
 ):  # fmt: skip
     app.command()(command)

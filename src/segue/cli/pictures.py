@@ -283,6 +283,12 @@ def effects_table(effects: Sequence[StepView], width: int) -> RenderableType:
     return table(("task", "effect", "state", "since", "key", "result"), rows, "result", width)
 
 
+def pools_table(lines: Sequence[Sequence[str]], width: int) -> RenderableType:
+    """A line for each pool, and one for each task that holds places or waits for some."""
+    rows = [tuple(plain(cell) for cell in line) for line in lines]
+    return table(("pool", ">capacity", ">held", ">waiting", "task"), rows, "task", width)
+
+
 def _handoff_picture(handoff: HandoffView) -> RenderableType:
     seconds = max(handoff.completed_at - handoff.started_at, 0.0)
     size = bytes_in_words(handoff.size_bytes)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from segue.domain.records import HandoffRecord, Limits, Release
+from segue.domain.records import HandoffRecord, Limits, Pools, Release
 
 
 class Reset(NamedTuple):
@@ -19,6 +19,7 @@ class Reset(NamedTuple):
     limits: Limits | None = None
     spare: int | None = None
     """As in `Release`: how many inputs may be missing from now on, where it waits for a quorum."""
+    pools: Pools = ()
 
 
 class Redrive(NamedTuple):

@@ -57,8 +57,16 @@ Verdict = Literal["accepted", "repeated", "stale"]
 """What a store says to a fenced write: written now; was written before by the same token; refused, nothing written."""
 
 
-Pools = tuple[tuple[str, int], ...]
-"""Places in named pools, sorted by name: `(("gpu", 1),)`."""
+class Need(NamedTuple):
+    """Places in a pool that a claim takes. Those with `keep` it keeps while it waits in the middle of its attempt."""
+
+    pool: str
+    places: int
+    keep: bool = False
+
+
+Pools = tuple[Need, ...]
+"""What a claim takes, each pool once, sorted by name."""
 
 
 class Token(NamedTuple):
@@ -171,6 +179,8 @@ class Settlement(NamedTuple):
     successor: str | None = None
     tolerated: bool = False
     review_seconds: float | None = None
+    pools: Pools = ()
+    """The places that a claim of the successor takes."""
 
 
 class ClaimRequest(NamedTuple):
@@ -221,11 +231,20 @@ class Claim(NamedTuple):
     deadline: float | None = None
 
 
+class NodeNeed(NamedTuple):
+    """How many places of a pool one task of a node takes at most, whichever agent works on it."""
+
+    node: str
+    pool: str
+    places: int
+
+
 class NewRun(NamedTuple):
     """
     A run to be submitted. `waits_for` is the number of tasks whose settling ends it; `roots` are those that can start.
 
-    `graph` and `schemas` are JSON documents by digest; a store keeps each document once.
+    `graph` and `schemas` are JSON documents by digest; a store keeps each document once. `needs` are the pools that its
+    tasks need: each must be there, and large enough.
     """
 
     run: str
@@ -238,6 +257,7 @@ class NewRun(NamedTuple):
     options: str
     waits_for: int
     roots: tuple[Release, ...]
+    needs: tuple[NodeNeed, ...] = ()
 
 
 class Submitted(NamedTuple):

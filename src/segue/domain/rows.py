@@ -51,13 +51,28 @@ class TaskRecord(NamedTuple):
     """Whether it was paused by itself (1), with its run (2), or both."""
     pools: Pools = ()
     parked: bool = False
-    """It waits in the middle of its attempt, and has given its pools back."""
+    """It waits in the middle of its attempt, and has given back what it does not keep of its pools."""
     requires: str | None = None
     """What a worker must be able to read to be given it; a worker that could not has handed it back."""
     review_by: float | None = None
     """Until when (wall clock) a person may decide on it."""
     escalations: int = 0
     """How often its review was passed on to others because nobody had decided in time."""
+    awaits: tuple[str, ...] = ()
+    """The nodes that it waits for while it is parked."""
+    wants: bool = False
+    """It is parked, what it waited for is there, and it waits for its pools."""
+    deadlocks: int = 0
+    """How often its claim was revoked to break a deadlock."""
+
+
+class PoolRecord(NamedTuple):
+    """A pool as it is now: its places, how many are held, and how many tasks wait for some."""
+
+    name: str
+    capacity: int
+    held: int
+    waiting: int
 
 
 StepKind = Literal["step", "effect"]

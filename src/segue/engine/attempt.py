@@ -82,6 +82,7 @@ class Attempt:
         "entered",
         "handed_on",
         "in_agent",
+        "is_told_to_end",
         "live",
         "out_of",
         "pause",
@@ -128,6 +129,8 @@ class Attempt:
         self.released_slot = False
         """The slot is with others: the attempt has ended, or waits for a `Later`."""
         self.ended = False
+        self.is_told_to_end = False
+        """It was cancelled, not by its own agent: what it still does is to clear up."""
         self.doubt: EffectInDoubt | None = None
         """The attempt ends in doubt: it came to an effect of which nobody knows whether it happened."""
         self.handed_on: StoredHandoff | None = None
@@ -139,6 +142,7 @@ class Attempt:
         Stop the attempt. One that has not begun sees for itself that it must not: a task that is cancelled before its
         first step never runs at all, and nobody would clear up after it.
         """
+        self.is_told_to_end = True
         if self.begun and self.task is not None:
             self.task.cancel()
 

@@ -105,10 +105,10 @@ class Engine:
         keeping = Keeping(asked, clock, lease_seconds, self.threads.block, keeper, self._fail)
         self._context = context_for(self.home, keeping)
         self._claimer = self._new_claimer()
-        self._later = LaterDesk(asked, self._slots, keeper, self._claimer.room_came_free, self._fail)
+        self._later = LaterDesk(asked, self._slots, keeper, self._claimer, self._fail)
         self.binder = Binder(asked, self.book, self.registry, self.home, self._later)
         self.children = Children(clock, self._fail)
-        hand_on = HandingOn(self.registry, self.know)
+        hand_on = HandingOn(asked, self.registry, self.know)
         self._runner = Runner(self.binder, artifacts, self.threads, self.children, keeper, clock, hand_on)
         self._committer = Committer(
             store,
@@ -217,6 +217,7 @@ class Engine:
         for attempt in list(self._live.values()):
             if attempt.claim.token.run == run:
                 self._lost(attempt)
+        self._claimer.poke()  # for its places in pools
 
     def _claim_for(self, agent: str) -> str | None:
         # Where older tasks may be ready, the claim that goes with the commit takes the oldest first: else one chain
@@ -321,6 +322,8 @@ class Engine:
             jitter,
             attempt.confirmed is not None,
         )
+        if attempt.terms.settings.pools:
+            self._claimer.maybe_ready = True  # the commit frees its places, for whoever waits for them
         if attempt.live.plan.speculative and settlement.token.epoch == 1:
             self._early.begin(attempt, settlement)
         return settlement

@@ -10,7 +10,7 @@ from segue.domain.envelope.hand_to import HandTo
 from segue.domain.envelope.sealing import Sealed
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import ConditionFunction
-from segue.domain.records import HandoffRecord
+from segue.domain.records import HandoffRecord, Pools
 from segue.domain.running.handing_on import (
     Stop,
     addressed,
@@ -21,9 +21,11 @@ from segue.domain.running.handing_on import (
     further,
     way_of,
 )
+from segue.domain.running.pooling import check_capacities
 from segue.engine.attempt import Attempt
 from segue.engine.registry import Registry
 from segue.errors import UnknownAgent
+from segue.ports.store import Store
 
 Know = Callable[[Iterable[Agent[Any]], Mapping[str, ConditionFunction]], None]
 
@@ -31,7 +33,8 @@ Know = Callable[[Iterable[Agent[Any]], Mapping[str, ConditionFunction]], None]
 class HandingOn:
     """Holds what an agent hands on to what is known here: the agents of this process, and the path of the task."""
 
-    def __init__(self, registry: Registry, know: Know) -> None:
+    def __init__(self, store: Store, registry: Registry, know: Know) -> None:
+        self._store = store
         self._registry = registry
         self._know = know
 
@@ -52,6 +55,14 @@ class HandingOn:
         so_far = way_of(attempt.step, None if attempt.handed_on is None else attempt.handed_on.record)
         way = further(so_far, stop, bounds_of(node.settings, attempt.live.options))
         return addressed(sealed, target, token.node, token.item, way)
+
+    async def pools(self, name: str) -> Pools:
+        """The places that a claim of an agent takes. Raises PoolTooSmall, for its fallbacks too."""
+        agent = self.agent(name)
+        needs = [need for each in (agent, *agent.fallbacks) for need in each.settings.pools]
+        if needs:
+            check_capacities(await self._store.read_pools(), name, needs)
+        return agent.settings.pools
 
     def agent(self, name: str) -> Agent[Any]:
         """An agent of this process by its name. Raises UnknownAgent."""

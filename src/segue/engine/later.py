@@ -1,5 +1,5 @@
 """
-Waiting for a `Later`: the task keeps its claim and gives its slot to others.
+Waiting for a `Later`: the task keeps its claim and gives its slot to others, and the places that it has in pools.
 
 The store hears that the task is parked, which hand-offs it then took as inputs (pinned, like those of a claim), and
 that it goes on. Time spent here is not run time. The slot is taken again, before anything new starts, when the source
@@ -10,18 +10,20 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from segue.domain.graph.graph import Argument, nodes_of
-from segue.domain.records import SINGLE, Pin, task_name
+from segue.domain.records import SINGLE, Pin, Verdict, task_name
 from segue.domain.rows import TaskRecord
+from segue.domain.running.pooling import given_back
 from segue.engine import threads
 from segue.engine.attempt import Attempt
+from segue.engine.claimer import Claimer
 from segue.engine.pausing import Pause
 from segue.engine.slots import Slots
 from segue.engine.timekeeper import Timekeeper
 from segue.errors import StaleEpoch, StoreError, TaskFailed, UpstreamFailed
-from segue.ports.store import Note, NoteKind, Store
+from segue.ports.store import Note, Store
 
 SETTLED_STATES = frozenset({"complete", "failed", "dead", "skipped", "cancelled"})
 
@@ -43,13 +45,13 @@ class LaterDesk:
         store: Store,
         slots: Slots,
         timekeeper: Timekeeper,
-        on_room: Callable[[], None],
+        claimer: Claimer,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._store = store
         self._slots = slots
         self._timekeeper = timekeeper
-        self._on_room = on_room
+        self._claimer = claimer
         self._on_failure = on_failure
         self._parked: Counter[str] = Counter()
         """How many tasks wait, by what they hold."""
@@ -88,28 +90,44 @@ class LaterDesk:
             for each in stored
         ]
         for pin in pins:
-            await self._note(attempt, "awaited", pin)
+            await self._note(attempt, pin)
         return pins
 
     async def _park(self, attempt: Attempt, nodes: tuple[str, ...], seen: int) -> list[TaskRecord]:
-        pause = attempt.pause = attempt.pause or Pause(attempt, self._slots, self._timekeeper)
-        held = _held_by(attempt)
+        if attempt.pause is None:
+            attempt.pause = Pause(
+                attempt, self._slots, self._timekeeper, self._give_places, self._take_places
+            )
+        pause, held = attempt.pause, _held_by(attempt)
         self._check_room(attempt, held)
         self._parked[held] += 1
-        is_first = pause.begin()
+        if pause.begin(nodes):
+            self._claimer.room_came_free()
         try:
-            if is_first:
-                self._on_room()
-                await self._note(attempt, "parked", None)
+            await pause.tell()
             tasks = await self._wait(attempt.claim.token.run, nodes, seen)
         except BaseException:
-            pause.break_off()
+            await pause.break_off(nodes)
             raise
         finally:
             self._parked[held] -= 1
-        if await pause.end():
-            await self._note(attempt, "resumed", None)
+        await pause.end(nodes)
         return tasks
+
+    async def _give_places(self, attempt: Attempt, awaits: Sequence[str]) -> None:
+        self._check_stands(attempt, await self._store.park(attempt.claim.token, awaits))
+        if given_back(attempt.terms.settings.pools):
+            self._claimer.poke()
+
+    async def _take_places(self, attempt: Attempt) -> None:
+        """Wait until the store lets an attempt go on, which is at once if it has given back no places."""
+        while True:
+            seen = self._store.notifier.count
+            verdict = await self._store.go_on(attempt.claim.token)
+            if verdict != "wait":
+                self._check_stands(attempt, verdict)
+                return
+            await self._store.notifier.wait(seen, NET_SECONDS)
 
     def _check_room(self, attempt: Attempt, held: str) -> None:
         limit, remedy = {
@@ -139,8 +157,12 @@ class LaterDesk:
         open_tasks = [task for task in tasks if task.state not in SETTLED_STATES and task.state != "expanded"]
         return None if open_tasks else tasks
 
-    async def _note(self, attempt: Attempt, kind: NoteKind, pin: Pin | None) -> None:
-        (verdict,) = await self._store.note([Note(attempt.claim.token, attempt.claim.agent, kind, pin, None)])
+    async def _note(self, attempt: Attempt, pin: Pin) -> None:
+        """Note that the attempt has taken a hand-off as an input."""
+        note = Note(attempt.claim.token, attempt.claim.agent, "awaited", pin, None)
+        self._check_stands(attempt, *await self._store.note([note]))
+
+    def _check_stands(self, attempt: Attempt, verdict: Verdict) -> None:
         if verdict == "stale":
             raise StaleEpoch(
                 f"{attempt.name} (epoch {attempt.claim.token.epoch}) was superseded while it ran",

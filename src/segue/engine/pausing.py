@@ -2,33 +2,43 @@
 An attempt that waits for hand-offs gives its place to others, and its time stands still.
 
 It may wait for several at once. Its place comes back with the last of them, because what the others wait for may need
-it. Everything happens in the loop's thread.
+it. The store hears of each change, and of the pools that the attempt gives up meanwhile has the say when it goes on:
+these come first and the place here second, so that nobody holds a place and waits for a pool. Everything happens in the
+loop's thread.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable, Sequence
 
 from segue.engine.attempt import Attempt
 from segue.engine.slots import Slots
 from segue.engine.timekeeper import Timekeeper
 from segue.errors import Budget
 
+Park = Callable[[Attempt, Sequence[str]], Awaitable[None]]
+GoOn = Callable[[Attempt], Awaitable[None]]
+
 
 class Pause:
-    """The waits of one attempt."""
+    """The waits of one attempt, each for some nodes. `park` tells the store of them, `go_on` takes the pools again."""
 
-    def __init__(self, attempt: Attempt, slots: Slots, timekeeper: Timekeeper) -> None:
+    def __init__(
+        self, attempt: Attempt, slots: Slots, timekeeper: Timekeeper, park: Park, go_on: GoOn
+    ) -> None:
         self._attempt = attempt
         self._slots = slots
         self._timekeeper = timekeeper
-        self._waits = 0
-        self._returning = asyncio.Lock()
+        self._park = park
+        self._go_on = go_on
+        self._waits: list[tuple[str, ...]] = []
+        self._changing = asyncio.Lock()
         self._seconds_left: dict[Budget, float] = {}
 
-    def begin(self) -> bool:
-        """Wait for one thing more. True if it is the first: the place was given back, and time stands still."""
-        self._waits += 1
+    def begin(self, nodes: tuple[str, ...]) -> bool:
+        """Wait for something more. True if it is the first: the place was given back, and time stands still."""
+        self._waits.append(nodes)
         attempt = self._attempt
         if attempt.released_slot:
             return False
@@ -37,28 +47,53 @@ class Pause:
         self._seconds_left = self._timekeeper.halt(attempt)
         return True
 
-    async def end(self) -> bool:
-        """One wait is over. The last one takes the place again as soon as there is one; True if this call did."""
-        self._waits -= 1
-        async with self._returning:
+    async def tell(self) -> None:
+        """Let the store know for what the attempt waits now."""
+        async with self._changing:
+            await self._park(self._attempt, self._awaited)
+
+    async def end(self, nodes: tuple[str, ...]) -> None:
+        """One wait is over. With the last one the attempt goes on as soon as there is a place for it."""
+        self._waits.remove(nodes)
+        async with self._changing:
             if not self._is_to_return:
-                return False
+                return
             try:
+                await self._go_on(self._attempt)
                 await self._slots.wait(self._attempt.claim.agent)
             except asyncio.CancelledError:
-                self._return_at_once()
+                await self._return_anyway()
                 raise
-            if not self._is_to_return:
+            if self._is_to_return:
+                self._return()
+            else:  # it waits for something else by now
                 self._slots.release(self._attempt.claim.agent)
-                return False
-            self._return()
-            return True
 
-    def break_off(self) -> None:
-        """A wait was given up: the agent goes on now, and its place is counted even if none is free."""
-        self._waits -= 1
-        if not self._returning.locked():
+    async def break_off(self, nodes: tuple[str, ...]) -> None:
+        """
+        A wait was given up: the agent goes on, and its place is counted even if none is free. Without its pools it must
+        not, unless it is only to end.
+        """
+        self._waits.remove(nodes)
+        if self._attempt.is_told_to_end:
             self._return_at_once()
+            return
+        async with self._changing:
+            if self._is_to_return:
+                await self._return_anyway()
+            elif self._waits:
+                await self._park(self._attempt, self._awaited)
+
+    async def _return_anyway(self) -> None:
+        try:
+            if not self._attempt.is_told_to_end:
+                await self._go_on(self._attempt)
+        finally:
+            self._return_at_once()
+
+    @property
+    def _awaited(self) -> tuple[str, ...]:
+        return tuple(sorted({node for nodes in self._waits for node in nodes}))
 
     @property
     def _is_to_return(self) -> bool:

@@ -94,7 +94,8 @@ class Runner:
                 await self._artifacts.put(spilled.content)
             handoff = self._record(attempt, sealed)
             if handoff.status == HANDED_ON:
-                return HandedOn(handoff, target_agent(handoff))
+                name = target_agent(handoff)
+                return HandedOn(handoff, name, await self._handing_on.pools(name))
             if handoff.status == "failed":
                 return Failed(_failure_told_by(handoff), handoff, "another")
             return Complete(handoff)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from segue.domain.records import NewRun, Submitted
-from segue.errors import KeyConflict
+from segue.errors import KeyConflict, PoolTooSmall
 from segue.ports.clock import Clock
 from segue.ports.store import Store
 
@@ -72,11 +72,11 @@ class Submitter:
             answers = await self._store.submit(
                 [each.new for each in batch], self._worker, self._lease_seconds
             )
-        except KeyConflict as error:
+        except (KeyConflict, PoolTooSmall) as error:
             if len(batch) == 1:
                 self._refuse(batch, error)
                 return
-            # One of them is in conflict: each by itself, so that it takes no other with it.
+            # One of them is refused: each by itself, so that it takes no other with it.
             for each in batch:
                 await self._store_batch([each])
             return

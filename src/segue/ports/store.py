@@ -17,6 +17,9 @@ What every store promises, and `segue.testing` checks:
   with the same token and the same hand-off digest answers `repeated`, whatever happened since; with another digest,
   `stale`.
 - A state and its events commit together. Events of a run are numbered 1, 2, 3 ... without a gap.
+- No more places of a pool are given out than it has: a claim takes all that its task needs, or the task stays ready.
+  Which places are held is never counted, it follows from the claims: one that is only to be settled holds none, one
+  that is parked only what it keeps. Whose turn it is, `segue.domain.running.pooling` says.
 - A hand-off is never overwritten. A claim pins version and digest of each input in the transaction that grants it.
 - Time is the store's own: leases by a clock that runs on while the machine sleeps, records by the wall clock.
 
@@ -41,11 +44,11 @@ from segue.domain.records import (
     Token,
     Verdict,
 )
-from segue.domain.rows import Event, Expired, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import Event, Expired, PoolRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.ports.consumers import ConsumerStore
 from segue.ports.notifier import Notifier
 
-NoteKind = Literal["parked", "awaited", "resumed", "progress"]
+NoteKind = Literal["awaited", "progress"]
 
 
 class Note(NamedTuple):
@@ -94,8 +97,9 @@ class Store(ConsumerStore, Protocol):
         Create runs with their roots ready, or claimed for `worker` where a root carries a claim id.
 
         A run whose key exists is not created again: the answer names the one that stands, with no claims. Raises
-        `KeyConflict` if that one has another workflow, graph or input, and then creates none of the runs. Submitting
-        the same run id again is harmless: it answers as before, with the claims that still stand.
+        `KeyConflict` if that one has another workflow, graph or input, and `PoolTooSmall` if a pool that a new run
+        needs is not there or too small, and then creates none of the runs. Submitting the same run id again is
+        harmless: it answers as before, with the claims that still stand.
         """
         ...
 
@@ -153,6 +157,34 @@ class Store(ConsumerStore, Protocol):
         """Append fenced remarks of running attempts as events, and record the pins that they carry."""
         ...
 
+    async def park(self, token: Token, awaits: Sequence[str]) -> Verdict:
+        """
+        Note that an attempt waits in the middle for tasks of these nodes: of its pools it holds only what it keeps.
+
+        Accepted while the task is claimed by it, `repeated` if it waits for just these already.
+        """
+        ...
+
+    async def go_on(self, token: Token) -> Verdict | Literal["wait"]:
+        """
+        Note that an attempt goes on, if it can have its places back, all of them; `repeated` if it is not parked.
+
+        `wait`: they are kept for it from now on, before anything new; ask again when something was committed.
+        """
+        ...
+
+    async def set_pool(self, name: str, capacity: int) -> None:
+        """
+        Say how many places a pool has; 0 takes it away. Nothing is taken from those who hold places.
+
+        Raises `PoolTooSmall` if a task that has not settled, of a run that has not ended, needs more.
+        """
+        ...
+
+    async def read_pools(self) -> Sequence[PoolRecord]:
+        """All pools, by name."""
+        ...
+
     async def record(self, token: Token, steps: Sequence[StepRecord]) -> Verdict:
         """
         Write down what a running attempt has finished or is about to do, all of it or nothing, each with its event.
@@ -194,6 +226,7 @@ class Store(ConsumerStore, Protocol):
         """
         Try tasks again that have failed, are dead, or were skipped or wait because of these.
 
+        Raises `PoolTooSmall` if they need a pool that has become smaller meanwhile.
         Accepted only while the run has ended without being cancelled, or needs a review, nothing has happened in it
         since the decision (`progress`), and every task has its epoch and is failed, dead, skipped or waiting; else
         `stale`, with nothing written, also when it is repeated. Failures, losses and errors of the tasks are forgotten;

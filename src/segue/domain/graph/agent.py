@@ -110,6 +110,9 @@ class Agent(Declaration, Generic[Out]):
         other, kept = copy(self), dict(self._given)
         if isinstance(settings.get("retries"), Retry):
             kept.pop("backoff", None)  # a whole policy takes its place
+        if not settings.keys().isdisjoint(("pool", "pools")):
+            kept.pop("pool", None)
+            kept.pop("pools", None)
         try:
             refuse_others(settings, CallSettings.__annotations__)
             other._take({**kept, **settings})

@@ -18,7 +18,7 @@ A text that begins with `$` refers to a node or an input, and to what is inside;
 objects may hold references; everything else is a plain value. `inputs` may be a list of names too: then their types
 are those of the parameters that they go to. `map` is a parameter, or `{"parameter": ..., "limit": ...}`; `when` a
 reference, or `{"condition": name, "arguments": {...}}`; `after` a node or a list of nodes; `with` an object of settings
-for this call: `{"timeout": "30s", "retries": 2, "fallback": "cheaper", "on_failure": {"quorum": 2}}`.
+for this call: `{"timeout": "30s", "retries": 2, "fallback": "cheaper", "on_failure": {"quorum": 2}, "pool": "gpu"}`.
 """
 
 from __future__ import annotations

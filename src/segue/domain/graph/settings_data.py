@@ -7,6 +7,7 @@ from typing import Any
 
 from segue.domain.graph.agent import Agent
 from segue.domain.settings.agent_settings import Quorum, refuse_others
+from segue.domain.settings.pools import Pool
 from segue.domain.settings.retrying import Retry
 from segue.domain.settings.reviewing import Review
 from segue.errors import UsageError
@@ -15,7 +16,8 @@ from segue.errors import UsageError
 def settings_from_data(given: Mapping[str, Any], agents: Mapping[str, Agent[Any]]) -> dict[str, Any]:
     """
     The settings as `with_` takes them: a fallback is given by its name, `retries` as a number or an object of what
-    `Retry` takes, a quorum as `{"quorum": 2}`, a review as an object of what `Review` takes. Raises UsageError.
+    `Retry` takes, a quorum as `{"quorum": 2}`, a review as an object of what `Review` takes, pools as `{"gpu": 1}` or
+    `{"gpu": {"places": 1, "keep": true}}`. Raises UsageError.
     """
     settings = {str(name): value for name, value in given.items()}
     retries, on_failure = settings.get("retries"), settings.get("on_failure")
@@ -29,6 +31,8 @@ def settings_from_data(given: Mapping[str, Any], agents: Mapping[str, Agent[Any]
         settings["on_failure"] = Quorum(on_failure.get("quorum", 0))
     if isinstance(settings.get("review"), Mapping):
         settings["review"] = _review(settings["review"])
+    if isinstance(settings.get("pools"), Mapping):
+        settings["pools"] = {name: _pool(name, each) for name, each in settings["pools"].items()}
     fallback = settings.get("fallback")
     if isinstance(fallback, str):
         if fallback not in agents:
@@ -45,3 +49,13 @@ def _review(given: Mapping[str, Any]) -> Review:
     if isinstance(following, Mapping):
         return Review(**{**given, "escalate_to": _review(following)})
     return Review(**given)
+
+
+def _pool(name: str, given: Any) -> Any:
+    if not isinstance(given, Mapping):
+        return given
+    refuse_others(given, Pool.__dataclass_fields__)
+    try:
+        return Pool(**given)
+    except UsageError as error:
+        raise UsageError(f"pools[{name!r}]: {error.message}", remedy=error.remedy) from None

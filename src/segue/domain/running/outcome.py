@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from segue.domain.records import SINGLE, Claim, HandoffRecord, Pin, Release, Settlement
+from segue.domain.records import SINGLE, Claim, HandoffRecord, Pin, Pools, Release, Settlement
 from segue.domain.running.answering import Failed, answer_to
 from segue.domain.running.plan import (
     ClaimFor,
@@ -47,6 +47,7 @@ class HandedOn(NamedTuple):
 
     handoff: HandoffRecord
     agent: str
+    pools: Pools = ()
 
 
 Outcome = Complete | Expanded | Skipped | Failed | InDoubt | HandedOn
@@ -76,6 +77,7 @@ def settlement_of(
     releases: tuple[Release, ...] = ()
     resolved = 0
     review_seconds: float | None = None
+    pools: Pools = ()
     match outcome:
         case Failed():
             return _settled_failure(claim, plan, step, outcome, agent, claim_for, jitter, speculative)
@@ -93,7 +95,7 @@ def settlement_of(
             ending, data = "skipped", _json(cause)
             releases = settle_releases(plan, name, item, None, claim_for)
             resolved = run_resolved(plan, name)
-        case HandedOn(handoff, successor):
+        case HandedOn(handoff, successor, pools):
             ending, data = "handed_on", _json({"to": successor})
         case InDoubt(message):
             told = {"kind": "EffectInDoubt", "message": message, "attempt": claim.attempt}
@@ -114,6 +116,7 @@ def settlement_of(
         speculative,
         successor,
         review_seconds=review_seconds,
+        pools=pools,
     )
 
 
@@ -138,7 +141,17 @@ def _settled_failure(
         if successor is not None:
             told["successor"] = successor
         return Settlement(
-            token, agent, ending, None, (), 0, delay_seconds, _json(told), speculative, successor=successor
+            token,
+            agent,
+            ending,
+            None,
+            (),
+            0,
+            delay_seconds,
+            _json(told),
+            speculative,
+            successor=successor,
+            pools=step.terms[successor].settings.pools if successor is not None else (),
         )
     handoff = failed.handoff
     pin = Pin(name, item, handoff.version, handoff.digest, "failed")

@@ -18,7 +18,7 @@ from segue.domain.graph.graph import (
     needed_parents_of,
     parents_of,
 )
-from segue.domain.records import SINGLE, Limits, Pin, Release
+from segue.domain.records import SINGLE, Limits, NodeNeed, Pin, Pools, Release
 from segue.domain.running.terms import Terms, terms_of
 from segue.domain.running.tolerance import tolerated_nodes
 from segue.domain.settings.options import RunOptions
@@ -54,6 +54,8 @@ class Step:
     """Where it waits for a quorum: how many of its inputs may be missing."""
     terms: Mapping[str, Terms]
     """What holds for each agent that may come to work on it."""
+    pools: Pools
+    """The places that a claim of this node's own task takes: none where that only reads a list."""
 
     @property
     def limits(self) -> Limits | None:
@@ -65,7 +67,8 @@ class Step:
 class Plan:
     """
     A graph with its steps by name. `waits_for` is the number of tasks whose settling ends the run; `speculative` says
-    that some agent may start on a hand-off that is not committed yet, `mapped` that some node is mapped.
+    that some agent may start on a hand-off that is not committed yet, `mapped` that some node is mapped. `needs` are
+    the pools that its tasks need.
     """
 
     graph: Graph
@@ -73,6 +76,7 @@ class Plan:
     waits_for: int
     speculative: bool
     mapped: bool
+    needs: tuple[NodeNeed, ...]
 
     @property
     def roots(self) -> tuple[Step, ...]:
@@ -109,12 +113,24 @@ def compile_plan(graph: Graph) -> Plan:
             need=node.settings.quorum or len(parents[node.name]),
             spare=_spare(graph, node, parents[node.name]),
             terms=terms_of(node, RunOptions()),
+            pools=node.settings.pools if node.map_parameter is None else (),
         )
         for node in graph.nodes
     }
     speculative = any(node.settings.speculative for node in graph.nodes)
     mapped = any(node.map_parameter is not None for node in graph.nodes)
-    return Plan(graph, steps, sum(step.ends_run for step in steps.values()), speculative, mapped)
+    waits_for = sum(step.ends_run for step in steps.values())
+    needs = tuple(need for node in graph.nodes for need in node_needs(node))
+    return Plan(graph, steps, waits_for, speculative, mapped, needs)
+
+
+def node_needs(node: Node) -> list[NodeNeed]:
+    """How many places of each pool a task of a node takes at most, whichever of its agents works on it."""
+    places: dict[str, int] = {}
+    for settings in (node.settings, *(fallback.settings for fallback in node.fallbacks)):
+        for need in settings.pools:
+            places[need.pool] = max(places.get(need.pool, 0), need.places)
+    return [NodeNeed(node.name, pool, most) for pool, most in sorted(places.items())]
 
 
 def _any_worker_can_map(node: Node) -> bool:
@@ -127,14 +143,27 @@ def plan_from_json(text: str) -> Plan:
 
 
 ClaimFor = Callable[[str], str | None]
-"""Gives a fresh claim id if the worker that settles would run a task of this agent at once, else None."""
+"""
+Gives a fresh claim id if the worker that settles would run a task of this agent at once, else None. Nobody is asked for
+a task that needs pools: only a store knows whether there are places, and whose turn it is.
+"""
 
 
 def root_releases(plan: Plan, claim_for: ClaimFor) -> tuple[Release, ...]:
     """What the submission of a run releases: every step that waits for nothing."""
     return tuple(
         Release(
-            step.node.name, SINGLE, step.agent, 0, 0, (), (), False, claim_for(step.agent), limits=step.limits
+            step.node.name,
+            SINGLE,
+            step.agent,
+            0,
+            0,
+            (),
+            (),
+            False,
+            None if step.pools else claim_for(step.agent),
+            limits=step.limits,
+            pools=step.pools,
         )
         for step in plan.roots
     )
@@ -170,9 +199,10 @@ def settle_releases(
                 step.parents,
                 pins if len(step.parents) == 1 and not mapped else None,
                 not usable and (quorum or name in step.needed),
-                claim_for(step.agent),
+                None if step.pools else claim_for(step.agent),
                 step.spare,
                 step.limits,
+                step.pools,
             )
         )
     return tuple(releases)
@@ -187,9 +217,10 @@ def expansion_releases(
     many elements as the list may have at most; those that there are not are missing.
     """
     step = plan.steps[name]
-    agent = step.node.agent
+    agent, pools = step.node.agent, step.node.settings.pools
+    asked = _nobody if pools else claim_for
     items = (
-        Release(name, item, agent, 0, 0, step.parents, pins, False, claim_for(agent), limits=step.limits)
+        Release(name, item, agent, 0, 0, step.parents, pins, False, asked(agent), None, step.limits, pools)
         for item in range(count)
     )
     missing = inputs_from(step.node) - count

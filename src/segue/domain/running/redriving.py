@@ -102,7 +102,8 @@ class Redriving:
         step = self._plan.steps[node]
         waiting, spare = (0, None) if item != SINGLE else self._needs(step)
         agent = step.agent if item == SINGLE else step.node.agent
-        return Reset(node, item, self._tasks[key].epoch, agent, waiting, step.limits, spare)
+        pools = step.pools if item == SINGLE else step.node.settings.pools
+        return Reset(node, item, self._tasks[key].epoch, agent, waiting, step.limits, spare, pools)
 
     def waits_for(self) -> int:
         """How many tasks the run waits for then."""

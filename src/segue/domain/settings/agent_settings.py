@@ -16,6 +16,7 @@ from segue.domain.settings.node_settings import (
     OnLoop,
     OnOverrun,
 )
+from segue.domain.settings.pools import Pool, pools_of
 from segue.domain.settings.retrying import Retry, RetryPolicy, checked_count
 from segue.domain.settings.reviewing import Review, rounds_of
 from segue.errors import UsageError
@@ -64,6 +65,8 @@ class CallSettings(RunBounds, total=False):
     `review` lets every complete hand-off of the agent wait for a person's decision.
     `hops` is how often a task of the agent may be handed on, `laps` how often one agent may come again on the way, and
     `on_loop="review"` asks a person where `"fail"` gives the task up.
+    `pool="gpu"` takes a place in a pool for as long as the agent runs, `pools={"gpu": 1, "licence": 2}` takes places in
+    several, all of them or none.
     """
 
     deadline: Duration | None
@@ -79,6 +82,8 @@ class CallSettings(RunBounds, total=False):
     isolation: Isolation
     review: Review | None
     on_loop: OnLoop
+    pool: str | None
+    pools: Mapping[str, int | Pool] | None
 
 
 class Settings(CallSettings, total=False):
@@ -112,6 +117,7 @@ def read_settings(given: Mapping[str, Any]) -> NodeSettings:
         hops=optional_count(given, "hops"),
         laps=optional_count(given, "laps"),
         on_loop=_one_of(given, "on_loop", ("fail", "review")),
+        pools=pools_of(given),
     )
 
 

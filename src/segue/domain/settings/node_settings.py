@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
+from segue.domain.records import Need, Pools
 from segue.domain.settings.budgets import DEFAULT_BUDGETS, NO_BUDGETS, Budgets
 from segue.domain.settings.retrying import RetryPolicy
 from segue.domain.settings.reviewing import Round, rounds_document, rounds_from
@@ -33,7 +34,7 @@ class NodeSettings:
     `budgets` are those that they set; the rest is left to the run. `on_failure` says what becomes of the node when what
     it needs was not handed over; with a `quorum` it proceeds as soon as so many of its inputs are there. `losses` is
     how often it may be lost with its worker. `hops` and `laps` bound how it may be handed on; None leaves that to the
-    run.
+    run. `pools` are the places that it takes.
     """
 
     budgets: Budgets = field(default_factory=lambda: NO_BUDGETS)
@@ -51,6 +52,7 @@ class NodeSettings:
     on_loop: OnLoop = "fail"
     review: tuple[Round, ...] = ()
     """The rounds of the review that each of its hand-offs has; none if it has none."""
+    pools: Pools = ()
 
 
 _DEFAULTS = {"hops": None, "laps": None, "on_loop": "fail"}
@@ -58,16 +60,18 @@ _DEFAULTS = {"hops": None, "laps": None, "on_loop": "fail"}
 
 
 def settings_document(settings: NodeSettings) -> dict[str, Any]:
-    """Settings as they stand in a pinned graph: one flat object, without budgets and a review that nobody set."""
+    """Settings as they stand in a pinned graph: one flat object, without budgets, review and pools that nobody set."""
     document: dict[str, Any] = dict(settings.budgets)
     for part in (settings.retry, settings):
         document |= {
             each.name: getattr(part, each.name)
             for each in fields(part)
-            if each.name not in ("budgets", "retry", "review")
+            if each.name not in ("budgets", "retry", "review", "pools")
         }
     if settings.review:
         document["review"] = rounds_document(settings.review)
+    if settings.pools:
+        document["pools"] = settings.pools
     return {
         name: value for name, value in document.items() if name not in _DEFAULTS or value != _DEFAULTS[name]
     }
@@ -84,4 +88,5 @@ def settings_from(document: Mapping[str, Any]) -> NodeSettings:
     }
     rest = {name: value for name, value in document.items() if name not in budgets and name not in retry}
     rest["review"] = rounds_from(document.get("review", ()))
+    rest["pools"] = tuple(Need(*each) for each in document.get("pools", ()))
     return NodeSettings(budgets=budgets, retry=RetryPolicy(**retry), **rest)

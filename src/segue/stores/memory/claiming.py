@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from segue.domain.records import Claim, ClaimRequest
 from segue.stores.looking import Looks
+from segue.stores.memory.pooling import pooled_to_run
 from segue.stores.memory.rows import Task
 from segue.stores.memory.state import State
 
@@ -40,7 +41,8 @@ def _named(state: State, request: ClaimRequest) -> list[Task]:
     """Of the tasks that a request names those that can be worked on now."""
     wanted = set(request.tasks)
     found = [task for task in state.ready_tasks() if _key(task) in wanted and _is_due(state, task)]
-    return sorted(found, key=_key)[: request.limit]
+    fitting = pooled_to_run(state, found, {task.agent: request.limit for task in found}, len(found))
+    return sorted((task for task in found if not task.pools or task in fitting), key=_key)[: request.limit]
 
 
 def _is_due(state: State, task: Task) -> bool:
@@ -59,19 +61,18 @@ def _to_settle(state: State) -> list[Task]:
 
 
 def _to_run(state: State, request: ClaimRequest, limit: int) -> list[Task]:
-    """The tasks of a worker's agents, oldest first, and not too many suspects among them."""
+    """The tasks of a worker's agents, oldest first, that find places in their pools, and not too many suspects."""
     limits = dict.fromkeys(request.agents, request.limit) | dict(request.per_agent)
     suspects = request.suspects
+    ready = [task for task in state.ready_tasks() if _is_due(state, task) and task.agent in request.agents]
+    pooled = pooled_to_run(state, ready, limits, suspects)
     chosen: list[Task] = []
-    for task in sorted(state.ready_tasks(), key=lambda task: (task.due, *_key(task))):
+    for task in sorted(
+        [*pooled, *(each for each in ready if not each.pools)], key=lambda task: (task.due, *_key(task))
+    ):
         if len(chosen) == limit:
             break
-        if (
-            _is_due(state, task)
-            and task.agent in request.agents
-            and limits[task.agent] > 0
-            and suspects >= task.is_suspect
-        ):
+        if limits[task.agent] > 0 and suspects >= task.is_suspect:
             limits[task.agent] -= 1
             suspects -= task.is_suspect
             chosen.append(task)

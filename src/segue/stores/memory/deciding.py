@@ -6,6 +6,7 @@ from segue.domain.decisions import Decision, Redrive, Reset
 from segue.domain.records import TaskState, Verdict
 from segue.domain.running.pins import pins_anew
 from segue.stores import wording
+from segue.stores.memory.pooling import check_needs
 from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
@@ -77,6 +78,7 @@ class Deciding:
         run = self._state.runs.get(redrive.run)
         if run is None or not redrive.resets or not self._may_redrive(run, redrive):
             return "stale"
+        check_needs(self._state, run.new, {reset.node for reset in redrive.resets})
         run.state, run.ended_at, run.waits_for = "running", None, redrive.waits_for
         for reset in redrive.resets:
             self._reset(run, run.tasks[reset.node, reset.item], reset)
@@ -104,7 +106,8 @@ class Deciding:
         task.pins = None if task.broken or task.pins is None else pins_anew(task.node, task.pins)
         task.broken = task.tolerated = False
         task.claim = task.error = task.settled_at = task.deadline = task.queue_seconds = None
-        task.failures = task.losses = task.escalations = 0
+        task.failures = task.losses = task.escalations = task.deadlocks = 0
+        task.pools = reset.pools
         if reset.waiting > 0:
             task.ready_at = None
             task.state = "waiting"

@@ -73,6 +73,9 @@ class Task:
     requires: str | None = None
     review_by: float | None = None
     escalations: int = 0
+    awaits: tuple[str, ...] = ()
+    wants: bool = False
+    deadlocks: int = 0
 
     def answers(self, token: Token) -> bool:
         """Whether an attempt with this token may write."""
@@ -127,10 +130,13 @@ class Task:
             tolerated=self.tolerated,
             hold=self.hold,
             pools=self.pools,
-            parked=self.parked,
+            parked=self.parked and self.state == "claimed",
             requires=self.requires,
             review_by=self.review_by,
             escalations=self.escalations,
+            awaits=self.awaits if self.state == "claimed" else (),
+            wants=self.wants and self.state == "claimed",
+            deadlocks=self.deadlocks,
         )
 
 

@@ -23,6 +23,7 @@ class State:
         self.schemas: dict[str, str] = {}
         self.ready: set[tuple[str, str, int]] = set()
         self.workers: dict[str, str] = {}
+        self.pools: dict[str, int] = {}
 
     def find(self, token: Token) -> Task | None:
         """The task that a token is about."""
@@ -46,7 +47,7 @@ class State:
             run.tasks[key] = task
         if task.state != "waiting":
             return None
-        task.parents, task.pins = release.parents, release.pins
+        task.parents, task.pins, task.pools = release.parents, release.pins, release.pools
         if not self._count(task, release):
             return None
         self.start_budgets(task, release.limits)
@@ -74,6 +75,7 @@ class State:
         task.losses += task.claim is not None
         task.overrun = self.overrun(task)
         task.claim, task.worker = claim, worker
+        task.parked, task.wants, task.awaits = False, False, ()
         task.lease = self.clock.boot() + lease_seconds
         task.claimed_at = self.clock.wall()
         if task.pins is None:

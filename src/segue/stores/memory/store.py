@@ -30,6 +30,7 @@ from segue.stores.looking import Looks
 from segue.stores.memory.claiming import claim_ready, own_claims, seconds_until_due
 from segue.stores.memory.consuming import Consumer, Consuming
 from segue.stores.memory.deciding import Deciding
+from segue.stores.memory.pooling import Pooling, check_needs
 from segue.stores.memory.reading import Reading
 from segue.stores.memory.remembering import Remembering
 from segue.stores.memory.rows import Run, Task
@@ -51,7 +52,7 @@ class NobodyDies:
         return set()
 
 
-class MemoryStore(Reading, Deciding, Remembering, Consuming):
+class MemoryStore(Reading, Deciding, Pooling, Remembering, Consuming):
     """Runs, tasks, hand-offs and events in this process's memory. For tests; it keeps nothing."""
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -75,6 +76,8 @@ class MemoryStore(Reading, Deciding, Remembering, Consuming):
             standing = by_key.setdefault(new.key, new) if new.key is not None else new
             if not wording.same_run(standing.workflow, standing.graph_digest, standing.input, new):
                 raise wording.key_conflict(new, standing.run)
+            if standing is new and new.run not in self._state.runs:
+                check_needs(self._state, new)
         answers = [self._submit(new, worker, lease_seconds) for new in runs]
         self.notifier.notify()
         return answers
@@ -167,6 +170,7 @@ class MemoryStore(Reading, Deciding, Remembering, Consuming):
         if ending in {"reassigned", "handed_on"}:
             task.agent = settlement.successor or task.agent
             task.failures = task.losses = 0
+            task.pools = settlement.pools
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """Claim ready tasks, oldest first."""

@@ -8,14 +8,16 @@ from itertools import chain
 
 from segue.domain.records import Claim, ClaimRequest, Token, Verdict, task_name
 from segue.domain.rows import Expired
+from segue.domain.running.pooling import Wanting
 from segue.ports.store import Note
 from segue.stores.looking import Looks
 from segue.stores.sqlite.consuming import let_go_of_dead
 from segue.stores.sqlite.granting import LatestPins, grant, standing_claim
+from segue.stores.sqlite.pooling import fitting_of, pooled_to_run
 from segue.stores.sqlite.reading import own_claims_between
 from segue.stores.sqlite.releasing import TaskKey
 from segue.stores.sqlite.statements import SQL
-from segue.stores.sqlite.transaction import EventRow, Transaction, blob_of, pins_of
+from segue.stores.sqlite.transaction import EventRow, Transaction, blob_of, pins_of, pools_of
 from segue.stores.wording import OVERRUN_DEADLINE, expiry_data, task_event
 
 Candidate = tuple[float, str, str, int]
@@ -39,21 +41,24 @@ def claim_ready(tx: Transaction, request: ClaimRequest, looks: Looks) -> Sequenc
 
 def _oldest(tx: Transaction, request: ClaimRequest, looks: Looks) -> list[TaskKey]:
     looks.note(request.agents, tx.boot, tx.wall)
-    any_ready, any_to_settle, any_suspect = tx.row(SQL.look, (tx.boot, tx.wall))
-    if not any_ready:
+    any_ready, any_to_settle, any_suspect, any_pooled = tx.row(SQL.look, (tx.boot, tx.wall))
+    if not (any_ready or any_pooled):
         return []
     found = _to_settle(tx, request.limit) if any_to_settle else []
-    return found + _to_run(tx, request, request.limit - len(found), request.suspects if any_suspect else 0)
+    left, suspects = request.limit - len(found), request.suspects if any_suspect else 0
+    pooled = pooled_to_run(tx.rows, request, tx.boot, tx.wall, left, suspects) if any_pooled else ()
+    return found + _to_run(tx, request, left, suspects, pooled)
 
 
 def _named(tx: Transaction, request: ClaimRequest) -> list[TaskKey]:
     """Of the tasks that a request names those that can be worked on now."""
     found = [
-        row
+        Wanting(due, run, node, item, agent, pools_of(blob))
         for task in sorted(set(request.tasks))
-        for row in tx.rows(SQL.find_named, (*task, tx.boot, tx.wall))
+        for due, run, node, item, agent, blob in tx.rows(SQL.find_named, (*task, tx.boot, tx.wall))
     ]
-    return found[: request.limit]
+    fitting = fitting_of(tx.rows, [each for each in found if each.pools])
+    return [each.key for each in found if not each.pools or each in fitting][: request.limit]
 
 
 def _own_claims(tx: Transaction, request: ClaimRequest) -> Sequence[Claim]:
@@ -77,10 +82,17 @@ def _to_settle(tx: Transaction, limit: int) -> list[TaskKey]:
     return list(dict.fromkeys(found))[:limit]
 
 
-def _to_run(tx: Transaction, request: ClaimRequest, limit: int, suspects: int) -> list[TaskKey]:
-    """The tasks of a worker's agents, oldest first, and at most so many suspects among them."""
+def _to_run(
+    tx: Transaction, request: ClaimRequest, limit: int, suspects: int, pooled: Sequence[Wanting]
+) -> list[TaskKey]:
+    """
+    The tasks of a worker's agents, oldest first, and at most so many suspects among them; `pooled` are those that can
+    have the places they need.
+    """
     limits = dict(request.per_agent)
-    found: list[tuple[Candidate, str, bool]] = []
+    found: list[tuple[Candidate, str, bool]] = [
+        ((each.since, *each.key), each.agent, each.is_suspect) for each in pooled
+    ]
     for agent in dict.fromkeys(request.agents):
         most = min(limits.setdefault(agent, limit), limit)
         if most > 0:

@@ -11,12 +11,13 @@ import apsw
 from segue.domain.records import ClaimRequest, HandoffRecord, RunState
 from segue.domain.rows import Event, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.stores.looking import Looks
+from segue.stores.sqlite.pooling import looked_for
 from segue.stores.sqlite.remembering import step_of
 from segue.stores.sqlite.statements import SQL
-from segue.stores.sqlite.transaction import pins_of, pools_of
+from segue.stores.sqlite.transaction import names_of, pins_of, pools_of
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
 
-_PINS, _POOLS = TaskRecord._fields.index("pins"), TaskRecord._fields.index("pools")
+_PINS, _POOLS, _AWAITS = map(TaskRecord._fields.index, ("pins", "pools", "awaits"))
 
 AFTER_ALL_RUNS = "\U0010ffff"
 
@@ -89,9 +90,14 @@ def expired_reviews(connection: apsw.Connection, wall: float) -> Sequence[TaskRe
 
 def _task(row: Sequence[Any]) -> TaskRecord:
     record = TaskRecord(*row)
-    pins, pools = pins_of(row[_PINS]), pools_of(row[_POOLS])
+    parked = record.state == "claimed" and bool(record.parked)
     return record._replace(
-        pins=pins, pools=pools, tolerated=bool(record.tolerated), parked=bool(record.parked)
+        pins=pins_of(row[_PINS]),
+        pools=pools_of(row[_POOLS]),
+        tolerated=bool(record.tolerated),
+        parked=parked,
+        awaits=names_of(row[_AWAITS]) if parked else (),
+        wants=parked and bool(record.wants),
     )
 
 
@@ -174,8 +180,9 @@ def next_due(
 
 def may_claim(connection: apsw.Connection, request: ClaimRequest, now: float, wall: float) -> bool:
     """Whether a claim would find anything: a look that holds nobody up, before a write that does."""
-    agents = json.dumps(request.agents)
-    return bool(_value(connection, SQL.may_claim, (now, wall, agents, *own_claims_between(request))))
+    between = own_claims_between(request)
+    found, any_pooled = _rows(connection, SQL.may_claim, (now, wall, json.dumps(request.agents), *between))[0]
+    return bool(found) or (bool(any_pooled) and bool(looked_for(connection, request, now, wall)))
 
 
 def any_claimed(connection: apsw.Connection) -> bool:

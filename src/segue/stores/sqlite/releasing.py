@@ -36,15 +36,15 @@ def new_task(
     tx: Transaction, run: str, release: Release, worker: str, lease: float
 ) -> tuple[TaskRow, Claim | None, EventRow]:
     """A task that is ready, or claimed, as soon as it is there: its row, the claim that stands in it, its event."""
-    node, item, agent, _, _, _, known, broken, claim, _, limits, _ = release
-    pins, task, wall = known or (), task_name(node, item), tx.wall
+    node, item, agent, _, _, _, known, broken, claim, _, limits, pools = release
+    pins, task, wall, places = known or (), task_name(node, item), tx.wall, blob_of(pools) if pools else None
     queue_seconds, queue_by, deadline = limits_row(tx, limits) if limits is not None else NO_LIMITS
     if claim is None:
         state: TaskRow = ("ready", 0, None, None, None, tx.boot, broken, wall, None, blob_of(pins))
-        row: TaskRow = (run, node, item, agent, *state, queue_seconds, queue_by, deadline)
+        row: TaskRow = (run, node, item, agent, *state, queue_seconds, queue_by, deadline, places)
         return row, None, (run, f"task.{agent}.ready", task, 0, wall, None, None)
     held: TaskRow = ("claimed", 1, claim, worker, lease, None, broken, wall, wall, blob_of(pins))
-    row = (run, node, item, agent, *held, queue_seconds, None, deadline)
+    row = (run, node, item, agent, *held, queue_seconds, None, deadline, places)
     overrun = overrun_of(None, deadline, tx.boot, wall) if deadline is not None else None
     granted = Claim(
         Token(run, node, item, 1, claim), agent, 1, 1, pins, broken, wall, 0, 0, overrun, deadline
@@ -111,7 +111,8 @@ def _join_row(tx: Transaction, key: TaskKey, release: Release, resolved: int, fl
     missing = release.need - resolved
     parents = blob_of(release.parents)
     row = (*key, release.agent, missing, tx.boot, tx.wall, flag, parents, pins, resolved)
-    return (*row, *limits_row(tx, release.limits))
+    pools = blob_of(release.pools) if release.pools else None
+    return (*row, *limits_row(tx, release.limits), pools)
 
 
 def _quorum_row(tx: Transaction, key: TaskKey, release: Release, spare: int) -> TaskRow:

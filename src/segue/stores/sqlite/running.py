@@ -8,6 +8,7 @@ from segue.domain.decisions import Redrive
 from segue.domain.records import NewRun, Submitted, Verdict
 from segue.domain.running.pins import pins_anew
 from segue.stores.sqlite.granting import standing_claims
+from segue.stores.sqlite.pooling import check_needs, keep_needs
 from segue.stores.sqlite.releasing import limits_row, new_task
 from segue.stores.sqlite.settling import move_run
 from segue.stores.sqlite.statements import SQL
@@ -27,7 +28,7 @@ PRUNED_AT_ONCE = 100
 
 
 def submit(tx: Transaction, runs: Sequence[NewRun], worker: str, lease_seconds: float) -> Sequence[Submitted]:
-    """Create runs with their roots ready or claimed. Raises `KeyConflict` before anything is written."""
+    """Create runs with their roots ready or claimed. Raises `KeyConflict` or `PoolTooSmall`."""
     by_key: dict[str, NewRun] = {}
     for new in runs:
         if new.key is None:
@@ -60,6 +61,7 @@ def _submit(tx: Transaction, new: NewRun, worker: str, lease_seconds: float) -> 
         return Submitted(new.run, created=True, claims=standing_claims(tx, new.run, new.roots))
     head = (new.run, new.key, new.workflow, new.waits_for, new.graph_digest, new.input, new.options)
     tx.cursor.execute(SQL.insert_run, (*head, tx.wall))
+    keep_needs(tx, new)
     roots = [new_task(tx, new.run, root, worker, tx.boot + lease_seconds) for root in new.roots]
     tx.cursor.executemany(SQL.insert_task, [row for row, _, _ in roots])
     tx.tell([(new.run, RUN_STARTED, None, None, tx.wall, None, None), *(event for _, _, event in roots)])
@@ -91,9 +93,10 @@ def _redrive(tx: Transaction, redrive: Redrive) -> None:
         raise Unforeseen
     if not tx.changed(SQL.reopen_run, (run, waits_for)):
         raise Unforeseen
-    for node, item, epoch, agent, waiting, limits, spare in resets:
-        budgets = limits_row(tx, limits)
-        row = (run, node, item, epoch, agent, waiting, spare, tx.boot, tx.wall, *budgets)
+    check_needs(tx, run, {reset.node for reset in resets})
+    for node, item, epoch, agent, waiting, limits, spare, pools in resets:
+        budgets, places = limits_row(tx, limits), blob_of(pools) if pools else None
+        row = (run, node, item, epoch, agent, waiting, spare, tx.boot, tx.wall, *budgets, places)
         if not tx.changed(SQL.redrive_task, row):
             raise Unforeseen
         _forget_handed_on(tx, run, node, item)
@@ -122,6 +125,7 @@ def prune(tx: Transaction, ended_before: float) -> int:
         SQL.prune_handoff_artifact,
         SQL.prune_handoff,
         SQL.prune_step,
+        SQL.prune_need,
         SQL.prune_task,
         SQL.prune_run,
     ):

@@ -41,7 +41,9 @@ CREATE INDEX run_on_hold ON run (run) WHERE hold = 1;
 -- looked up the latest hand-offs of `parents`. `queue_by` is kept by a claim that was given out because that time had
 -- passed. `hold` says that it was paused by itself (1), with its run (2) or both: it is 'paused' where it would be
 -- 'ready'. `pools` are the places that a claim takes, NULL if none; a `parked` claim has given them back. `requires` is
--- what a worker must be able to read to be given the task.
+-- what a worker must be able to read to be given the task. `awaits` are the nodes that a parked claim waits for, NULL if
+-- none; `parked` is 2 when they have settled and it waits for its pools. `deadlocks` counts how often a claim of the task
+-- was revoked to break one.
 CREATE TABLE task (
     run           TEXT NOT NULL,
     node          TEXT NOT NULL,
@@ -77,6 +79,8 @@ CREATE TABLE task (
     requires      TEXT,
     review_by     REAL,
     escalations   INTEGER NOT NULL DEFAULT 0,
+    awaits        BLOB,
+    deadlocks     INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run, node, item),
     CHECK (CASE state
         WHEN 'claimed' THEN lease IS NOT NULL AND claim IS NOT NULL AND worker IS NOT NULL AND due IS NULL
@@ -89,7 +93,8 @@ CREATE TABLE task (
     END)
 ) STRICT, WITHOUT ROWID;
 
-CREATE INDEX task_ready ON task (agent, due) WHERE state = 'ready';
+-- Ready tasks that need pools have one of their own, so that a worker does not go through those that wait for places.
+CREATE INDEX task_ready ON task (agent, due) WHERE state = 'ready' AND pools IS NULL;
 
 -- Of the ready tasks: those that will only be settled, and those that may have killed their workers.
 CREATE INDEX task_broken ON task (due) WHERE state = 'ready' AND broken = 1;
@@ -172,6 +177,22 @@ CREATE TABLE event (
 ) STRICT;
 
 CREATE UNIQUE INDEX event_in_run ON event (run, sequence);
+
+CREATE TABLE pool (
+    name     TEXT NOT NULL PRIMARY KEY,
+    capacity INTEGER NOT NULL CHECK (capacity > 0)
+) STRICT, WITHOUT ROWID;
+
+-- How many places of a pool one task of a node takes at most, whichever agent works on it.
+CREATE TABLE pool_need (
+    run    TEXT NOT NULL,
+    node   TEXT NOT NULL,
+    pool   TEXT NOT NULL,
+    places INTEGER NOT NULL,
+    PRIMARY KEY (run, node, pool)
+) STRICT, WITHOUT ROWID;
+
+CREATE INDEX pool_need_by_places ON pool_need (pool, places);
 
 CREATE TABLE worker (
     worker TEXT NOT NULL PRIMARY KEY,

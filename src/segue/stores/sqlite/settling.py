@@ -179,7 +179,8 @@ def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
     successor = settlement.successor if ending == "reassigned" else None
     error = settlement.data if ending != "handed_back" else None
     times = (tx.boot + delay_seconds, tx.wall + delay_seconds)
-    return (*settlement.token, *times, ending, successor, error)
+    pools = blob_of(settlement.pools) if settlement.pools else None
+    return (*settlement.token, *times, ending, successor, error, pools)
 
 
 def _handed_on_row(tx: Transaction, settlement: Settlement, handoff: HandoffRecord, number: int) -> Row:
@@ -189,7 +190,8 @@ def _handed_on_row(tx: Transaction, settlement: Settlement, handoff: HandoffReco
         raise Unforeseen
     pin = Pin(node, item, handoff.version, handoff.digest, handoff.status)
     pins = blob_of(pins_handed_on(pins_of(task[6]), pin))
-    return (*token, tx.boot, tx.wall, settlement.successor, handoff.version, number, pins)
+    pools = blob_of(settlement.pools) if settlement.pools else None
+    return (*token, tx.boot, tx.wall, settlement.successor, handoff.version, number, pins, pools)
 
 
 def _ending_event(tx: Transaction, settlement: Settlement) -> EventRow:

@@ -22,7 +22,9 @@ class Statements(NamedTuple):
     cancel_tasks: str
     count_down_run: str
     count_rows: str
+    count_wanting: str
     decide_task: str
+    drop_pool: str
     escalate_task: str
     expire_task: str
     find_broken: str
@@ -31,24 +33,31 @@ class Statements(NamedTuple):
     find_ending: str
     find_expired: str
     find_handoff: str
+    find_holding: str
     find_named: str
+    find_needing: str
     find_own_claims: str
+    find_parked: str
+    find_pooled: str
     find_prunable: str
     find_ready: str
     find_review: str
     find_run: str
     find_running_late: str
+    find_short_pool: str
     find_suspects: str
     find_step: str
     find_task: str
     find_too_late: str
     find_unclaimed: str
+    find_unmet_need: str
     forget_all_workers: str
     forget_consumer: str
     forget_lost_claims: str
     forget_worker: str
     free_all_consumers: str
     free_consumers: str
+    go_on_task: str
     grant_consumer: str
     grant_task: str
     hand_on_task: str
@@ -58,6 +67,7 @@ class Statements(NamedTuple):
     insert_graph: str
     insert_handoff: str
     insert_handoff_artifact: str
+    insert_need: str
     insert_run: str
     insert_schema: str
     insert_task: str
@@ -66,6 +76,7 @@ class Statements(NamedTuple):
     latest_handoffs_of_node: str
     latest_pins: str
     list_consumers: str
+    list_pools: str
     list_runs: str
     list_runs_in_state: str
     list_workers: str
@@ -74,12 +85,14 @@ class Statements(NamedTuple):
     next_lease: str
     next_overrun: str
     next_retry: str
+    park_task: str
     pin_task: str
     place: str
     prune_event: str
     prune_graphs: str
     prune_handoff: str
     prune_handoff_artifact: str
+    prune_need: str
     prune_run: str
     prune_step: str
     prune_task: str
@@ -112,6 +125,7 @@ class Statements(NamedTuple):
     run_at: str
     run_progress: str
     run_state: str
+    set_pool: str
     settle_task: str
     stumble_consumer: str
     tail: str

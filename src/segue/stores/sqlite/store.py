@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from segue.domain.decisions import Decision, Redrive
 from segue.domain.records import Claim, ClaimRequest, NewRun, Settled, Settlement, Submitted, Token, Verdict
@@ -14,7 +14,7 @@ from segue.domain.rows import Expired, StepRecord
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note
 from segue.stores.looking import Looks
-from segue.stores.sqlite import claiming, reading, remembering, reviewing, running, settling
+from segue.stores.sqlite import claiming, pooling, reading, remembering, reviewing, running, settling
 from segue.stores.sqlite.connection import Durability
 from segue.stores.sqlite.consumer_verbs import ConsumerVerbs
 from segue.stores.sqlite.files import Opened, folder_beside, open_files
@@ -128,6 +128,22 @@ class SqliteStore(ConsumerVerbs):
         """Append remarks of running attempts."""
         answer: Sequence[Verdict] = await self._write(lambda tx: claiming.note(tx, notes))
         return answer
+
+    async def park(self, token: Token, awaits: Sequence[str]) -> Verdict:
+        """Note that an attempt waits in the middle."""
+        answer: Verdict = await self._write(lambda tx: pooling.park(tx, token, awaits))
+        return answer
+
+    async def go_on(self, token: Token) -> Verdict | Literal["wait"]:
+        """Note that an attempt goes on, if it can have its places back. Who is told to wait again writes nothing."""
+        if self._readers().near(lambda connection: pooling.must_wait(connection, token)):
+            return "wait"
+        answer: Verdict | Literal["wait"] = await self._write(lambda tx: pooling.go_on(tx, token))
+        return answer
+
+    async def set_pool(self, name: str, capacity: int) -> None:
+        """Say how many places a pool has."""
+        await self._write(lambda tx: pooling.set_pool(tx, name, capacity))
 
     async def record(self, token: Token, steps: Sequence[StepRecord]) -> Verdict:
         """Write down what an attempt has finished or is about to do."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import apsw
 
 from segue.domain.envelope.stored import not_understood
-from segue.domain.records import Pin, Pools, task_name
+from segue.domain.records import Need, Pin, Pools, task_name
 from segue.ports.clock import Clock
 from segue.stores.sqlite.statements import SQL
 from segue.stores.wording import task_event
@@ -99,9 +99,17 @@ def pins_of(blob: bytes | None) -> tuple[Pin, ...]:
 def pools_of(blob: bytes | None) -> Pools:
     """The pools that a row holds."""
     try:
-        return tuple((name, need) for name, need in apsw.jsonb_decode(blob)) if blob is not None else ()
+        return tuple(Need(*need) for need in apsw.jsonb_decode(blob)) if blob is not None else ()
     except (ValueError, TypeError) as error:
         raise not_understood("the pools of a task", error) from error
+
+
+def names_of(blob: bytes | None) -> tuple[str, ...]:
+    """The names that a row holds."""
+    try:
+        return tuple(apsw.jsonb_decode(blob)) if blob is not None else ()
+    except (ValueError, TypeError) as error:
+        raise not_understood("what a task waits for", error) from error
 
 
 def blob_of(value: Sequence[object]) -> bytes:

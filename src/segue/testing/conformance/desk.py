@@ -15,7 +15,9 @@ from segue.domain.records import (
     HandoffRecord,
     Limits,
     NewRun,
+    NodeNeed,
     Pin,
+    Pools,
     Release,
     Settled,
     Settlement,
@@ -69,10 +71,11 @@ def release(
     broken: bool = False,
     claim: str | None = None,
     limits: Limits | None = None,
+    pools: Pools = (),
 ) -> Release:
     """What a settlement means for a dependent; by default its only parent is there and it is left to anybody."""
     agent = agent or f"{node}_agent"
-    return Release(node, item, agent, need, resolved, parents, pins, broken, claim, limits=limits)
+    return Release(node, item, agent, need, resolved, parents, pins, broken, claim, None, limits, pools)
 
 
 def root(node: str, claim: str | None = None, limits: Limits | None = None) -> Release:
@@ -156,6 +159,7 @@ class Desk:
             options='{"goal":"test"}',
             waits_for=waits_for,
             roots=roots,
+            needs=tuple(NodeNeed(root.node, need.pool, need.places) for root in roots for need in root.pools),
         )
 
     async def start(self, *nodes: str, waits_for: int = 1) -> Started:

@@ -80,7 +80,7 @@ class HandoffConformance(Suite):
         stale = a.token._replace(claim="another")
         verdicts = await desk.store.note(
             [
-                Note(a.token, a.agent, "parked", None, '{"for":"b"}'),
+                Note(a.token, a.agent, "progress", None, '{"for":"b"}'),
                 Note(stale, a.agent, "progress", None, None),
                 Note(a.token, a.agent, "progress", None, '{"done":3}'),
             ]
@@ -88,7 +88,7 @@ class HandoffConformance(Suite):
         assert list(verdicts) == ["accepted", "stale", "accepted"]
         told = [(event.name, event.epoch, event.data) for event in await desk.events(run)][2:]
         assert told == [
-            ("task.a_agent.parked", 1, '{"for":"b"}'),
+            ("task.a_agent.progress", 1, '{"for":"b"}'),
             ("task.a_agent.progress", 1, '{"done":3}'),
         ]
         await desk.end(a)

@@ -253,4 +253,5 @@ class Order:
             options=self.options.to_json(),
             waits_for=self.pinned.plan.waits_for,
             roots=(),
+            needs=self.pinned.plan.needs,
         )

@@ -2,17 +2,18 @@
 -- release; one that has started is left alone.
 INSERT INTO task
     (run, node, item, agent, state, waiting, due, ready_at, broken, parents, pins, queue_seconds, queue_by, deadline,
-     spare)
+     pools, spare)
 VALUES (
-    ?1, ?2, ?3, ?4, iif(?8, 'ready', 'waiting'), max(?5, 0), iif(?8, ?6, NULL), iif(?8, ?7, NULL), ?15 < 0, ?9, ?10,
-    ?12, iif(?8, ?13, NULL), iif(?8, ?14, NULL), ?15
+    ?1, ?2, ?3, ?4, iif(?8, 'ready', 'waiting'), max(?5, 0), iif(?8, ?6, NULL), iif(?8, ?7, NULL), ?16 < 0, ?9, ?10,
+    ?12, iif(?8, ?13, NULL), iif(?8, ?14, NULL), ?15, ?16
 )
 ON CONFLICT (run, node, item) DO UPDATE
-SET waiting = max(waiting - ?11, 0), spare = spare - ?16, broken = spare - ?16 < 0,
-    state = iif(waiting > ?11 AND spare - ?16 >= 0, 'waiting', 'ready'),
-    due = iif(waiting > ?11 AND spare - ?16 >= 0, NULL, ?6),
-    ready_at = iif(waiting > ?11 AND spare - ?16 >= 0, NULL, ?7), queue_seconds = ?12,
-    queue_by = iif(waiting > ?11 AND spare - ?16 >= 0, NULL, ?13),
-    deadline = iif(waiting > ?11 AND spare - ?16 >= 0, NULL, ?14), parents = excluded.parents, pins = excluded.pins
+SET waiting = max(waiting - ?11, 0), spare = spare - ?17, broken = spare - ?17 < 0,
+    state = iif(waiting > ?11 AND spare - ?17 >= 0, 'waiting', 'ready'),
+    due = iif(waiting > ?11 AND spare - ?17 >= 0, NULL, ?6),
+    ready_at = iif(waiting > ?11 AND spare - ?17 >= 0, NULL, ?7), queue_seconds = ?12,
+    queue_by = iif(waiting > ?11 AND spare - ?17 >= 0, NULL, ?13),
+    deadline = iif(waiting > ?11 AND spare - ?17 >= 0, NULL, ?14), parents = excluded.parents, pins = excluded.pins,
+    pools = excluded.pools
 WHERE state = 'waiting'
 RETURNING run, node, item, state, epoch

@@ -1,0 +1,84 @@
+"""`segue pools`: how large pools are, who holds places, who waits; and how they become larger."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from segue.cli.look import read
+from segue.cli.output import (
+    DEFAULT_STORE,
+    DebugOption,
+    JsonOption,
+    StoreOption,
+    draw,
+    err,
+    guarded,
+    out,
+    plain,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from segue.app.pools import PoolView
+
+
+@guarded
+def pools(
+    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this pool.")] = None,
+    capacity: Annotated[
+        int | None,
+        typer.Argument(metavar="[CAPACITY]", help="How many places it has from now on; 0 takes it away."),
+    ] = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """
+    List pools, or say how many places one has.
+
+    With how many places are held, and which tasks hold them or wait for some.
+    """
+    from segue.app.pools import read_pool_views
+    from segue.cli.pictures import pools_table
+    from segue.errors import UsageError
+
+    if name is not None and capacity is not None:
+        asyncio.run(_set(store, name, capacity))
+        if as_json:
+            print_json({"pool": name, "capacity": capacity})
+        else:
+            out().print(f"{plain(name)} has {capacity} {'place' if capacity == 1 else 'places'}")
+        return
+    found = read(store, lambda host: read_pool_views(host.store))
+    if name is not None:
+        found = tuple(pool for pool in found if pool.name == name)
+        if not found:
+            raise UsageError(f"there is no pool {name!r}", remedy=f"Make it: `segue pools {name} 1`.")
+    if as_json:
+        print_json(found)
+    elif found:
+        draw(pools_table(_lines(found), out().width))
+    else:
+        err().print("No pools.")
+
+
+async def _set(store: str, name: str, capacity: int) -> None:
+    from segue.app.segue import Segue
+    from segue.cli.opening import must_be_shared
+
+    must_be_shared(store)
+    async with Segue(store, worker=False) as segue:
+        await segue.set_pool(name, capacity)
+
+
+def _lines(pools: tuple[PoolView, ...]) -> list[tuple[str, str, str, str, str]]:
+    """The cells of a table: a line for each pool, and below it one for each task that holds places or waits."""
+    lines = []
+    for pool in pools:
+        lines.append((pool.name, str(pool.capacity), str(pool.held), str(pool.waiting), ""))
+        lines += [("", "", str(each.places), "", f"{each.task} of {each.run} holds") for each in pool.holders]
+        lines += [("", "", "", str(each.places), f"{each.task} of {each.run} waits") for each in pool.waiters]
+    return lines

@@ -1,0 +1,147 @@
+"""Pools, in memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Mapping, Sequence
+from typing import Literal
+
+from segue.domain.records import NewRun, Token, Verdict, task_name
+from segue.domain.rows import PoolRecord
+from segue.domain.running.pooling import Holding, Wanting, given_back, held_places, share_out
+from segue.errors import PoolTooSmall
+from segue.stores.memory.rows import Run, Task
+from segue.stores.memory.state import State
+from segue.stores.waking import LocalNotifier
+
+SETTLED = frozenset({"complete", "failed", "dead", "skipped", "cancelled", "expanded"})
+
+
+class Pooling:
+    """The verbs of the contract for pools, and for attempts that wait in the middle."""
+
+    _state: State
+    notifier: LocalNotifier
+
+    async def park(self, token: Token, awaits: Sequence[str]) -> Verdict:
+        """Note that an attempt waits in the middle."""
+        task = self._state.find(token)
+        if task is None or not _holds(task, token):
+            return "stale"
+        if task.parked and not task.wants and task.awaits == tuple(awaits):
+            return "repeated"
+        task.parked, task.wants, task.awaits = True, False, tuple(awaits)
+        told = json.dumps({"awaits": list(awaits)})
+        self._state.tell_task(self._state.runs[task.run], task, "parked", told)
+        self.notifier.notify()
+        return "accepted"
+
+    async def go_on(self, token: Token) -> Verdict | Literal["wait"]:
+        """Note that an attempt goes on, if it can have its places back."""
+        task = self._state.find(token)
+        if task is None or not _holds(task, token):
+            return "stale"
+        if not task.parked:
+            return "repeated"
+        if given_back(task.pools):
+            task.wants, task.awaits = True, ()
+            chosen = share_out(self._state.pools, holdings(self._state), returning(self._state), {}, 0)
+            if token[:3] not in [each.key for each in chosen]:
+                return "wait"
+        task.parked, task.wants, task.awaits = False, False, ()
+        self._state.tell_task(self._state.runs[task.run], task, "resumed")
+        self.notifier.notify()
+        return "accepted"
+
+    async def set_pool(self, name: str, capacity: int) -> None:
+        """Say how many places a pool has."""
+        for run in self._state.runs.values():
+            for need in run.new.needs if run.state in {"running", "needs_review"} else ():
+                if need.pool == name and need.places > capacity and _is_open(run, need.node):
+                    raise PoolTooSmall(name, capacity, f"{need.node} of run {run.new.run}", need.places)
+            for task in run.tasks.values():
+                for place in task.pools if task.state in {"ready", "claimed"} else ():
+                    if place.pool == name and place.places > capacity:
+                        named = f"{task_name(task.node, task.item)} of run {run.new.run}"
+                        raise PoolTooSmall(name, capacity, named, place.places)
+        self._state.pools[name] = capacity
+        if not capacity:
+            del self._state.pools[name]
+        self.notifier.notify()
+
+    async def read_pools(self) -> Sequence[PoolRecord]:
+        """All pools, by name."""
+        held = held_places(holdings(self._state))
+        waiting = [task.pools for task in self._state.ready_tasks() if not task.broken]
+        waiting += [each.pools for each in returning(self._state)]
+        return [
+            PoolRecord(
+                name,
+                capacity,
+                held[name],
+                sum(any(need.pool == name for need in pools) for pools in waiting),
+            )
+            for name, capacity in sorted(self._state.pools.items())
+        ]
+
+
+def holdings(state: State) -> list[Holding]:
+    """The claims that hold places or, parked, have held some: those that are only to be settled hold none."""
+    return [Holding(task.run, task.pools, task.parked) for task in _pooled_claims(state)]
+
+
+def returning(state: State) -> list[Wanting]:
+    """The claims that want their places back."""
+    return [
+        Wanting(
+            task.claimed_at or 0.0,
+            task.run,
+            task.node,
+            task.item,
+            task.agent,
+            given_back(task.pools),
+            returning=True,
+        )
+        for task in _pooled_claims(state)
+        if task.wants
+    ]
+
+
+def pooled_to_run(
+    state: State, ready: Sequence[Task], limits: Mapping[str, int], suspects: int
+) -> list[Task]:
+    """Those of some ready tasks that need pools and may have the places they need now."""
+    pooled = {(task.run, task.node, task.item): task for task in ready if task.pools}
+    wanting = [
+        Wanting(task.due, *key, task.agent, task.pools, task.is_suspect) for key, task in pooled.items()
+    ]
+    everybody = [*returning(state), *wanting]
+    chosen = share_out(state.pools, holdings(state), everybody, limits, suspects)
+    return [pooled[each.key] for each in chosen if not each.returning]
+
+
+def check_needs(state: State, new: NewRun, nodes: Collection[str] | None = None) -> None:
+    """Raises `PoolTooSmall` if a pool cannot meet what the nodes of a run need, or these of them."""
+    for node, pool, places in new.needs:
+        capacity = state.pools.get(pool, 0)
+        if places > capacity and (nodes is None or node in nodes):
+            raise PoolTooSmall(pool, capacity, node, places)
+
+
+def _pooled_claims(state: State) -> list[Task]:
+    return [
+        task
+        for run in state.runs.values()
+        for task in run.tasks.values()
+        if task.state == "claimed" and task.pools and not task.broken and task.overrun is None
+    ]
+
+
+def _holds(task: Task, token: Token) -> bool:
+    return task.state == "claimed" and task.answers(token)
+
+
+def _is_open(run: Run, node: str) -> bool:
+    """Whether a node has a task that has not settled, or none yet."""
+    states = [task.state for (name, _), task in run.tasks.items() if name == node]
+    return not states or any(state not in SETTLED for state in states)

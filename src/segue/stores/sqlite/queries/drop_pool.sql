@@ -1,0 +1,2 @@
+-- Take a pool away.
+DELETE FROM pool WHERE name = ?

@@ -1,0 +1,2 @@
+-- All pools.
+SELECT name, capacity FROM pool ORDER BY name
