@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from segue.domain.settings.reviewing import Review
     from segue.engine.attempt import ctx
     from segue.errors import (
+        ControlRefused,
         DoNotRetry,
         GraphError,
         InputError,
@@ -46,6 +47,7 @@ __all__ = [
     "Agent",
     "Artifact",
     "Attachment",
+    "ControlRefused",
     "DidNotHappen",
     "DoNotRetry",
     "Event",
@@ -105,6 +107,7 @@ _HOMES = {
     "segue.domain.graph.workflow": ("Workflow", "condition", "workflow"),
     "segue.engine.attempt": ("ctx",),
     "segue.errors": (
+        "ControlRefused",
         "DoNotRetry",
         "GraphError",
         "InputError",
