@@ -140,3 +140,36 @@ async def test_closing_tells_everybody_who_waits(store_kind: str, tmp_path: Path
         await asyncio.wait(waiting, timeout=0.01)
     errors = await soon(asyncio.gather(*waiting, return_exceptions=True))
     assert [isinstance(error, SegueError) for error in errors] == [True, True, True]
+
+
+async def test_a_hand_off_that_comes_with_the_end_is_found() -> None:
+    """Whoever looks for a hand-off while its run ends, before that is announced, does not take it for missing."""
+    gate = asyncio.Event()
+
+    @agent
+    async def gated(text: str) -> str:
+        await gate.wait()
+        return text
+
+    @workflow
+    def waits(text: str) -> str:
+        return gated(text)
+
+    async with Segue("memory:") as segue:
+        handle = await segue.submit(waits, "x")
+        store: Any = segue.host.store
+        look = store.latest_handoffs
+
+        async def look_too_early(*names: Any) -> Any:
+            found, store.latest_handoffs = await look(*names), look
+            gate.set()
+            await handle.result()
+            store.notifier._own = seen  # the commit is there to be read, and nobody has heard of it
+            return found
+
+        store.latest_handoffs = look_too_early
+        seen = store.notifier._own
+        waiting = asyncio.create_task(handle.handoff("gated"))
+        await asyncio.wait([waiting], timeout=0.1)
+        store.notifier.notify()
+        assert (await soon(waiting)).output == "x"

@@ -122,12 +122,14 @@ class Following:
             )
         while True:
             seen = self.store.notifier.count
+            # Asked before: what a run that has ended handed over is there.
+            has_ended = (await self.read_run(run)).ended_at is not None
             stored = [each for each in await self.store.latest_handoffs(run, [node]) if each.item == item]
             if stored:
                 return await self.engine.binder.handoff(
                     await self.engine.book.load(run), verified(stored[0]), schema_of(Any)
                 )
-            if (await self.read_run(run)).ended_at is not None and seen == self.store.notifier.count:
+            if has_ended:
                 raise TaskFailed(
                     f"run {run} ended and {task} handed nothing over", remedy=f"`segue show {run}` says why."
                 )

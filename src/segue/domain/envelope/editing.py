@@ -11,7 +11,7 @@ from segue.domain.envelope.schema import Schema
 from segue.domain.envelope.sealing import Sealed, seal
 from segue.domain.envelope.sent import Origin
 from segue.domain.rows import StoredHandoff
-from segue.errors import InvalidPayload, PayloadError
+from segue.errors import PayloadError
 
 
 def edited(shown: StoredHandoff, output: Any, schema: Schema[Any], *, where: str) -> Sealed:
@@ -36,7 +36,7 @@ def edited(shown: StoredHandoff, output: Any, schema: Schema[Any], *, where: str
 
 
 def _value(output: Any, schema: Schema[Any], where: str) -> Any:
-    """The output as a value of its type. Of plain data nothing may be dropped without a word."""
+    """The output as a value of its type, read from plain data if that is what it is."""
     try:
         schema.dump(output, where=where)
     except PayloadError as error:
@@ -44,26 +44,8 @@ def _value(output: Any, schema: Schema[Any], where: str) -> Any:
             data = json.dumps(output, allow_nan=False).encode()
         except (TypeError, ValueError, RecursionError):
             raise error from None
-        value = schema.load(data, where=where)
-        lost = _lost(output, json.loads(schema.dump(value, where=where)))
-        if lost is not None:
-            raise InvalidPayload(
-                f"{where}: {schema.name} has no field {lost!r}",
-                remedy="See `segue show RUN TASK` for those it has.",
-            ) from None
-        return value
+        return schema.load(data, where=where)
     return output
-
-
-def _lost(given: Any, kept: Any) -> str | None:
-    """The first key of plain data that is not there any more."""
-    if isinstance(given, dict) and isinstance(kept, dict):
-        found = (key if key not in kept else _lost(value, kept[key]) for key, value in given.items())
-    elif isinstance(given, list) and isinstance(kept, list):
-        found = (_lost(*pair) for pair in zip(given, kept, strict=False))
-    else:
-        return None
-    return next((each for each in found if each is not None), None)
 
 
 def _nowhere() -> Origin:
