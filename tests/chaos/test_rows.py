@@ -34,7 +34,14 @@ def rows(wanted: list[Failpoint], jobs: int = 2) -> list[Cell]:
 
 @pytest.mark.parametrize(
     "name",
-    ["settle.before:kill:2", "settle.after:lost:2", "renew.before:stop:1", "artifact.after:kill:1"],
+    [
+        "settle.before:kill:2",
+        "settle.after:lost:2",
+        "review.before:kill:1",
+        "review.after:kill:1",
+        "renew.before:stop:1",
+        "artifact.after:kill:1",
+    ],
 )
 def test_a_row_holds(name: str, tmp_path: Path) -> None:
     """A worker that is killed, stopped or lied to at a commit leaves nothing lost, doubled or stuck."""

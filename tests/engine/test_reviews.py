@@ -14,7 +14,18 @@ from typing import Any
 import pytest
 from pydantic import BaseModel
 
-from segue import Artifact, Handoff, Review, ReviewNeeded, ReviewRefused, RunFailed, Segue, agent, workflow
+from segue import (
+    Artifact,
+    Handoff,
+    HandTo,
+    Review,
+    ReviewNeeded,
+    ReviewRefused,
+    RunFailed,
+    Segue,
+    agent,
+    workflow,
+)
 from segue.errors import InvalidPayload, UnknownRun, UsageError
 from segue.testing import ManualClock
 from tests.engine.conftest import Open
@@ -350,6 +361,34 @@ async def test_a_fallback_has_the_review_of_its_own_settings(segue: Segue) -> No
     assert (shown.agent, shown.by) == ("careful", ("cay",))
     await decide(segue, handle.run, "draft", approve=True, by="cay")
     assert await soon(handle.result()) == "dear bob"
+
+
+async def test_who_gets_a_task_at_run_time_has_its_own_review(open_segue: Open) -> None:
+    """A task that was handed on is reviewed by the terms of the agent that it is with, in the end too."""
+
+    @agent(review=Review(by="cay", expires="1h", then="escalate", escalate_to=Review(by="dan")))
+    async def careful(to: str) -> str:
+        return f"dear {to}"
+
+    @agent(review=Review(by="ann"))
+    async def draft(to: str) -> str | HandTo:
+        return HandTo(careful, to=to)
+
+    @workflow
+    def answer(to: str) -> str:
+        return draft(to)
+
+    clock = ManualClock()
+    segue = await open_segue(clock=clock, agents=[careful])
+    handle = await ask(segue, answer)
+    (shown,) = await segue.reviews()
+    assert (shown.agent, shown.by, shown.version) == ("careful", ("cay",), 2)
+    clock.advance(HOUR)
+    await soon(_until_told(segue, handle.run, "escalated"))
+    (shown,) = await segue.reviews()
+    assert shown.by == ("dan",)
+    await segue.review(handle.run, "draft", digest=shown.digest, approve=True, by="dan", output="dear all")
+    assert await soon(handle.result()) == "dear all"
 
 
 async def test_artifacts_of_what_is_approved_stay_with_it(segue: Segue) -> None:

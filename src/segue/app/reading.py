@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from segue.app.effects import read_steps
@@ -35,6 +35,7 @@ from segue.domain.rows import Event, RunRecord, StoredHandoff, TaskRecord
 from segue.domain.running.lineage import origin_of
 from segue.domain.running.plan import compile_plan
 from segue.domain.settings.options import RunOptions
+from segue.engine.reviews import reviewed_node
 from segue.errors import StoreCorrupt, UnknownRun
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store
@@ -101,7 +102,7 @@ async def list_runs(
                 tasks=dict(Counter(task.state for task in tasks)),
                 handoffs=len(handoffs),
                 handoff_bytes=sum(len(stored.record.body) for stored in handoffs),
-                waits_for=await _waiting_reviews(store, record, tasks),
+                waits_for=tuple((await _waiting_reviews(store, record, tasks)).values()),
             )
         )
     return tuple(summaries)
@@ -109,12 +110,16 @@ async def list_runs(
 
 async def _waiting_reviews(
     store: Store, record: RunRecord, tasks: Sequence[TaskRecord]
-) -> tuple[WaitingReview, ...]:
-    if not any(task.state == "needs_review" for task in tasks):
-        return ()
+) -> dict[tuple[str, int], WaitingReview]:
+    """Whom the tasks of a run wait for that are in review."""
+    in_review = [task for task in tasks if task.state == "needs_review"]
+    if not in_review:
+        return {}
     graph = await read_graph(store, record)
-    found = (waiting_review(task, graph.node(task.node)) for task in tasks)
-    return tuple(waiting for waiting in found if waiting is not None)
+    return {
+        (task.node, task.item): waiting_review(task, await reviewed_node(store, graph, task))
+        for task in in_review
+    }
 
 
 async def read_view(store: Store, record: RunRecord, now: float) -> RunView:
@@ -124,7 +129,8 @@ async def read_view(store: Store, record: RunRecord, now: float) -> RunView:
     handoffs = await store.latest_handoffs(record.run)
     events = await read_events(store, record.run)
     with understood(f"run {record.run}"):
-        return _view(record, graph, rows, handoffs, events, now)
+        reviews = await _waiting_reviews(store, record, rows)
+        return _view(record, graph, rows, handoffs, events, reviews, now)
 
 
 def _view(
@@ -133,6 +139,7 @@ def _view(
     rows: Sequence[TaskRecord],
     handoffs: Sequence[StoredHandoff],
     events: Sequence[Event],
+    reviews: Mapping[tuple[str, int], WaitingReview],
     now: float,
 ) -> RunView:
     spans = spans_of(events, handoffs, now)
@@ -152,7 +159,7 @@ def _view(
             spans,
             [len(stored.record.body) for stored in handoffs],
         ),
-        tasks=task_views(graph, rows, handoffs),
+        tasks=task_views(graph, rows, handoffs, reviews),
         edges=edge_views(graph, rows, handoffs),
         spans=spans,
     )
@@ -226,10 +233,11 @@ async def read_task(store: Store, artifacts: ArtifactStore, record: RunRecord, n
             document = to_document(stored[-1], origin)
         if stored and stored[-1].record.status != "failed":
             output = await read_output(artifacts, stored[-1].record)
+        reviews = {} if row is None else await _waiting_reviews(store, record, [row])
         task = (
             unborn_task(graph.node(node))
             if row is None
-            else task_view(row, graph.node(node), stored[-1] if stored else None)
+            else task_view(row, graph.node(node), stored[-1] if stored else None, reviews.get((node, item)))
         )
         steps = () if row is None else await read_steps(store, row)
         return TaskDetail(

@@ -7,7 +7,7 @@ from typing import Any, Final
 from uuid_utils.compat import uuid7
 
 from segue.app.reading import find_task, read_events, read_graph, read_output
-from segue.app.views import ReviewView, review_view
+from segue.app.views import ReviewView, review_view, waiting_review
 from segue.domain.envelope.editing import edited
 from segue.domain.envelope.stored import data_of, understood, verified
 from segue.domain.graph.agent import Agent
@@ -24,6 +24,7 @@ from segue.domain.running.reviewing import (
     told_refusal,
 )
 from segue.domain.settings.reviewing import POLICY
+from segue.engine.reviews import reviewed_node
 from segue.errors import Refusal, ReviewRefused, UsageError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store
@@ -58,7 +59,8 @@ async def read_reviews(
         shown = verified(stored[0])
         with understood(f"task {task_name(task.node, task.item)} of run {task.run}"):
             output = await read_output(artifacts, shown.record)
-            views.append(review_view(record, task, graph.node(task.node), shown, output))
+            waiting = waiting_review(task, await reviewed_node(store, graph, task))
+            views.append(review_view(record, task, waiting, shown, output))
     return tuple(sorted(views, key=lambda view: (view.since, view.run, view.task)))
 
 
@@ -91,7 +93,8 @@ class Reviewer:
         if task is None or task.state != "needs_review" or stored is None:
             raise await self.nothing_waits(record, plan, name)
         shown = verified(stored)
-        now = round_of(plan.steps[task.node].node, task.agent, task.escalations)
+        node = await reviewed_node(self._store, plan.graph, task)
+        now = round_of(node, task.agent, task.escalations)
         objection = objection_to(said, task, shown.record, now, wall, has_output=output is not AS_SHOWN)
         if objection is not None:
             if objection.concerns_others:

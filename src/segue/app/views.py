@@ -217,7 +217,10 @@ class TaskDetail:
 
 
 def task_views(
-    graph: Graph, rows: Sequence[TaskRecord], handoffs: Sequence[StoredHandoff]
+    graph: Graph,
+    rows: Sequence[TaskRecord],
+    handoffs: Sequence[StoredHandoff],
+    reviews: Mapping[tuple[str, int], WaitingReview],
 ) -> tuple[TaskView, ...]:
     """Every task of a graph, in its order; those that no row exists of are waiting."""
     by_node: dict[str, list[TaskRecord]] = {node.name: [] for node in graph.nodes}
@@ -227,14 +230,17 @@ def task_views(
     views = []
     for node in graph.nodes:
         found = sorted(by_node[node.name], key=lambda row: row.item)
-        views += [task_view(row, node, latest.get((row.node, row.item))) for row in found] or [
-            unborn_task(node)
-        ]
+        views += [
+            task_view(row, node, latest.get((row.node, row.item)), reviews.get((row.node, row.item)))
+            for row in found
+        ] or [unborn_task(node)]
     return tuple(views)
 
 
-def task_view(row: TaskRecord, node: Node, stored: StoredHandoff | None) -> TaskView:
-    """A task as it is stored, with its latest hand-off."""
+def task_view(
+    row: TaskRecord, node: Node, stored: StoredHandoff | None, review: WaitingReview | None = None
+) -> TaskView:
+    """A task as it is stored, with its latest hand-off, and whom it waits for."""
     return TaskView(
         task=task_name(row.node, row.item),
         node=row.node,
@@ -252,25 +258,22 @@ def task_view(row: TaskRecord, node: Node, stored: StoredHandoff | None) -> Task
         ),
         handoff=None if stored is None else handoff_view(stored),
         error=None if row.error is None else _error_view(json.loads(row.error)),
-        review=waiting_review(row, node),
+        review=review,
     )
 
 
-def waiting_review(row: TaskRecord, node: Node) -> WaitingReview | None:
-    """Whom a task waits for; None if it does not wait for a decision."""
-    if row.state != "needs_review":
-        return None
+def waiting_review(row: TaskRecord, node: Node) -> WaitingReview:
+    """Whom a task in review waits for; `node` says how its agent was called."""
     now = round_of(node, row.agent, row.escalations)
     then = None if row.review_by is None else now.then
     return WaitingReview(task_name(row.node, row.item), now.by, row.review_by, then)
 
 
 def review_view(
-    record: RunRecord, row: TaskRecord, node: Node, stored: StoredHandoff, output: Any
+    record: RunRecord, row: TaskRecord, waiting: WaitingReview, stored: StoredHandoff, output: Any
 ) -> ReviewView:
     """A hand-off that waits for a decision, with its output."""
-    waiting, handoff = waiting_review(row, node), handoff_view(stored)
-    assert waiting is not None
+    handoff = handoff_view(stored)
     return ReviewView(
         run=record.run,
         workflow=record.workflow,

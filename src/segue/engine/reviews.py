@@ -5,13 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from segue.domain.decisions import Decision
-from segue.domain.records import RunState
+from segue.domain.envelope.stored import understood
+from segue.domain.graph.graph import Graph, Node
+from segue.domain.records import RunState, task_name
 from segue.domain.rows import TaskRecord
+from segue.domain.running.handing_on import node_handed_on
+from segue.domain.running.pins import pin_handed_on
 from segue.domain.running.reviewing import said_by_terms
 from segue.engine.book import Book
 from segue.errors import UnknownRun
 from segue.ports.clock import Clock
 from segue.ports.store import Store
+
+
+async def reviewed_node(store: Store, graph: Graph, task: TaskRecord) -> Node:
+    """How the agent that a task is with is called: as the graph has it, or as it was handed on."""
+    pin = pin_handed_on(task.pins)
+    stored = () if pin is None else await store.read_handoffs(task.run, [pin[:3]])
+    if pin is None or not stored:
+        return graph.node(task.node)
+    with understood(f"hand-off {pin.version} of {task_name(*pin[:2])} in run {task.run}"):
+        return node_handed_on(stored[0].record)
 
 
 class OverdueReviews:
@@ -50,4 +64,5 @@ class OverdueReviews:
             return None
         if not stored:
             return None
-        return said_by_terms(live.plan, task, stored[0].record, self._new_id(), self._clock.wall())
+        node = await reviewed_node(self._store, live.plan.graph, task)
+        return said_by_terms(live.plan, node, task, stored[0].record, self._new_id(), self._clock.wall())

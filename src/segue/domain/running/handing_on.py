@@ -84,8 +84,13 @@ def further(way: Way, stop: Stop, bounds: Bounds) -> Way:
 
 def step_handed_on(step: Step, record: HandoffRecord, options: RunOptions) -> Step:
     """The step of a task that was handed on: its place in the graph, and the agent that it is with now."""
-    node = node_from(parts_of(record)["hand_to"]["node"])
+    node = node_handed_on(record)
     return replace(step, node=node, agent=node.agent, terms=terms_of(node, options))
+
+
+def node_handed_on(record: HandoffRecord) -> Node:
+    """How the agent is called that goes on from a hand-off with `hand_to`."""
+    return node_from(parts_of(record)["hand_to"]["node"])
 
 
 def way_of(step: Step, record: HandoffRecord | None) -> Way:

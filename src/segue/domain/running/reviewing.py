@@ -42,7 +42,10 @@ class Objection(NamedTuple):
 
 
 def round_of(node: Node, agent: str, escalations: int) -> Round:
-    """The round that the review of a task is in, which `agent` has handed over."""
+    """
+    The round that the review of a task is in. `node` says how `agent` was called, who has handed over, or for whom it
+    is a fallback.
+    """
     own = (each.settings for each in node.fallbacks if each.agent == agent)
     rounds = next(own, node.settings).review
     return rounds[min(escalations, len(rounds) - 1)] if rounds else ANYBODY
@@ -100,12 +103,14 @@ def said_by_person(
     return _settled(plan, task, handoff, decision, about, approve=said.approve, by_policy=False)
 
 
-def said_by_terms(plan: Plan, task: TaskRecord, shown: HandoffRecord, decision: str, wall: float) -> Decision:
-    """What the terms of a review say when nobody has decided in time."""
-    now = round_of(plan.steps[task.node].node, task.agent, task.escalations)
+def said_by_terms(
+    plan: Plan, node: Node, task: TaskRecord, shown: HandoffRecord, decision: str, wall: float
+) -> Decision:
+    """What the terms of a review say when nobody has decided in time; `node` is as for `round_of`."""
+    now = round_of(node, task.agent, task.escalations)
     about: dict[str, Any] = {"by": POLICY, "expired": True}
     if now.then == "escalate":
-        following = round_of(plan.steps[task.node].node, task.agent, task.escalations + 1)
+        following = round_of(node, task.agent, task.escalations + 1)
         return _unsettled(task, "escalated", decision, about | {"to": list(following.by)})._replace(
             by_policy=True, review_seconds=following.expires_seconds
         )

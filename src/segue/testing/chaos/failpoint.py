@@ -23,6 +23,7 @@ Verb = Literal[
     "expire",
     "note",
     "record",
+    "review",
     "forget_workers",
     "artifact",
 ]

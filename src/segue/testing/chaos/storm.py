@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from segue.app.segue import Segue
+from segue.domain.records import RunState
 from segue.errors import SegueError
 from segue.ports.clock import SystemClock
 from segue.testing.chaos.crew import Crew, Member
@@ -29,6 +30,10 @@ LOOK_SECONDS = 0.05
 
 PATIENCE_SECONDS = 120.0
 """How long the last runs may take once nobody is killed any more."""
+
+
+OPEN: frozenset[RunState] = frozenset({"running", "needs_review"})
+"""The states of runs that go on, if only by the end of a review."""
 
 
 class StormPlan(NamedTuple):
@@ -125,7 +130,7 @@ class _Storm:
         )
 
     async def _submit(self, segue: Segue) -> None:
-        running = await segue.host.store.list_runs(len(self._open) + 1, None, {"running"})
+        running = await segue.host.store.list_runs(len(self._open) + 1, None, OPEN)
         self._open &= {record.run for record in running}
         while len(self._open) < self._plan.workers * OPEN_RUNS_PER_WORKER:
             number = len(self._numbers)
@@ -161,7 +166,7 @@ class _Storm:
     async def _finish(self, segue: Segue) -> None:
         clock = self._crew.clock
         give_up_at = clock.boot() + PATIENCE_SECONDS
-        while left := await segue.host.store.list_runs(1000, None, {"running"}):
+        while left := await segue.host.store.list_runs(1000, None, OPEN):
             if clock.boot() > give_up_at:
                 raise StuckError(
                     f"{len(left)} runs do not end: {left[0].run}", remedy="Look at one with `segue show`."

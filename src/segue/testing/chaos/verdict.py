@@ -57,9 +57,10 @@ async def verdict(host: Host, crew: Crew, numbers: Sequence[int]) -> Verdict:
 
 def _doubled(run: RunContents) -> Iterator[str]:
     accepted = Counter(event.task for event in run.events if event.name.endswith(".complete"))
+    reviewed = Counter(event.task for event in run.events if event.name.endswith(".needs_review"))
     for task in run.tasks:
         name = task_name(task.node, task.item)
-        if task.state == "complete" and (task.version, accepted[name]) != (1, 1):
+        if task.state == "complete" and (task.version, accepted[name]) != (1 + reviewed[name], 1):
             yield f"{name} of run {task.run}: version {task.version}, accepted {accepted[name]} times"
 
 

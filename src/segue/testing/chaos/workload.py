@@ -1,6 +1,6 @@
 """
 What the workers of `segue chaos` work on: a workflow with a map, a join, an artifact, a `Later`, threads, a remembered
-step, an effect outside, and agents that fail now and then or take their time.
+step, an effect outside, a review that ends by itself, and agents that fail now and then or take their time.
 
 Its result is known beforehand, so a run that ended with another one has been told something wrong. Each agent notes
 that it ran, in a file of its own outside the store: what ran twice and why is told from there.
@@ -18,6 +18,7 @@ from segue.domain.envelope.handoff import Handoff, Later
 from segue.domain.graph.agent import agent
 from segue.domain.graph.workflow import workflow
 from segue.domain.running.steps import DidNotHappen, Happened
+from segue.domain.settings.reviewing import Review
 from segue.engine.attempt import ctx
 from segue.ports.clock import SystemClock
 
@@ -77,9 +78,9 @@ async def moody(number: int) -> int:
     return -number
 
 
-@agent
+@agent(review=Review(by="nobody", expires="100ms", then="approve"))
 async def check(total: int, moody: Later[int]) -> int:
-    """A join that starts without one of its inputs."""
+    """A join that starts without one of its inputs. Nobody decides on what it hands over: its terms do."""
     _note()
     return total + await moody
 
