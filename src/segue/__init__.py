@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from segue.domain.envelope.versions import payload, upcast
     from segue.domain.graph.agent import Agent, agent
     from segue.domain.graph.graph_data import graph_from_data
+    from segue.domain.graph.watching import on
     from segue.domain.graph.workflow import Workflow, condition, workflow
     from segue.domain.rows import Event
     from segue.domain.running.steps import DidNotHappen, Happened
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     from segue.domain.settings.reviewing import Review
     from segue.engine.attempt import ctx
     from segue.errors import (
-        ControlRefused,
         DoNotRetry,
         GraphError,
         InputError,
@@ -47,7 +47,6 @@ __all__ = [
     "Agent",
     "Artifact",
     "Attachment",
-    "ControlRefused",
     "DidNotHappen",
     "DoNotRetry",
     "Event",
@@ -83,6 +82,7 @@ __all__ = [
     "condition",
     "ctx",
     "graph_from_data",
+    "on",
     "payload",
     "upcast",
     "workflow",
@@ -104,10 +104,10 @@ _HOMES = {
     "segue.domain.envelope.versions": ("payload", "upcast"),
     "segue.domain.settings.reviewing": ("Review",),
     "segue.domain.envelope.usage": ("Attachment", "Usage"),
+    "segue.domain.graph.watching": ("on",),
     "segue.domain.graph.workflow": ("Workflow", "condition", "workflow"),
     "segue.engine.attempt": ("ctx",),
     "segue.errors": (
-        "ControlRefused",
         "DoNotRetry",
         "GraphError",
         "InputError",

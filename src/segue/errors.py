@@ -9,7 +9,6 @@ Every error that Segue raises, in one tree.
     │   ├── InputError            the input of a run does not fit its workflow
     │   ├── LoadError             a module or an object in it cannot be imported
     │   ├── NoAttemptError        `ctx` was used outside an attempt
-    │   ├── ControlRefused        a control cannot be carried out as things are; nothing was changed
     │   ├── KeyConflict           a run with this key exists and is a different one
     │   ├── ReviewRefused         a decision on a hand-off that does not count; `reason` says why
     │   └── PoolTooSmall          a pool is not there, or smaller than what one task needs of it
@@ -27,6 +26,10 @@ Every error that Segue raises, in one tree.
     │   ├── StoreCorrupt          what it holds cannot be trusted
     │   └── CursorExpired         a cursor points before what the store still holds
     ├── ArtifactError             an artifact is missing or its bytes changed
+    ├── HandOverError             nothing can be handed over for a task from outside
+    │   ├── NotReady              it waits for others, or has ended
+    │   ├── TaskTaken             somebody else works on it
+    │   └── AlreadyWritten        something else was handed over before
     ├── StaleEpoch                this attempt was superseded or revoked; it wrote nothing
     ├── EffectInDoubt             nobody knows whether an effect happened; a person must say
     ├── StaleRead                 the exact version that a claim names cannot be read
@@ -106,10 +109,6 @@ class LoadError(UsageError):
 
 class NoAttemptError(UsageError):
     """Something that only exists while an agent runs was used elsewhere."""
-
-
-class ControlRefused(UsageError):
-    """Somebody wants something with a run or task that cannot be as things are now. Nothing was changed."""
 
 
 class KeyConflict(UsageError):
@@ -225,6 +224,22 @@ class ArtifactError(SegueError):
     """An artifact is missing, or its bytes are not those that were written."""
 
     exit_code = 4
+
+
+class HandOverError(SegueError):
+    """Nothing can be handed over for a task that no worker runs."""
+
+
+class NotReady(HandOverError):
+    """What the task depends on is not there yet, or the task has ended without a hand-off."""
+
+
+class TaskTaken(HandOverError):
+    """Somebody else has claimed the task, and works on it."""
+
+
+class AlreadyWritten(HandOverError):
+    """Something else was handed over for the task before; that stays."""
 
 
 class StaleEpoch(SegueError):

@@ -36,7 +36,7 @@ async def test_each_ends_at_its_own_time() -> None:
     """
     clock, attempts = ManualClock(), [attempt(number) for number in range(3)]
     left: list[Attempt] = []
-    timekeeper = Timekeeper(clock, lambda: attempts, left.append)
+    timekeeper = Timekeeper(clock, lambda: attempts, left.append, list[Attempt]().append)
     for each, seconds in zip(attempts, (10.0, 3.0, 5.0), strict=True):
         timekeeper.begin(each, "run", seconds)
     seen = []
@@ -57,7 +57,7 @@ async def test_each_ends_at_its_own_time() -> None:
 async def test_time_that_stands_still_is_not_counted() -> None:
     """A halted attempt outlives its limit, and goes on with what it had left."""
     clock, one = ManualClock(), attempt(1)
-    timekeeper = Timekeeper(clock, lambda: [one], list[Attempt]().append)
+    timekeeper = Timekeeper(clock, lambda: [one], list[Attempt]().append, list[Attempt]().append)
     timekeeper.begin(one, "run", 4.0)
     await advance(clock, 1.0)
     left = timekeeper.halt(one)
@@ -74,10 +74,25 @@ async def test_time_that_stands_still_is_not_counted() -> None:
 async def test_many_limits_have_one_timer() -> None:
     """A thousand agents with an hour each leave one sleeper behind, not a thousand."""
     clock, attempts = ManualClock(), [attempt(number) for number in range(1000)]
-    timekeeper = Timekeeper(clock, lambda: attempts, list[Attempt]().append)
+    timekeeper = Timekeeper(clock, lambda: attempts, list[Attempt]().append, list[Attempt]().append)
     before = len(asyncio.all_tasks())
     for each in attempts:
         timekeeper.begin(each, "run", 3600.0)
     await turns(2)
     assert len(asyncio.all_tasks()) == before + 1
+    await timekeeper.stop()
+
+
+async def test_a_slow_attempt_is_told_of_once_and_goes_on() -> None:
+    """Past its time to be slow an attempt is told of once, whatever else it has left, and ends by its limit alone."""
+    clock, one = ManualClock(), attempt(1)
+    slow: list[Attempt] = []
+    timekeeper = Timekeeper(clock, lambda: [one], list[Attempt]().append, slow.append)
+    timekeeper.begin(one, "run", 10.0)
+    timekeeper.begin(one, "slow", 2.0)
+    seen = []
+    for seconds in (1.9, 0.1, 5.0, 2.9, 0.1):
+        await advance(clock, seconds)
+        seen.append((len(slow), one.out_of))
+    assert seen == [(0, None), (1, None), (1, None), (1, None), (1, "run")]
     await timekeeper.stop()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import socket
@@ -13,9 +14,10 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from segue.app import effects
-from segue.app.controlling import Controlled, Controls, Wish
+from segue.app import effects, redriving
+from segue.app.consuming import Watching
 from segue.app.durations import recorded_durations
+from segue.app.external import External
 from segue.app.following import Following
 from segue.app.handle import RunHandle
 from segue.app.offering import Offering, all_of
@@ -77,6 +79,7 @@ class Host(Following):
         self.observer: Observer | None = None
         """Set before opening, it hears of everything that the worker does."""
         self._store: Store | None = None
+        self._watching: Watching | None = None
         self._waiters = Waiters()
 
     async def open(self) -> None:
@@ -117,10 +120,16 @@ class Host(Following):
         opened.set_idle(lambda: self.engine.idle)
         if self._is_worker:
             self.know(*self._agents)
+            watching = Watching(self, all_of(self._agents), self._lease_seconds, self._failed)
             await self._engine.start(json.dumps({"host": socket.gethostname(), "process": os.getpid()}))
+            self._watching = watching
+            watching.start()
 
     async def close(self) -> None:
         """Hand back what runs, commit what has ended, and close the store."""
+        watching, self._watching = self._watching, None
+        if watching is not None:
+            await watching.stop()
         store, self._store = self._store, None
         if store is None:
             return
@@ -132,10 +141,26 @@ class Host(Following):
         finally:
             await store.close()
 
+    async def drain(self, seconds: float) -> None:
+        """Begin nothing more, and let what runs end, for so long."""
+        leaving = [] if self._watching is None else [self._watching.leave(seconds)]
+        await asyncio.gather(self.engine.drain(seconds), *leaving)
+
     @property
     def store(self) -> Store:
         """The open store. Raises UsageError before `open` and after `close`."""
         return super().store if self._store is None else self._store
+
+    @property
+    def external(self) -> External:
+        """The way to hand over for tasks that no worker runs."""
+        return External(self, self._lease_seconds)
+
+    def settled(self, run: str, state: RunState | None) -> None:
+        """Something was settled here without an attempt: go on with what it has released, and tell who waits."""
+        self.engine.look_again()
+        if state is not None:
+            self._run_state_changed(run, state)
 
     @property
     def engine(self) -> Engine:
@@ -193,22 +218,13 @@ class Host(Following):
             self.engine.book.forget(new.run)
         return RunHandle(self, submitted.run, built)
 
-    async def control(self, wish: Wish) -> Controlled:
-        """Do what somebody wants with a run."""
-        record = await self.read_run(wish.run)
-        controls = Controls(self.store, self.engine.book, self.engine.registry, self.clock.wall())
-        controlled = await controls.carry_out(wish, record)
-        if controlled.verdict == "done before":
-            return controlled
-        if wish.kind in ("cancel", "reassign") or wish.interrupt:
-            await self.engine.check_claims(record.run)
-        if wish.kind == "retry":
-            self._waiters.resume(record.run)
-        after = await self.read_run(record.run)
-        if after.state not in (record.state, "running"):
-            self._run_state_changed(record.run, after.state)
-        self.engine.look_again()
-        return controlled
+    async def cancel(self, run: str, reason: str) -> bool:
+        """Cancel a run."""
+        await self.read_run(run)
+        cancelled = await self.store.cancel(run, reason)
+        self.engine.cancel_attempts(run)
+        self._run_state_changed(run, "cancelled")
+        return cancelled
 
     async def reviews(self, run: str | None) -> tuple[ReviewView, ...]:
         """What waits for a person's decision."""
@@ -237,6 +253,18 @@ class Host(Following):
         offered = {agent.name: agent for agent in all_of(self._agents).agents}
         names = [each.agent for each in tasks if task_name(each.node, each.item) == task]
         return next((self.engine.registry.find(name) or offered.get(name) for name in names), None)
+
+    async def retry(self, run: str, task: str | None, reason: str) -> tuple[str, ...]:
+        """Try again what was given up; the names of the tasks that begin anew."""
+        redrive = await redriving.decide(self.store, self.engine.book, run, task, reason, self.clock.wall())
+        if await self.store.retry(redrive) == "stale":
+            raise UsageError(
+                f"something else happened in run {run} meanwhile",
+                remedy=f"Look with `segue show {run}`, and again.",
+            )
+        self._waiters.resume(run)
+        self.engine.look_again()
+        return tuple(task_name(each.node, each.item) for each in redrive.resets)
 
     async def resolve(
         self, run: str, task: str, effect: str, outcome: Happened | DidNotHappen, *, by: str, note: str

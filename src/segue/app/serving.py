@@ -99,7 +99,7 @@ class Serving:
             if not failure.done():
                 on_drain()
                 waits[1] = asyncio.ensure_future(told.times(2))
-                waits.append(asyncio.ensure_future(self._host.engine.drain(grace_seconds)))
+                waits.append(asyncio.ensure_future(self._host.drain(grace_seconds)))
                 await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
             if failure.done():
                 raise failure.result()

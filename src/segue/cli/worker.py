@@ -88,7 +88,7 @@ def _offer(modules: list[str], names: list[str] | tuple[()]) -> Offer:
     from segue.app.offering import all_of
 
     offer = all_of([load_module(module.partition(":")[0]) for module in modules])
-    if not offer.agents:
+    if not (offer.names or offer.consumers):
         raise UsageError(
             f"there is no agent in {', '.join(modules)}", remedy="Decorate a function there with @agent."
         )

@@ -17,23 +17,32 @@ class ConsumerToken(NamedTuple):
 
 
 class ConsumeRequest(NamedTuple):
-    """A worker asks to handle events for a consumer. `claim` is a fresh id, so that the request can be repeated."""
+    """
+    A worker asks to handle events for a consumer, because it has seen one that is meant for it: `wanted` is its cursor.
+
+    `claim` is a fresh id, so that the request can be repeated.
+    """
 
     consumer: str
     worker: str
     claim: str
     lease_seconds: float
+    wanted: str
 
 
 class Consumed(NamedTuple):
     """
-    The answer: everything up to `cursor` is done with. Without a `token` somebody else handles events at present, or
-    the next try is not due: for `wait_seconds` more, if nothing is heard before; None until a person has decided.
+    The answer: everything up to `cursor` is done with.
+
+    Without a `token` the event that is wanted was passed (`wait_seconds` is 0), somebody else handles events at present
+    or the next try is not due (for so long, if nothing is heard before), or a person has to decide (None). `failures`
+    is how often the event that comes next could not be handled.
     """
 
     token: ConsumerToken | None
     cursor: str
     wait_seconds: float | None = 0.0
+    failures: int = 0
 
 
 class Trouble(NamedTuple):

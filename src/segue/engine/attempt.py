@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import Context, ContextVar, copy_context
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, overload
 
 from segue.domain.envelope.artifact import ArtifactHome, artifact_home
 from segue.domain.envelope.waiting import Waitable
@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+
+Clocked = Budget | Literal["slow"]
+"""What the time of an attempt is taken for: its budgets, and when it counts as slow, which only is told of."""
 
 
 class Facts(NamedTuple):
@@ -117,7 +121,7 @@ class Attempt:
         self.entered = False
         """Whether the run of the attempt is known, so that an outcome can be settled."""
         self.task: asyncio.Task[None] | None = None
-        self.ends: dict[Budget, float] = {}
+        self.ends: dict[Clocked, float] = {}
         """When the agent runs over each of its budgets, by the boot clock, while it runs and their time does too."""
         self.out_of: Budget | None = claim.overrun
         """The budget that it ran over, or its task before it was claimed."""
@@ -182,10 +186,10 @@ class Attempt:
 
     @property
     def substitute(self) -> str | None:
-        """The name of its agent, if the graph calls another: a fallback, handed to, or given the task by somebody."""
+        """The name of its agent, if that is not the one that the graph calls: a fallback, or handed to."""
         name = self.claim.agent
         called = self.live.plan.steps[self.claim.token.node].node.agent
-        return name if name not in (called, MAP_AGENT) else None
+        return name if name != called and name in self.step.terms else None
 
     @property
     def facts(self) -> Facts:

@@ -46,6 +46,7 @@ from segue.engine.notebook import Keeping
 from segue.engine.patience import PATIENCE_SECONDS, patient
 from segue.engine.registry import Registry
 from segue.engine.renewer import Renewer
+from segue.engine.reporting import SlowReports
 from segue.engine.reviews import OverdueReviews
 from segue.engine.runner import Runner
 from segue.engine.slots import Slots
@@ -101,7 +102,8 @@ class Engine:
         self._draining = self._stopping = self._failed = False
         self.observer: Observer = lambda claim, what, data: None
         """Hears of each claim of this worker and of how its attempt ended: one of `Ending`, or that it was lost."""
-        keeper = self._timekeeper = Timekeeper(clock, self._live.values, self._leave_behind)
+        self._slow = SlowReports(asked, self._fail)
+        keeper = self._timekeeper = Timekeeper(clock, self._live.values, self._leave_behind, self._slow.begin)
         keeping = Keeping(asked, clock, lease_seconds, self.threads.block, keeper, self._fail)
         self._context = context_for(self.home, keeping)
         self._claimer = self._new_claimer()
@@ -169,6 +171,7 @@ class Engine:
         for service in (self._claimer, self._committer, self._renewer, self._sweeper, self.children):
             await service.stop()
         await self._timekeeper.stop()
+        await self._slow.stop()
         self.threads.close()
         with contextlib.suppress(SegueError, asyncio.TimeoutError):
             await asyncio.wait_for(self._store.forget_workers([self.worker]), timeout=1.0)
@@ -212,9 +215,11 @@ class Engine:
         if state != "running":
             self._on_run_state(run, state)
 
-    async def check_claims(self, run: str) -> None:
-        """Cancel what runs here for a run and has lost its claim to somebody's word, without waiting for a renewal."""
-        await self._renewer.renew(run)
+    def cancel_attempts(self, run: str) -> None:
+        """Cancel what runs here for a run that was cancelled in the store."""
+        for attempt in list(self._live.values()):
+            if attempt.claim.token.run == run:
+                self._lost(attempt)
         self._claimer.poke()  # for its places in pools
 
     def _claim_for(self, agent: str) -> str | None:

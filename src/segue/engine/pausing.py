@@ -12,10 +12,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from segue.engine.attempt import Attempt
+from segue.engine.attempt import Attempt, Clocked
 from segue.engine.slots import Slots
 from segue.engine.timekeeper import Timekeeper
-from segue.errors import Budget
 
 Park = Callable[[Attempt, Sequence[str]], Awaitable[None]]
 GoOn = Callable[[Attempt], Awaitable[None]]
@@ -34,7 +33,7 @@ class Pause:
         self._go_on = go_on
         self._waits: list[tuple[str, ...]] = []
         self._changing = asyncio.Lock()
-        self._seconds_left: dict[Budget, float] = {}
+        self._seconds_left: dict[Clocked, float] = {}
 
     def begin(self, nodes: tuple[str, ...]) -> bool:
         """Wait for something more. True if it is the first: the place was given back, and time stands still."""

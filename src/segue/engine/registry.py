@@ -13,7 +13,11 @@ from segue.errors import DefinitionError
 
 
 class Registry:
-    """Agents by name. Two different agents under one name are an error that names both places."""
+    """
+    Agents by name. Two different agents under one name are an error that names both places.
+
+    `names` are those whose tasks are claimed here: an external agent is known, and run by nobody.
+    """
 
     def __init__(self) -> None:
         self._agents: dict[str, Agent[Any]] = {}
@@ -35,20 +39,17 @@ class Registry:
         self._agents.update({agent.name: agent for agent in added})
         self._conditions.update(conditions)
         if added:
-            self.names = (*sorted(self._agents), MAP_AGENT)
+            ours = (name for name, agent in self._agents.items() if not agent.settings.external)
+            self.names = (*sorted(ours), MAP_AGENT)
         return added
 
     def __contains__(self, name: str) -> bool:
-        return name == MAP_AGENT or name in self._agents
+        agent = self._agents.get(name)
+        return name == MAP_AGENT or (agent is not None and not agent.settings.external)
 
     def lets_lie(self, release: Release) -> bool:
         """Whether a task that this process could take was released without being claimed for it."""
         return release.claim is None and (release.broken or release.agent in self)
-
-    @property
-    def agent_names(self) -> tuple[str, ...]:
-        """The names of the agents that this process has."""
-        return tuple(sorted(self._agents))
 
     def find(self, name: str) -> Agent[Any] | None:
         """An agent by its name; None if this process does not have it."""

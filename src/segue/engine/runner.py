@@ -97,7 +97,7 @@ class Runner:
                 name = target_agent(handoff)
                 return HandedOn(handoff, name, await self._handing_on.pools(name))
             if handoff.status == "failed":
-                return Failed(_failure_told_by(handoff), handoff, "another")
+                return Failed(failure_told_by(handoff), handoff, "another")
             return Complete(handoff)
         except LoopDetected as error:
             return self._looped(attempt, error)
@@ -192,6 +192,8 @@ class Runner:
             self._timekeeper.begin(attempt, "idle", terms.idle_seconds)
         if deadline is not None:
             self._timekeeper.begin(attempt, "deadline", deadline - self._clock.wall())
+        if terms.settings.slow_seconds is not None:
+            self._timekeeper.begin(attempt, "slow", terms.settings.slow_seconds)
         attempt.called = attempt.in_agent = True
         try:
             result = await running
@@ -241,7 +243,7 @@ class Runner:
         return HandoffRecord(version, status, *written, started_at, completed_at, artifacts)
 
 
-def _failure_told_by(handoff: HandoffRecord) -> dict[str, Any]:
+def failure_told_by(handoff: HandoffRecord) -> dict[str, Any]:
     """What is kept of a failure that the agent handed over instead of raising it."""
     summary = summary_of(handoff, parts_of(handoff))[0]
     return {"kind": "handed over", "message": storable_text(summary, ERROR_MESSAGE_CHARACTERS)}

@@ -13,8 +13,7 @@ import contextvars
 import math
 from collections.abc import Callable, Collection, Iterator
 
-from segue.engine.attempt import Attempt
-from segue.errors import Budget
+from segue.engine.attempt import Attempt, Clocked
 from segue.ports.clock import Clock
 
 CLEARING_UP_SECONDS = 5.0
@@ -23,7 +22,8 @@ CLEARING_UP_SECONDS = 5.0
 
 class Timekeeper:
     """
-    Watches the attempts that `running` names; `leave_behind` gets those that do not end when they are told to.
+    Watches the attempts that `running` names; `leave_behind` gets those that do not end when they are told to, and
+    `on_slow` each that runs for longer than its agent should, once.
 
     Everything happens in the loop's thread.
     """
@@ -33,15 +33,17 @@ class Timekeeper:
         clock: Clock,
         running: Callable[[], Collection[Attempt]],
         leave_behind: Callable[[Attempt], None],
+        on_slow: Callable[[Attempt], None],
     ) -> None:
         self._clock = clock
         self._running = running
         self._leave_behind = leave_behind
+        self._on_slow = on_slow
         self._looks_at = math.inf
         self._timer: asyncio.Task[None] | None = None
 
-    def begin(self, attempt: Attempt, budget: Budget, seconds: float) -> None:
-        """From now on the attempt has so many seconds of a budget."""
+    def begin(self, attempt: Attempt, budget: Clocked, seconds: float) -> None:
+        """From now on the attempt has so many seconds of a budget, or until it is slow."""
         ends_at = attempt.ends[budget] = self._clock.boot() + seconds
         if ends_at < self._looks_at:
             self._set(ends_at)
@@ -57,7 +59,7 @@ class Timekeeper:
             if idles and attempt.in_agent and seconds is not None:
                 self.begin(attempt, "idle", seconds)
 
-    def halt(self, attempt: Attempt) -> dict[Budget, float]:
+    def halt(self, attempt: Attempt) -> dict[Clocked, float]:
         """
         The attempt's time stands still, but for its deadline; the seconds that it has left of each budget. Once it has
         run over one, nothing stands still.
@@ -65,7 +67,7 @@ class Timekeeper:
         if attempt.out_of is not None:
             return {}
         now = self._clock.boot()
-        left: dict[Budget, float] = {
+        left: dict[Clocked, float] = {
             budget: ends_at - now for budget, ends_at in attempt.ends.items() if budget != "deadline"
         }
         for budget in left:
@@ -91,8 +93,11 @@ class Timekeeper:
         self._timer, now = None, self._clock.boot()
         limited = [attempt for attempt in self._running() if attempt.ends]
         for attempt in limited:
-            budget = min(attempt.ends, key=attempt.ends.__getitem__)
-            if attempt.ends[budget] > now:
+            if attempt.ends.get("slow", math.inf) <= now:
+                del attempt.ends["slow"]
+                self._on_slow(attempt)
+            budget = min(attempt.ends, key=attempt.ends.__getitem__, default=None)
+            if budget is None or budget == "slow" or attempt.ends[budget] > now:
                 continue
             if attempt.out_of is None:
                 attempt.run_over(budget)

@@ -28,12 +28,16 @@ class ConsumerStore(Protocol):
     - What a consumer has not passed yet is not pruned.
     """
 
-    async def register_consumer(self, name: str, since: Since) -> None:
-        """Make a consumer known. One that is known already stays where it is."""
+    async def register_consumer(self, name: str, since: Since) -> str:
+        """Make a consumer known; the cursor up to which it is done. One that is known already stays where it is."""
         ...
 
     async def consume(self, request: ConsumeRequest) -> Consumed:
-        """Take a consumer, if nobody holds it and it may go on. One that is not known is never granted."""
+        """
+        Take a consumer, if it has not passed what is wanted, nobody holds it and it may go on.
+
+        One that is not known is never granted. Raises `CursorExpired` for a cursor of another incarnation.
+        """
         ...
 
     async def advance(self, token: ConsumerToken, cursor: str, lease_seconds: float) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Coroutine, Mapping
 from copy import copy
 from functools import cached_property
-from typing import Any, Generic, Protocol, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, Unpack, overload
 
 from segue.domain.envelope.hand_to import HandTo
 from segue.domain.envelope.handoff import Handoff
@@ -16,6 +16,9 @@ from segue.domain.places import user_place
 from segue.domain.settings.agent_settings import CallSettings, Settings, read_settings, refuse_others
 from segue.domain.settings.retrying import Retry, checked_count
 from segue.errors import DefinitionError, InvalidPayload, UsageError
+
+if TYPE_CHECKING:
+    from segue.domain.graph.watching import Subscription
 
 T = TypeVar("T")
 Out = TypeVar("Out")
@@ -34,6 +37,8 @@ class Agent(Declaration, Generic[Out]):
         self.declared: Agent[Out] = self
         """The agent as its decorator left it: itself, but for the copies that `with_` makes."""
         self.version = self.checked_version(settings.get("version", "1"))
+        self.subscriptions: tuple[Subscription, ...] = ()
+        """The events that start it: see `on`."""
         try:
             refuse_others(settings, Settings.__annotations__)
             self.concurrency = _concurrency(settings.get("concurrency"))

@@ -29,6 +29,7 @@ def problems_of(draft: Draft) -> list[str]:
     for check in (
         _check_agents,
         _check_isolation,
+        _check_external,
         _check_names,
         _check_references,
         _check_cycles,
@@ -75,6 +76,16 @@ def _check_isolation(draft: Draft) -> Iterator[str]:
                 target_of(agent)
             except DefinitionError as error:
                 yield f"{error.message}; {error.remedy}"
+
+
+def _check_external(draft: Draft) -> Iterator[str]:
+    """A condition on an agent that no worker runs: nobody would evaluate it."""
+    for name, call in draft.calls.items():
+        if call.agent.settings.external and call.condition is not None:
+            yield (
+                f"{name}: its agent is external and has a condition, which the worker that runs a task evaluates; "
+                f"give the condition to an agent before it ({call.place})"
+            )
 
 
 def _check_names(draft: Draft) -> Iterator[str]:

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Generic, NotRequired, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, NotRequired, ParamSpec, TypeVar, overload
 
 import typing_extensions
 from typing_extensions import TypedDict
@@ -23,6 +23,9 @@ from segue.domain.graph.graph import Graph, RunInput
 from segue.domain.graph.signature import Declaration, Parameter, caller_namespace
 from segue.domain.graph.standin import Inside, StandIn
 from segue.errors import GraphError
+
+if TYPE_CHECKING:
+    from segue.domain.graph.watching import Subscription
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -96,6 +99,8 @@ class Workflow(Declaration, Runnable[P, R_co]):
     ) -> None:
         super().__init__("workflow", fn, name, namespace)
         self.version = self.checked_version(version)
+        self.subscriptions: tuple[Subscription, ...] = ()
+        """The events that start it: see `on`."""
         self._built: Built | None = None
         if inspect.iscoroutinefunction(fn):
             raise self.wrong(

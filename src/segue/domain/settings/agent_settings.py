@@ -67,6 +67,7 @@ class CallSettings(RunBounds, total=False):
     `on_loop="review"` asks a person where `"fail"` gives the task up.
     `pool="gpu"` takes a place in a pool for as long as the agent runs, `pools={"gpu": 1, "licence": 2}` takes places in
     several, all of them or none.
+    An attempt that runs for longer than `slow` goes on, and an event `task.AGENT.slow` says so.
     """
 
     deadline: Duration | None
@@ -84,18 +85,46 @@ class CallSettings(RunBounds, total=False):
     on_loop: OnLoop
     pool: str | None
     pools: Mapping[str, int | Pool] | None
+    slow: Duration | None
 
 
 class Settings(CallSettings, total=False):
-    """The settings of an agent: those of a call, its name and version, and how many run at once in a worker."""
+    """
+    The settings of an agent: those of a call, its name and version, and how many run at once in a worker.
+
+    An `external` agent is run by no worker: its tasks are handed over by whoever does them (`handle.hand_over`).
+    """
 
     name: str | None
     version: str
     concurrency: int | None
+    external: bool
+
+
+_OF_WORKERS = (
+    "timeout",
+    "idle",
+    "retries",
+    "backoff",
+    "speculative",
+    "isolation",
+    "slow",
+    "takes",
+    "concurrency",
+    "pool",
+    "pools",
+)
+"""Settings that say how a worker runs an agent, and so say nothing of an external one."""
 
 
 def read_settings(given: Mapping[str, Any]) -> NodeSettings:
     """What settings say about running a node. Raises UsageError naming the value and the remedy."""
+    external = _one_of(given, "external", (False, True))
+    for name in _OF_WORKERS if external else ():
+        if name in given:
+            raise UsageError(
+                f"{name}= stands beside external=True, and no worker runs that", remedy=f"Leave {name}= out."
+            )
     budgets = budgets_of(given)
     takes_seconds = optional_seconds("takes", given.get("takes"))
     for whole in ("timeout", "deadline"):
@@ -118,6 +147,8 @@ def read_settings(given: Mapping[str, Any]) -> NodeSettings:
         laps=optional_count(given, "laps"),
         on_loop=_one_of(given, "on_loop", ("fail", "review")),
         pools=pools_of(given),
+        slow_seconds=optional_seconds("slow", given.get("slow")),
+        external=external,
     )
 
 

@@ -34,7 +34,8 @@ class NodeSettings:
     `budgets` are those that they set; the rest is left to the run. `on_failure` says what becomes of the node when what
     it needs was not handed over; with a `quorum` it proceeds as soon as so many of its inputs are there. `losses` is
     how often it may be lost with its worker. `hops` and `laps` bound how it may be handed on; None leaves that to the
-    run. `pools` are the places that it takes.
+    run. `pools` are the places that it takes. An attempt that runs for longer than `slow_seconds` is told of. What is
+    `external` is settled by whoever does it, and no worker runs it.
     """
 
     budgets: Budgets = field(default_factory=lambda: NO_BUDGETS)
@@ -50,12 +51,14 @@ class NodeSettings:
     hops: int | None = None
     laps: int | None = None
     on_loop: OnLoop = "fail"
+    slow_seconds: float | None = None
+    external: bool = False
     review: tuple[Round, ...] = ()
     """The rounds of the review that each of its hand-offs has; none if it has none."""
     pools: Pools = ()
 
 
-_DEFAULTS = {"hops": None, "laps": None, "on_loop": "fail"}
+_DEFAULTS = {"hops": None, "laps": None, "on_loop": "fail", "slow_seconds": None, "external": False}
 """Settings that a pinned graph leaves out where they are the default, as those did that were written before them."""
 
 

@@ -56,19 +56,23 @@ class Consuming:
     _consumers: dict[str, Consumer]
     notifier: LocalNotifier
 
-    async def register_consumer(self, name: str, since: Since) -> None:
+    async def register_consumer(self, name: str, since: Since) -> str:
         """Make a consumer known."""
         if name not in self._consumers:
             self._consumers[name] = Consumer(name, 0 if since == "start" else self._state.log.position)
             self.notifier.notify()
+        return self._state.log.cursor(self._consumers[name].position)
 
     async def consume(self, request: ConsumeRequest) -> Consumed:
         """Take a consumer that nobody holds."""
+        wanted = self._state.log.position_of(request.wanted)
         consumer, boot = self._consumers.get(request.consumer), self._state.clock.boot()
         if consumer is None:
             return Consumed(None, self._state.log.cursor(0), None)
         cursor = self._state.log.cursor(consumer.position)
         if consumer.claim != request.claim:
+            if consumer.position >= wanted:
+                return Consumed(None, cursor)
             if consumer.parked:
                 return Consumed(None, cursor, None)
             free_at = max(consumer.due, consumer.lease if consumer.claim is not None else 0.0)
@@ -78,7 +82,8 @@ class Consuming:
             consumer.claim, consumer.worker = request.claim, request.worker
             consumer.lease = boot + request.lease_seconds
             self.notifier.notify()
-        return Consumed(ConsumerToken(consumer.name, consumer.epoch, request.claim), cursor)
+        token = ConsumerToken(consumer.name, consumer.epoch, request.claim)
+        return Consumed(token, cursor, failures=consumer.failures)
 
     async def advance(self, token: ConsumerToken, cursor: str, lease_seconds: float) -> Verdict:
         """Note how far a consumer has got."""

@@ -29,13 +29,22 @@ class ConsumerVerbs(ReadingVerbs):
             self, operation: Callable[[Transaction], Any], *, quiet: bool = False
         ) -> Awaitable[Any]: ...
 
-    async def register_consumer(self, name: str, since: Since) -> None:
+    async def register_consumer(self, name: str, since: Since) -> str:
         """Make a consumer known."""
-        await self._write(lambda tx: consuming.register(tx, name, since), quiet=True)
+        incarnation = self._files().incarnation
+        answer: str = await self._write(
+            lambda tx: consuming.register(tx, name, since, incarnation), quiet=True
+        )
+        return answer
 
     async def consume(self, request: ConsumeRequest) -> Consumed:
-        """Take a consumer that nobody holds."""
-        incarnation = self._files().incarnation
+        """Take a consumer that nobody holds. Where it is not to be had, nothing is written."""
+        incarnation, boot = self._files().incarnation, self._clock.boot()
+        refusal = self._readers().near(
+            lambda connection: consuming.refused(connection, request, incarnation, boot)
+        )
+        if refusal is not None:
+            return refusal
         answer: Consumed = await self._write(
             lambda tx: consuming.consume(tx, request, incarnation), quiet=True
         )

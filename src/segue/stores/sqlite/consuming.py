@@ -23,28 +23,44 @@ from segue.stores.sqlite.transaction import Transaction
 from segue.stores.wording import Position, cursor_text, parse_cursor
 
 
-def register(tx: Transaction, name: str, since: Since) -> None:
+def register(tx: Transaction, name: str, since: Since, incarnation: str) -> str:
     """Make a consumer known."""
     tx.rows(SQL.register_consumer, (name, 0 if since == "start" else None))
+    return _cursor(tx.connection, incarnation, tx.row(SQL.find_consumer, (name,))[0])
+
+
+def refused(
+    connection: apsw.Connection, request: ConsumeRequest, incarnation: str, boot: float
+) -> Consumed | None:
+    """Why a consumer is not granted; None if it can be. A look that holds nobody up, before a write that does."""
+    wanted = parse_cursor(request.wanted, incarnation).position
+    rows: list[Any] = connection.execute(SQL.find_consumer, (request.consumer,)).fetchall()
+    if not rows:
+        return Consumed(None, _cursor(connection, incarnation, 0), None)
+    position, _, standing, lease, due, parked, *_ = rows[0]
+    free_at = due if lease is None else max(due, lease)
+    if standing == request.claim:
+        return None
+    cursor = _cursor(connection, incarnation, position)
+    if position >= wanted:
+        return Consumed(None, cursor)
+    if parked:
+        return Consumed(None, cursor, None)
+    return Consumed(None, cursor, free_at - boot) if free_at > boot else None
 
 
 def consume(tx: Transaction, request: ConsumeRequest, incarnation: str) -> Consumed:
     """Take a consumer that nobody holds."""
-    name, worker, claim, lease_seconds = request
-    found = tx.row(SQL.find_consumer, (name,))
-    cursor = _cursor(tx.connection, incarnation, found[0] if found is not None else 0)
-    if found is None:
-        return Consumed(None, cursor, None)
-    _, epoch, standing, lease, due, parked, _ = found
-    if standing == claim:
-        return Consumed(ConsumerToken(name, epoch, claim), cursor)
-    if parked:
-        return Consumed(None, cursor, None)
-    free_at = due if lease is None else max(due, lease)
-    if free_at > tx.boot:
-        return Consumed(None, cursor, free_at - tx.boot)
-    tx.rows(SQL.grant_consumer, (name, claim, worker, tx.boot + lease_seconds))
-    return Consumed(ConsumerToken(name, epoch + 1, claim), cursor)
+    name, worker, claim, lease_seconds, _ = request
+    refusal = refused(tx.connection, request, incarnation, tx.boot)
+    if refusal is not None:
+        return refusal
+    position, epoch, standing, *_, failures = tx.row(SQL.find_consumer, (name,))
+    if standing != claim:
+        tx.rows(SQL.grant_consumer, (name, claim, worker, tx.boot + lease_seconds))
+        epoch += 1
+    cursor = _cursor(tx.connection, incarnation, position)
+    return Consumed(ConsumerToken(name, epoch, claim), cursor, failures=failures)
 
 
 def advance(
@@ -70,7 +86,7 @@ def stumble(tx: Transaction, trouble: Trouble, incarnation: str) -> Verdict:
         return "accepted"
     found = tx.row(SQL.find_consumer, (token.consumer,))
     left = found is not None and found[1:3] == (token.epoch, None)
-    return "repeated" if left and found[-1] == position else "stale"
+    return "repeated" if left and found[6] == position else "stale"
 
 
 def unpark(tx: Transaction, name: str, past: bool, data: str | None) -> bool:
@@ -78,7 +94,7 @@ def unpark(tx: Transaction, name: str, past: bool, data: str | None) -> bool:
     found = tx.row(SQL.find_consumer, (name,))
     if found is None or not tx.changed(SQL.unpark_consumer, (name, past)):
         return False
-    (run,) = tx.row(SQL.run_at, (found[-1],))
+    (run,) = tx.row(SQL.run_at, (found[6],))
     tx.tell_run(run, consumer_event(name, "skipped" if past else "resumed"), data)
     return True
 

@@ -14,8 +14,6 @@ from collections.abc import Sequence
 import apsw
 
 from segue.domain.records import (
-    ENDS_PAUSE,
-    PAUSED,
     Claim,
     ClaimRequest,
     HandoffRecord,
@@ -31,7 +29,6 @@ from segue.domain.running.pins import pins_handed_on
 from segue.stores.looking import Looks
 from segue.stores.sqlite.claiming import claim_ready
 from segue.stores.sqlite.granting import standing_claims
-from segue.stores.sqlite.pausing import end_pauses
 from segue.stores.sqlite.releasing import (
     TaskKey,
     join,
@@ -50,9 +47,6 @@ Author = Token | tuple[str, str, int, int, None]
 
 ENDS_ATTEMPT_ONLY = frozenset({"retry", "reassigned", "handed_back"})
 """After these the task goes on; they leave no hand-off."""
-
-ON_HOLD = PAUSED | ENDS_PAUSE
-"""All ways in which a task may be on hold."""
 
 HAS_REASON = frozenset({"failed", "dead", "in_doubt", "skipped"})
 """After these the data of the settlement is the task's error."""
@@ -119,11 +113,8 @@ def _settle_together(
     return [Settled("accepted", tuple(filter(None, granted)), None) for granted in claims]
 
 
-def _write_endings(tx: Transaction, settlements: Sequence[Settlement], most_hold: int = 0) -> None:
-    """
-    Write the ended attempts and their hand-offs. Raises `Unforeseen` if not all tokens are live, or a task is on hold
-    in more ways than `most_hold`: what it releases may have to be paused, or a pause ends with it.
-    """
+def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
+    """Write the ended attempts and their hand-offs. Raises `Unforeseen` if not all tokens are live."""
     left = [
         (settlement.token, settlement.handoff)
         for settlement in settlements
@@ -145,11 +136,9 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement], most_hold
             handed_on.append(_handed_on_row(tx, settlement, handoff, number))
             number += 1
         elif handoff is None:
-            ended.append((*token, ending, None, None, tx.wall, error, tolerated, review_by, most_hold))
+            ended.append((*token, ending, None, None, tx.wall, error, tolerated, review_by))
         else:
-            ended.append(
-                (*token, ending, handoff.version, number, tx.wall, error, tolerated, review_by, most_hold)
-            )
+            ended.append((*token, ending, handoff.version, number, tx.wall, error, tolerated, review_by))
             number += 1
     before = tx.connection.total_changes()
     if ended:
@@ -224,12 +213,10 @@ def _settle_alone(tx: Transaction, settlement: Settlement, worker: str, lease_se
 
 
 def _settle_one(tx: Transaction, settlement: Settlement, worker: str, lease_seconds: float) -> Settled:
-    run, node, item, *_ = settlement.token
-    _write_endings(tx, [settlement], ON_HOLD)
+    _write_endings(tx, [settlement])
     events = [_ending_event(tx, settlement)]
-    claims, started = release_new(tx, run, settlement.releases, worker, lease_seconds)
+    claims, started = release_new(tx, settlement.token.run, settlement.releases, worker, lease_seconds)
     tx.tell([*events, *started])
-    end_pauses(tx, run, node, item)
     return Settled("accepted", claims, None)
 
 

@@ -20,15 +20,17 @@ class ConsumerConformance(Suite):
     async def test_a_consumer_begins_where_it_says(self, desk: Desk) -> None:
         """One begins with what was there before it, another with what comes; told again, each stays where it is."""
         await desk.start("a")
+        cursors = set()
         for _ in range(2):
             await desk.store.register_consumer("all", "start")
-            await desk.store.register_consumer("new", "now")
+            cursors.add(await desk.store.register_consumer("new", "now"))
             await desk.start("b")
         everything, (old, new) = await desk.events(), await desk.store.read_consumers()
         assert (old.name, old.position, old.lag) == ("all", 0, len(everything))
         assert (new.name, new.lag) == ("new", len(everything) - 2)
         events, _ = await desk.store.tail(new.cursor, 100)
         assert list(events) == everything[2:]
+        assert cursors == {new.cursor}
 
     async def test_one_worker_at_a_time(self, desk: Desk) -> None:
         """While one holds a consumer nobody else is granted it, and hears how long to wait."""
@@ -37,6 +39,17 @@ class ConsumerConformance(Suite):
         assert other.token is None
         assert other.wait_seconds == pytest.approx(LEASE_SECONDS)
         assert other.cursor == mine.cursor
+
+    async def test_what_was_passed_is_not_granted(self, desk: Desk) -> None:
+        """Whoever wants to handle what another has handled is told how far the consumer is, and takes nothing."""
+        await desk.start("a")
+        held = await _taken(desk)
+        first, second = await desk.events()
+        await _advance(desk, held, first.cursor, 0)
+        passed = await desk.store.consume(ConsumeRequest(GUARD, OTHER, "late", LEASE_SECONDS, first.cursor))
+        assert (passed.token, passed.wait_seconds) == (None, 0.0)
+        assert list((await desk.store.tail(passed.cursor, 10))[0]) == [second]
+        assert (await _record(desk)).worker is None
 
     async def test_a_repeated_request_finds_its_own(self, desk: Desk) -> None:
         """The same request again is granted the same, under the same epoch."""
@@ -55,14 +68,15 @@ class ConsumerConformance(Suite):
 
     async def test_who_holds_it_moves_it_on(self, desk: Desk) -> None:
         """A position that was noted is there for whoever comes next; it never goes back."""
-        await desk.start("a")
+        await desk.start("a", "b")
         held = await _taken(desk)
         events = await desk.events()
         assert await _advance(desk, held, events[1].cursor) == "accepted"
         assert await _advance(desk, held, events[0].cursor) == "stale"
         assert await _advance(desk, held, events[1].cursor, 0) == "accepted"
         again = await _consume(desk, worker=OTHER)
-        assert again.token == ConsumerToken(GUARD, 2, again.token.claim if again.token else "")
+        assert again.token is not None
+        assert again.token.epoch == 2
         assert list((await desk.store.tail(again.cursor, 10))[0]) == events[2:]
 
     async def test_letting_go_can_be_repeated(self, desk: Desk) -> None:
@@ -101,7 +115,7 @@ class ConsumerConformance(Suite):
         """What a dead worker held can be taken at once; what another holds is left alone."""
         await _taken(desk)
         await desk.store.register_consumer("second", "start")
-        await desk.store.consume(ConsumeRequest("second", OTHER, "c2", LEASE_SECONDS))
+        await desk.store.consume(ConsumeRequest("second", OTHER, "c2", LEASE_SECONDS, await _wanted(desk)))
         await desk.store.expire([WORKER])
         guard, second = await desk.store.read_consumers()
         assert (guard.worker, second.worker) == (None, OTHER)
@@ -122,6 +136,7 @@ class ConsumerConformance(Suite):
         assert (await _record(desk))[5:] == (1, False, '{"message":"no"}')
         desk.clock.advance(5.0)
         again = await _consume(desk)
+        assert again.failures == 1
         assert await _advance(desk, again, second.cursor) == "accepted"
         assert (await _record(desk))[5:] == (0, False, None)
 
@@ -185,7 +200,15 @@ class ConsumerConformance(Suite):
 
 
 async def _consume(desk: Desk, *, worker: str = WORKER, claim: str | None = None) -> Consumed:
-    return await desk.store.consume(ConsumeRequest(GUARD, worker, claim or desk.id("claim"), LEASE_SECONDS))
+    request = ConsumeRequest(GUARD, worker, claim or desk.id("claim"), LEASE_SECONDS, await _wanted(desk))
+    return await desk.store.consume(request)
+
+
+async def _wanted(desk: Desk) -> str:
+    """The cursor of the newest event; there is one."""
+    if not await desk.events():
+        await desk.start("a")
+    return (await desk.events())[-1].cursor
 
 
 async def _taken(desk: Desk) -> Consumed:

@@ -321,6 +321,10 @@ def settings_text(settings: NodeSettings) -> Iterator[str]:
         yield "decisions required"
     if settings.isolation == "process":
         yield "in a child process"
+    if settings.slow_seconds is not None:
+        yield f"slow after {duration_text(settings.slow_seconds)}"
+    if settings.external:
+        yield "handed over by others"
 
 
 def _simple(error: str) -> str:

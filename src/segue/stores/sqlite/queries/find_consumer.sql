@@ -1,2 +1,2 @@
 -- What a transition must know of a consumer.
-SELECT position, epoch, claim, lease, due, parked, trouble FROM consumer WHERE name = ?
+SELECT position, epoch, claim, lease, due, parked, trouble, failures FROM consumer WHERE name = ?

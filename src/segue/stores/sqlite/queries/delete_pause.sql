@@ -1,2 +1,0 @@
--- End a pause, if there is one.
-DELETE FROM pause WHERE run = ? AND node = ? AND item = ?

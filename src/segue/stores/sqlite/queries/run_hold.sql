@@ -1,2 +1,0 @@
--- Whether a run is paused.
-SELECT hold FROM run WHERE run = ?
