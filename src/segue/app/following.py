@@ -104,9 +104,12 @@ class Following:
                 Pin(one.node, one.item, one.record.version, one.record.digest, one.record.status)
                 for one in stored
             ]
-        document = await self.engine.binder.document(live, binding, pins)
-        schema = schema_of(Any if built is None else built.output_annotation)
-        return schema.load(document, where=f"the result of run {run}", home=self.engine.home)
+        schema, where = (
+            schema_of(Any if built is None else built.output_annotation),
+            f"the result of run {run}",
+        )
+        document = await self.engine.binder.document(live, binding, pins, schema, where=where)
+        return schema.load(document, where=where, home=self.engine.home)
 
     async def wait_for_handoff(self, run: str, task: str) -> Handoff[Any]:
         """Wait until a task has handed over."""

@@ -189,7 +189,7 @@ class Host(Following):
         documents = input_documents(built, args, kwargs)
         if request.options.deadline is not None:
             await self._check_deadline(built, request.options.deadline)
-        run = uuid7()
+        run, is_kept = uuid7(), pinned.digest in self._kept_schemas
         options = run_options(request.options, documents, run.hex)
         new = NewRun(
             run=str(run),
@@ -197,12 +197,13 @@ class Host(Following):
             workflow=built.graph.workflow,
             graph_digest=pinned.digest,
             graph=pinned.graph,
-            schemas=() if pinned.digest in self._kept_schemas else tuple(built.schemas.items()),
+            schemas=() if is_kept else pinned.schemas,
             input=input_text(documents),
             options=options.to_json(),
             waits_for=pinned.plan.waits_for,
             roots=(),
             needs=pinned.plan.needs,
+            payloads=() if is_kept else pinned.payloads,
         )
         live = self.engine.book.open(new.run, pinned.plan, documents, options)
         self._waiters.expect(new.run)

@@ -72,7 +72,7 @@ class Tally:
         self.settled += what in _AT_REST
         self.failed += what in ("failed", "dead")
         self.again += what in ("retry", "reassigned", "handed_on")
-        self.handed_back += what == "handed_back"
+        self.handed_back += what in ("handed_back", "unreadable")
         self.lost += what == "lost"
 
 

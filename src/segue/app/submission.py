@@ -12,6 +12,7 @@ from segue.domain.envelope.payload import digest_of, is_storable
 from segue.domain.envelope.schema import schema_of
 from segue.domain.graph.graph import graph_to_json
 from segue.domain.graph.workflow import Built
+from segue.domain.records import PayloadRecord
 from segue.domain.running.plan import Plan, compile_plan
 from segue.domain.settings.agent_settings import RunBounds, optional_count, refuse_others
 from segue.domain.settings.budgets import budgets_of
@@ -36,12 +37,18 @@ class Pinned(NamedTuple):
     plan: Plan
     graph: str
     digest: str
+    schemas: tuple[tuple[str, str], ...]
+    payloads: tuple[PayloadRecord, ...]
 
 
 def pin(built: Built) -> Pinned:
     """The pinned form of a built workflow."""
     graph = graph_to_json(built.graph)
-    return Pinned(built, compile_plan(built.graph), graph, digest_of(graph.encode()))
+    schemas = built.schemas | {each.fingerprint: each.text for each in built.payloads}
+    payloads = tuple(PayloadRecord(each.name, each.version, each.fingerprint) for each in built.payloads)
+    return Pinned(
+        built, compile_plan(built.graph), graph, digest_of(graph.encode()), tuple(schemas.items()), payloads
+    )
 
 
 def request_of(

@@ -31,7 +31,7 @@ _ENDS = frozenset(
         "cancelled",
     }
 )
-_FORGETS = frozenset({"expired", "overrun", "dead", "skipped", "expanded"})
+_FORGETS = frozenset({"expired", "overrun", "dead", "skipped", "expanded", "unreadable"})
 """After these no agent had run, or nobody knows until when."""
 
 

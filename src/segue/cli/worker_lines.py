@@ -25,7 +25,13 @@ FRAME_SECONDS = 0.1
 LINES_PER_FRAME = 20
 """So many tasks are named in a frame; the others are only counted."""
 
-_STYLES = {"claimed": "cyan", "retry": "yellow", "handed_back": "yellow", "lost": "bold yellow"}
+_STYLES = {
+    "claimed": "cyan",
+    "retry": "yellow",
+    "handed_back": "yellow",
+    "unreadable": "yellow",
+    "lost": "bold yellow",
+}
 
 
 def lines_of(as_json: bool) -> Lines:

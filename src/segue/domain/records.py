@@ -45,11 +45,13 @@ Ending = Literal[
     "reassigned",
     "handed_back",
     "handed_on",
+    "unreadable",
 ]
 """
-How an attempt ends. The last four end the attempt and not the task: `retry` and `reassigned` count as a failure (the
-latter gives the task to another agent), `handed_back` does not. `handed_on` leaves a hand-off from which another agent
-goes on with the task. `in_doubt` waits for a person's word on an effect.
+How an attempt ends. The last five end the attempt and not the task: `retry` and `reassigned` count as a failure (the
+latter gives the task to another agent), `handed_back` and `unreadable` do not; the last says that the worker could not
+read an input and leaves the task to those that can (`Settlement.requires`). `handed_on` leaves a hand-off from which
+another agent goes on with the task. `in_doubt` waits for a person's word on an effect.
 """
 Overrun = Literal["queue", "deadline"]
 """Which budget of a task ran out while nobody worked on it, so that any worker may claim it, to settle it."""
@@ -181,6 +183,8 @@ class Settlement(NamedTuple):
     review_seconds: float | None = None
     pools: Pools = ()
     """The places that a claim of the successor takes."""
+    requires: str | None = None
+    """What a worker must be able to read (`Findings@2`, several with spaces between), if this one could not."""
 
 
 class ClaimRequest(NamedTuple):
@@ -239,6 +243,14 @@ class NodeNeed(NamedTuple):
     places: int
 
 
+class PayloadRecord(NamedTuple):
+    """A version of a payload, and the fingerprint of the JSON Schema of its own fields."""
+
+    name: str
+    version: str
+    fingerprint: str
+
+
 class NewRun(NamedTuple):
     """
     A run to be submitted. `waits_for` is the number of tasks whose settling ends it; `roots` are those that can start.
@@ -258,6 +270,8 @@ class NewRun(NamedTuple):
     waits_for: int
     roots: tuple[Release, ...]
     needs: tuple[NodeNeed, ...] = ()
+    payloads: tuple[PayloadRecord, ...] = ()
+    """What crosses in the run. The JSON Schemas behind their fingerprints are among `schemas`."""
 
 
 class Submitted(NamedTuple):

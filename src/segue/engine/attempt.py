@@ -23,7 +23,7 @@ from segue.engine.effects import Effect, Reconcile
 from segue.engine.notebook import Keeping, Notebook, TaskNotebook
 from segue.engine.reporting import report_of
 from segue.engine.steps import step_of
-from segue.errors import Budget, EffectInDoubt, NoAttemptError
+from segue.errors import Budget, EffectInDoubt, NewerPayload, NoAttemptError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -97,6 +97,7 @@ class Attempt:
         "superseded",
         "task",
         "terms",
+        "unreadable",
         "unreported",
     )
 
@@ -139,6 +140,8 @@ class Attempt:
         """The attempt ends in doubt: it came to an effect of which nobody knows whether it happened."""
         self.handed_on: StoredHandoff | None = None
         """What its agent goes on from, if the task was handed on with `HandTo`, or delegated."""
+        self.unreadable: NewerPayload | None = None
+        """What it awaited turned out to be newer than this process can read: it ends, and the task is for others."""
         self._notebook: Notebook | None = None
 
     def cancel(self) -> None:
@@ -190,6 +193,14 @@ class Attempt:
         name = self.claim.agent
         called = self.live.plan.steps[self.claim.token.node].node.agent
         return name if name != called and name in self.step.terms else None
+
+    @property
+    def output_schema(self) -> str | None:
+        """The fingerprint of the output that the run has pinned for its agent; None if it does not name the agent."""
+        node, agent = self.step.node, self.claim.agent
+        if agent == node.agent:
+            return node.output_schema
+        return next((each.output_schema for each in node.fallbacks if each.agent == agent), None)
 
     @property
     def facts(self) -> Facts:

@@ -16,10 +16,10 @@ from pydantic_core import from_json, to_json
 
 from segue.domain.envelope.body import spills_of
 from segue.domain.envelope.handoff import Handoff, Later, Ref
-from segue.domain.envelope.schema import Schema
+from segue.domain.envelope.schema import Schema, schema_of
 from segue.domain.envelope.sealing import output_at, refer, unseal, whole_output
 from segue.domain.graph.agent import Agent
-from segue.domain.graph.graph import Argument, Binding, Output, Path, path_of
+from segue.domain.graph.graph import Argument, Binding, Constant, Handed, Output, Path, path_of
 from segue.domain.records import HANDED_ON, SINGLE, Pin, task_name
 from segue.domain.rows import StoredHandoff
 from segue.engine.attempt import Attempt
@@ -29,9 +29,13 @@ from segue.engine.home import Home
 from segue.engine.later import LaterDesk
 from segue.engine.lineage import Provenance
 from segue.engine.materials import Materials
+from segue.engine.reading import Reading
 from segue.engine.registry import Registry
-from segue.errors import DefinitionError, InvalidPayload
+from segue.engine.schemas import Schemas
+from segue.errors import DefinitionError, InvalidPayload, NewerPayload
 from segue.ports.store import Store
+
+_PLAIN = schema_of(bool)
 
 
 class Binder:
@@ -44,6 +48,7 @@ class Binder:
         self._registry = registry
         self._home = home
         self._later = later
+        self.schemas = Schemas(store)
 
     def arguments_at_hand(self, attempt: Attempt) -> dict[str, Any] | None:
         """The keyword arguments of an attempt whose inputs this process still has in memory, whole; else None."""
@@ -52,7 +57,9 @@ class Binder:
         if handoffs is None or live.plan.mapped:
             return None
         materials = Materials(live, handoffs)
-        return None if materials.has_artifacts else self._arguments(attempt, materials)
+        if materials.has_artifacts or not (materials.all_as_pinned and _knows_pinned(attempt)):
+            return None
+        return self._arguments(attempt, materials)
 
     async def arguments(self, attempt: Attempt) -> dict[str, Any]:
         """The keyword arguments of an attempt. Raises InvalidPayload where something does not fit."""
@@ -61,13 +68,32 @@ class Binder:
     def _arguments(self, attempt: Attempt, materials: Materials) -> dict[str, Any]:
         agent = agent_of(attempt)
         return {
-            each.parameter: self._argument(attempt, each, schema_for(agent, each.parameter), materials)
+            each.parameter: self._argument(
+                attempt, each, schema_for(agent, each.parameter), self.materials_for(attempt, each, materials)
+            )
             for each in attempt.step.node.arguments
         }
 
+    def materials_for(self, attempt: Attempt, argument: Argument, materials: Materials) -> Materials:
+        """The materials as an argument gets them: in the form that the agent's code has."""
+        if materials.forms is None:
+            return materials
+        schema = schema_for(agent_of(attempt), argument.parameter)
+        where = attempt.name_of(argument.parameter)
+        return materials.read_by(self._reading(attempt.live, materials, schema, where))
+
+    def _reading(
+        self, live: LiveRun, materials: Materials, schema: Schema[Any], where: str
+    ) -> Reading | None:
+        if materials.forms is None:
+            return None
+        return Reading(live, materials.forms, self._registry.classes, schema, where)
+
     async def materials_of(self, attempt: Attempt) -> Materials:
         """Everything that the arguments of an attempt are put together from."""
-        return await self._materials(attempt.live, attempt.claim.pins, attempt.step.node.arguments)
+        arguments = attempt.step.node.arguments
+        known = _knows_pinned(attempt)
+        return await self._materials(attempt.live, attempt.claim.pins, arguments, known=known)
 
     def _argument(
         self, attempt: Attempt, argument: Argument, schema: Schema[Any], materials: Materials
@@ -78,7 +104,9 @@ class Binder:
                 try:
                     return schema.load(document, self._home)
                 except InvalidPayload:  # once more, for an error that names the place
-                    return schema.load(document, self._home, where=attempt.name_of(argument.parameter))
+                    reading = materials.reading
+                    where = attempt.name_of(argument.parameter) if reading is None else reading.where
+                    return schema.load(document, self._home, where=where)
             case "later":
                 return self._later_of(attempt, argument, schema)
             case crossing:
@@ -90,20 +118,41 @@ class Binder:
                 return [None if each is None else of(materials, each, schema, path) for each in handoffs]
 
     def value(self, attempt: Attempt, argument: Argument, materials: Materials) -> bytes:
-        """The JSON of an argument that crosses as a value."""
+        """The JSON of an argument that crosses as a value, in the form that the agent's code has."""
         item = attempt.claim.token.item
         if item != SINGLE and argument.parameter == attempt.step.node.map_parameter:
             return self._items(attempt, materials)[item]
-        return materials.document(argument.binding)
+        document = materials.document(argument.binding)
+        if materials.reading is not None and isinstance(argument.binding, Constant | Handed):
+            return materials.reading.written_down(argument.schema, document)
+        return document
 
     async def awaited(self, attempt: Attempt, argument: Argument) -> bytes:
-        """The JSON of an argument that its agent awaits, as soon as it is there. Raises UpstreamFailed."""
+        """
+        The JSON of an argument that its agent awaits, as soon as it is there. Raises UpstreamFailed, and NewerPayload,
+        with which the attempt ends whatever the agent makes of it.
+        """
         pins = await self._later.pins(attempt, argument)
-        return await self.document(attempt.live, argument.binding, pins)
+        schema = schema_for(agent_of(attempt), argument.parameter)
+        try:
+            return await self.document(
+                attempt.live,
+                argument.binding,
+                pins,
+                schema,
+                where=attempt.name_of(argument.parameter),
+                known=schema.fingerprint == argument.schema,
+            )
+        except NewerPayload as error:
+            attempt.unreadable = error
+            raise
 
-    async def output(self, stored: StoredHandoff, path: Path) -> bytes:
-        """The JSON of a stored hand-off's output, or of one field of it."""
-        contents = await self._home.contents([spill.digest for spill in spills_of(stored.record, path)])
+    async def output(self, stored: StoredHandoff, path: Path, reading: Reading | None) -> bytes:
+        """The JSON of a stored hand-off's output, or of one field of it, in the form that a receiver has."""
+        whole = () if reading is not None else path
+        contents = await self._home.contents([spill.digest for spill in spills_of(stored.record, whole)])
+        if reading is not None:
+            return reading.output(stored, path, contents)
         if path:
             return output_at(stored.record, path, contents)
         return whole_output(stored.record, contents)
@@ -112,16 +161,35 @@ class Binder:
         """Where a stored hand-off comes from."""
         return Provenance(self._store, self._home, live, stored)
 
-    async def document(self, live: LiveRun, binding: Binding, pins: Sequence[Pin]) -> bytes:
-        """The JSON that a binding stands for."""
-        return (await self._materials(live, pins, [Argument("", binding)])).document(binding)
+    async def document(
+        self,
+        live: LiveRun,
+        binding: Binding,
+        pins: Sequence[Pin],
+        schema: Schema[Any],
+        *,
+        where: str,
+        known: bool = True,
+    ) -> bytes:
+        """
+        The JSON that a binding stands for, in the form that a receiver has; `known` says that the run has pinned it.
+        Raises NewerPayload and SchemaDrift.
+        """
+        materials = await self._materials(live, pins, [Argument("", binding)], known=known)
+        return materials.read_by(self._reading(live, materials, schema, where)).document(binding)
 
     async def _materials(
-        self, live: LiveRun, pins: Sequence[Pin], arguments: Sequence[Argument]
+        self, live: LiveRun, pins: Sequence[Pin], arguments: Sequence[Argument], *, known: bool
     ) -> Materials:
         """Everything that these arguments need at once: from memory where it is there, else read."""
         handoffs = self._book.at_hand(live, pins)
         materials = Materials(live, await self._book.read(live, pins) if handoffs is None else handoffs)
+        if not (known and materials.all_as_pinned):
+            graph = live.plan.graph
+            fingerprints = {stored.record.schema for each in materials.by_node.values() for stored in each}
+            fingerprints |= {graph.node(name).output_schema for name in materials.by_node}
+            fingerprints |= {each.schema for each in graph.inputs} | {each.schema for each in arguments}
+            materials.forms = await self.schemas.forms(fingerprints)
         if materials.has_artifacts:
             whole = [each.binding for each in arguments if each.crossing in ("value", "handoff")]
             materials.contents = await self._home.contents(materials.spilled(whole))
@@ -134,12 +202,15 @@ class Binder:
     async def map_size(self, attempt: Attempt) -> int:
         """How many elements the list of a mapped node has."""
         argument = _mapped_argument(attempt)
-        return len(self._items(attempt, await self._materials(attempt.live, attempt.claim.pins, [argument])))
+        materials = await self._materials(attempt.live, attempt.claim.pins, [argument], known=True)
+        return len(self._items(attempt, materials))
 
     def _items(self, attempt: Attempt, materials: Materials) -> list[bytes]:
         """The elements of the list that a mapped node goes over, each as JSON; taken apart once per run."""
         node = attempt.step.node
-        items = attempt.live.items.get(node.name)
+        # What was brought to the form of an agent's code is not what other agents would get.
+        of = node.name if materials.reading is None else f"{node.name} for {attempt.claim.agent}"
+        items = attempt.live.items.get(of)
         if items is None:
             argument = _mapped_argument(attempt)
             elements = from_json(materials.document(argument.binding))
@@ -148,7 +219,7 @@ class Binder:
                     f"{node.name} maps over {argument.parameter!r}, which is no list but {type(elements).__name__}",
                     remedy="Hand over a list there.",
                 )
-            items = attempt.live.items[node.name] = [to_json(element) for element in elements]
+            items = attempt.live.items[of] = [to_json(element) for element in elements]
         return items
 
     async def condition_holds(self, attempt: Attempt) -> bool:
@@ -156,11 +227,18 @@ class Binder:
         condition = attempt.step.node.condition
         if condition is None:
             return True
-        document = await self.document(attempt.live, condition.binding, attempt.claim.pins)
+        where, live, pins = f"the condition of {attempt.name}", attempt.live, attempt.claim.pins
         if condition.function is None:
-            return bool(from_json(document))
+            return bool(from_json(await self.document(live, condition.binding, pins, _PLAIN, where=where)))
         function = self._registry.condition(condition.function)
-        return function.decide(document, where=f"the condition of {attempt.name}", home=self._home)
+        schema = schema_of(function.annotation)
+        document = await self.document(live, condition.binding, pins, schema, where=where, known=False)
+        return function.decide(document, where=where, home=self._home)
+
+    async def allow_to_send(self, attempt: Attempt) -> None:
+        """Let an agent send another type than the run has pinned, as far as versions allow it. Raises SchemaDrift."""
+        pinned, agent = attempt.output_schema or "", agent_of(attempt)
+        await self.schemas.allow(agent.output_schema, pinned, attempt.name)
 
     async def handoff(self, live: LiveRun, stored: StoredHandoff, schema: Schema[Any]) -> Handoff[Any]:
         """The whole envelope of a stored hand-off."""
@@ -175,15 +253,21 @@ class Binder:
         source = self.provenance(materials.live, stored)
         contents, home = materials.contents, self._home
         within = path if stored.record.status == HANDED_ON else ()
+        if materials.reading is not None:
+            stored = materials.reading.written_anew(stored, contents)
         return unseal(stored, schema, source.origin, contents, home, upstream=source.upstream, path=within)
 
     def _reference(
         self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], path: Path
     ) -> Ref[Any]:
-        """A `Ref[T]`: nothing of the output is read before it is fetched."""
+        """A `Ref[T]`: nothing of the output is read before it is fetched, but it can be read here."""
+        reading = materials.reading
+        if reading is not None:
+            reading.check(stored, path)
 
         async def fetch() -> Any:
-            return schema.load(await self.output(stored, path), self._home, where=handoff_of(stored))
+            document = await self.output(stored, path, reading)
+            return schema.load(document, self._home, where=handoff_of(stored))
 
         return refer(stored, self.provenance(materials.live, stored).origin, self._home.waitable(fetch))
 
@@ -193,6 +277,14 @@ class Binder:
             return schema.load(document, self._home, where=attempt.name_of(argument.parameter))
 
         return Later(settle, self._home.block)
+
+
+def _knows_pinned(attempt: Attempt) -> bool:
+    """Whether the agent's code takes just what the run was submitted with."""
+    agent = agent_of(attempt)
+    return all(
+        schema_for(agent, each.parameter).fingerprint == each.schema for each in attempt.step.node.arguments
+    )
 
 
 def agent_of(attempt: Attempt) -> Agent[Any]:

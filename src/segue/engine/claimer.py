@@ -114,6 +114,7 @@ class Claimer(Service):
             per_agent=by_agent,
             lease_seconds=self._lease_seconds,
             suspects=suspects,
+            reads=self._registry.reads,
         )
 
     def _may_run_suspect(self) -> bool:

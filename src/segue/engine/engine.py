@@ -28,7 +28,7 @@ from segue.domain.records import (
     Submitted,
 )
 from segue.domain.running.answering import Failed
-from segue.domain.running.outcome import InDoubt, Outcome, handed_back, settlement_of
+from segue.domain.running.outcome import InDoubt, Outcome, Unreadable, handed_back, settlement_of
 from segue.domain.running.pins import pin_handed_on
 from segue.domain.running.plan import root_releases
 from segue.engine.attempt import Attempt, context_for, current_attempt
@@ -313,7 +313,9 @@ class Engine:
         self._free_slot(attempt)
         if outcome is None:
             return handed_back(attempt.claim)
-        if attempt.doubt is not None:
+        if attempt.unreadable is not None:
+            outcome = Unreadable(attempt.unreadable.requires, attempt.unreadable.message)
+        elif attempt.doubt is not None:
             outcome = InDoubt(attempt.doubt.message)
         jitter = self._chance.random() if isinstance(outcome, Failed) else 0.0
         settlement = settlement_of(

@@ -8,22 +8,25 @@ process and nothing was spilled.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import compress
 
 from pydantic_core import to_json
 
 from segue.domain.envelope.body import spills_of
+from segue.domain.envelope.forms import Form
 from segue.domain.envelope.sealing import output_at, select, whole_output
 from segue.domain.graph.graph import Binding, Collection, Constant, Handed, Output, Path, RunInput, nodes_of
 from segue.domain.records import SINGLE, HandoffRecord
 from segue.domain.rows import StoredHandoff
 from segue.engine.book import LiveRun
+from segue.engine.reading import Reading
 
 
 class Materials:
     """The hand-offs of a claim by node, in the order of their items, and spilled content by its digest."""
 
-    __slots__ = ("by_node", "contents", "has_artifacts", "live", "skipped")
+    __slots__ = ("by_node", "contents", "forms", "has_artifacts", "live", "reading", "skipped")
 
     def __init__(self, live: LiveRun, handoffs: Sequence[StoredHandoff]) -> None:
         self.live = live
@@ -36,6 +39,28 @@ class Materials:
         self.contents: Mapping[str, bytes] = {}
         self.skipped: frozenset[str] = frozenset()
         """Mapped nodes that were skipped; one that left nothing and is not here went over an empty list."""
+        self.forms: Mapping[str, Form] | None = None
+        """The forms of what was handed over, where that is not all as this process knows it."""
+        self.reading: Reading | None = None
+        """By which they are brought to the form of one receiver."""
+
+    @property
+    def all_as_pinned(self) -> bool:
+        """Whether all was sent by the code that the run was submitted with."""
+        steps = self.live.plan.steps
+        return all(
+            stored.record.schema == steps[node].node.output_schema or not stored.record.schema
+            for node, handoffs in self.by_node.items()
+            for stored in handoffs
+        )
+
+    def read_by(self, reading: Reading | None) -> Materials:
+        """The same, for one receiver."""
+        if reading is None:
+            return self
+        other = copy(self)
+        other.reading = reading
+        return other
 
     def spilled(self, bindings: Iterable[Binding]) -> list[str]:
         """Digests of the content that these bindings need and the hand-offs do not hold themselves."""
@@ -61,11 +86,12 @@ class Materials:
                 return self._output(binding)
             case RunInput(name=name, path=path):
                 document = self.live.input_json[name]
-                return select(document, path, where=f"input {name!r}") if path else document
+                document = select(document, path, where=f"input {name!r}") if path else document
+                return document if self.reading is None else self.reading.input(name, path, document)
             case Constant(value=value):
                 return to_json(value)
             case Handed(path=path):
-                return self._output_of(self._handed_on(binding).record, path)
+                return self._output_of(self._handed_on(binding), path)
             case Collection(items=items, keys=keys, sparse=sparse):
                 if sparse:
                     there = [self._is_there(each) for each in items]
@@ -109,7 +135,7 @@ class Materials:
         node, path = binding.node, binding.path
         handoffs: Sequence[StoredHandoff] = self.by_node.get(node, ())
         if not self._is_mapped(node):
-            return self._output_of(handoffs[0].record, path) if self._is_there(binding) else b"null"
+            return self._output_of(handoffs[0], path) if self._is_there(binding) else b"null"
         if node in self.skipped or (handoffs and handoffs[0].item == SINGLE):
             return b"[]" if binding.sparse else b"null"
         if binding.intact and any(stored.record.status != "complete" for stored in handoffs):
@@ -117,22 +143,29 @@ class Materials:
         # An item that failed has left a hand-off too, so each stands in its place.
         if path and path[0] in range(len(handoffs)) and handoffs[int(path[0])].record.status != "complete":
             return b"null"
+        if self.reading is not None and path and path[0] in range(len(handoffs)) and not binding.sparse:
+            return self._output_of(handoffs[int(path[0])], path[1:])
         parts = [
-            self._output_of(stored.record, ()) if stored.record.status == "complete" else b"null"
+            self._output_of(stored, ()) if stored.record.status == "complete" else b"null"
             for stored in handoffs
             if not binding.sparse or stored.record.status == "complete"
         ]
         document = b"[" + b",".join(parts) + b"]"
         return select(document, path, where=f"the results of {node}") if path else document
 
-    def _output_of(self, record: HandoffRecord, path: Path) -> bytes:
+    def _output_of(self, stored: StoredHandoff, path: Path) -> bytes:
+        if self.reading is not None:
+            return self.reading.output(stored, path, self.contents)
+        record = stored.record
         return output_at(record, path, self.contents) if path else whole_output(record, self.contents)
 
     def _sources(self, binding: Binding) -> Iterator[tuple[HandoffRecord, Path]]:
         match binding:
             case Output(node=node, path=path):
                 for stored in self.by_node.get(node, ()):
-                    yield stored.record, () if self._is_mapped(node) else path
+                    # What is brought to another form is brought there whole.
+                    whole = self.forms is not None or self._is_mapped(node)
+                    yield stored.record, () if whole else path
             case Handed(path=path):
                 yield self._handed_on(binding).record, path
             case Collection(items=items):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from segue.domain.envelope.forms import PayloadForm
+from segue.domain.envelope.schema import Schema
+from segue.domain.envelope.versions import FIRST
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import ConditionFunction
 from segue.domain.records import Release
@@ -12,9 +15,21 @@ from segue.domain.running.plan import MAP_AGENT
 from segue.errors import DefinitionError
 
 
+def _schemas_of(agent: Agent[Any]) -> list[Schema[Any]]:
+    """What an agent takes and gives; nothing where that cannot cross, which is said when the agent is called."""
+    try:
+        schemas = [*agent.input_schemas.values(), agent.output_schema]
+        for schema in schemas:
+            schema.document  # noqa: B018 - raises where there is none
+    except DefinitionError:
+        return []
+    return schemas
+
+
 class Registry:
     """
-    Agents by name. Two different agents under one name are an error that names both places.
+    Agents by name. Two different agents under one name are an error that names both places, and so are two versions of
+    one payload.
 
     `names` are those whose tasks are claimed here: an external agent is known, and run by nobody.
     """
@@ -23,6 +38,11 @@ class Registry:
         self._agents: dict[str, Agent[Any]] = {}
         self._conditions: dict[str, ConditionFunction] = {}
         self.names: tuple[str, ...] = (MAP_AGENT,)
+        self._payloads: dict[str, PayloadForm] = {}
+        self.classes: dict[str, type] = {}
+        """The classes of the payloads that its agents take and give, by name."""
+        self.reads: tuple[str, ...] = ()
+        """What this process reads beyond first versions: `Findings@2`."""
 
     def add(
         self, agents: Iterable[Agent[Any]], conditions: Mapping[str, ConditionFunction]
@@ -36,12 +56,28 @@ class Registry:
                     f"two agents are called {agent.name!r}: at {known.place} and at {agent.place}",
                     remedy='Give one of them another name: @agent(name="...").',
                 )
+        for agent in added:
+            self._take_payloads(agent)
         self._agents.update({agent.name: agent for agent in added})
         self._conditions.update(conditions)
         if added:
             ours = (name for name, agent in self._agents.items() if not agent.settings.external)
             self.names = (*sorted(ours), MAP_AGENT)
+            later = (each.label for each in self._payloads.values() if each.version != FIRST)
+            self.reads = tuple(sorted(later))
         return added
+
+    def _take_payloads(self, agent: Agent[Any]) -> None:
+        for schema in _schemas_of(agent):
+            for each in schema.form.payloads.values():
+                known = self._payloads.setdefault(each.name, each)
+                if known.version != each.version:
+                    raise DefinitionError(
+                        f"agent {agent.name!r} at {agent.place} has {each.label}, and this process has {known.label} "
+                        "already",
+                        remedy="One process works with one version of a payload: load one version of the code.",
+                    )
+                self.classes.setdefault(each.name, schema.classes[each.name])
 
     def __contains__(self, name: str) -> bool:
         agent = self._agents.get(name)

@@ -23,7 +23,7 @@ from segue.domain.graph.isolation import target_of
 from segue.domain.records import HANDED_ON, SINGLE, HandoffRecord
 from segue.domain.running.answering import Failed
 from segue.domain.running.faults import Fault, fault_of
-from segue.domain.running.outcome import Complete, Expanded, HandedOn, Outcome, Skipped
+from segue.domain.running.outcome import Complete, Expanded, HandedOn, Outcome, Skipped, Unreadable
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder, agent_of
 from segue.engine.children.packing import pack
@@ -34,7 +34,7 @@ from segue.engine.handing_on import HandingOn
 from segue.engine.handing_on import target_of as target_agent
 from segue.engine.threads import Threads
 from segue.engine.timekeeper import Timekeeper
-from segue.errors import LoopDetected, PayloadTooLarge, StoreError
+from segue.errors import LoopDetected, NewerPayload, PayloadTooLarge, StoreError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
 
@@ -90,6 +90,10 @@ class Runner:
                 sealed = self._seal(attempt, result)
             if sealed.status == HANDED_ON:
                 sealed = self._handing_on.checked(attempt, sealed, result)
+                target = self._handing_on.agent(target_agent(sealed))
+                await self._binder.schemas.register(target.input_schemas.values(), attempt.name)
+            elif sealed.schema != attempt.output_schema:
+                await self._binder.allow_to_send(attempt)
             for spilled in sealed.spilled:
                 await self._artifacts.put(spilled.content)
             handoff = self._record(attempt, sealed)
@@ -101,6 +105,8 @@ class Runner:
             return Complete(handoff)
         except LoopDetected as error:
             return self._looped(attempt, error)
+        except NewerPayload as error:
+            return Unreadable(error.requires, error.message)
         except FaultInChild as happened:
             return self._failed_by(attempt, happened.fault)
         except _Raised as raised:

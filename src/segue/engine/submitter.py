@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from segue.domain.records import NewRun, Submitted
-from segue.errors import KeyConflict, PoolTooSmall
+from segue.errors import KeyConflict, PoolTooSmall, SchemaDrift
 from segue.ports.clock import Clock
 from segue.ports.store import Store
 
@@ -72,7 +72,7 @@ class Submitter:
             answers = await self._store.submit(
                 [each.new for each in batch], self._worker, self._lease_seconds
             )
-        except (KeyConflict, PoolTooSmall) as error:
+        except (KeyConflict, PoolTooSmall, SchemaDrift) as error:
             if len(batch) == 1:
                 self._refuse(batch, error)
                 return

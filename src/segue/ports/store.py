@@ -47,6 +47,7 @@ from segue.domain.records import (
 from segue.domain.rows import Event, Expired, PoolRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.ports.consumers import ConsumerStore
 from segue.ports.notifier import Notifier
+from segue.ports.payloads import PayloadStore
 
 NoteKind = Literal["awaited", "progress", "slow"]
 
@@ -76,7 +77,7 @@ class StoreFacts(NamedTuple):
     events: int
 
 
-class Store(ConsumerStore, Protocol):
+class Store(ConsumerStore, PayloadStore, Protocol):
     """Where runs, tasks, hand-offs and events live, and how far their consumers have got."""
 
     @property
@@ -97,9 +98,11 @@ class Store(ConsumerStore, Protocol):
         Create runs with their roots ready, or claimed for `worker` where a root carries a claim id.
 
         A run whose key exists is not created again: the answer names the one that stands, with no claims. Raises
-        `KeyConflict` if that one has another workflow, graph or input, and `PoolTooSmall` if a pool that a new run
-        needs is not there or too small, and then creates none of the runs. Submitting the same run id again is
-        harmless: it answers as before, with the claims that still stand.
+        `KeyConflict` if that one has another workflow, graph or input, `PoolTooSmall` if a pool that a new run needs is
+        not there or too small, and then creates none of the runs. The payloads of the runs are registered; one whose
+        version stands for other fields, or is new here and below those that are known, raises `SchemaDrift`, and then
+        nothing is written either. Submitting the same run id again is harmless: it answers as before, with the claims
+        that still stand.
         """
         ...
 
@@ -116,7 +119,8 @@ class Store(ConsumerStore, Protocol):
         Each settlement is accepted or refused by itself; a refused one claims nothing. Releases that carry a claim id
         are claimed for `worker` if they are ready now. A dependent that is already claimed or settled is left alone.
         `retry` counts a failure, puts the task back to ready after `not_before` seconds and revokes the claim;
-        `handed_back` does so at once and counts neither as a failure nor as an attempt; `reassigned` does so at once
+        `handed_back` does so at once and counts neither as a failure nor as an attempt, and so does `unreadable`, after
+        which only workers get the task that read what it `requires`; `reassigned` does so at once
         for the agent `successor`, which begins without failures and losses. `in_doubt` revokes the claim and leaves the
         task to a person; `needs_review` does so for `review_seconds` from now. The last settlement that a run waits for
         ends the run: `failed` if any of its tasks is failed or dead and that is not tolerated, else `complete`. A run
@@ -131,6 +135,7 @@ class Store(ConsumerStore, Protocol):
         Claim ready tasks, in runs that are not cancelled: first those that are only to be settled, then, oldest first,
         those of the worker's agents whose time has come.
 
+        A task that `requires` something is given only to a worker that `reads` that payload in this or a later version.
         Only to be settled are broken tasks, and tasks that lay ready past their `queue_by` or deadline (`Claim.overrun`
         says which; the deadline comes first). They are given to any worker and count neither against the limit of their
         agent nor as suspects.

@@ -20,6 +20,9 @@ RESOLVED = "resolved"
 OVERRUN_DEADLINE = '{"budget":"deadline"}'
 """The data of an event that revokes a claim because the task has passed its deadline."""
 
+ENDS_ATTEMPT_ONLY = frozenset({"retry", "reassigned", "handed_back", "unreadable"})
+"""After these the task goes on; they leave no hand-off."""
+
 _CURSOR = re.compile(r"([0-9a-f]{16}):(0|[1-9][0-9]{0,17}):(0|[1-9][0-9]{0,17})", re.ASCII)
 
 

@@ -86,7 +86,12 @@ class Ledger:
                 continue
             self._told(_event(settlement.token, settlement.agent, settlement.ending))
             record = settlement.handoff
-            if record is not None and settlement.ending not in {"retry", "handed_back", "reassigned"}:
+            if record is not None and settlement.ending not in {
+                "retry",
+                "handed_back",
+                "reassigned",
+                "unreadable",
+            }:
                 self._told(Kept(*settlement.token[:3], record.version, record.digest))
             self.claimed(answer.claims)
             if answer.run_state not in {None, "running"}:

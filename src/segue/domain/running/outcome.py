@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from segue.domain.records import SINGLE, Claim, HandoffRecord, Pin, Pools, Release, Settlement
+from segue.domain.records import SINGLE, Claim, Ending, HandoffRecord, Pin, Pools, Release, Settlement
 from segue.domain.running.answering import Failed, answer_to
 from segue.domain.running.plan import (
     ClaimFor,
@@ -50,7 +50,14 @@ class HandedOn(NamedTuple):
     pools: Pools = ()
 
 
-Outcome = Complete | Expanded | Skipped | Failed | InDoubt | HandedOn
+class Unreadable(NamedTuple):
+    """An input is newer than this process can read: the task is for workers that read what is required."""
+
+    requires: str
+    message: str
+
+
+Outcome = Complete | Expanded | Skipped | Failed | InDoubt | HandedOn | Unreadable
 
 
 def settlement_of(
@@ -100,6 +107,8 @@ def settlement_of(
         case InDoubt(message):
             told = {"kind": "EffectInDoubt", "message": message, "attempt": claim.attempt}
             ending, data = "in_doubt", _json(told)
+        case Unreadable(requires, message):
+            return handed_back(claim, requires, _json({"requires": requires, "message": message}))
         case Expanded(size):
             ending, data = "expanded", _json({"count": size})
             releases = expansion_releases(plan, name, size, claim.pins, claim_for)
@@ -169,9 +178,13 @@ def _settled_failure(
     )
 
 
-def handed_back(claim: Claim) -> Settlement:
-    """What a store must write when a worker ends and gives a task back without having tried to its end."""
-    return Settlement(claim.token, claim.agent, "handed_back", None, (), 0, 0.0, None, False)
+def handed_back(claim: Claim, requires: str | None = None, data: str | None = None) -> Settlement:
+    """
+    What a store must write when a worker gives a task back without having tried to its end: because it ends, or because
+    it cannot read an input, for those that read what is required.
+    """
+    ending: Ending = "handed_back" if requires is None else "unreadable"
+    return Settlement(claim.token, claim.agent, ending, None, (), 0, 0.0, data, False, requires=requires)
 
 
 def _json(value: dict[str, Any]) -> str:

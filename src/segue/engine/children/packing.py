@@ -20,6 +20,7 @@ from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder
 from segue.engine.children.protocol import Awaited, Envelope, Envelopes, Parcel, Value
 from segue.engine.materials import Materials
+from segue.engine.reading import Reading
 
 
 class Behind(NamedTuple):
@@ -42,7 +43,8 @@ async def pack(binder: Binder, attempt: Attempt) -> Packed:
     packed = Packed({}, {}, {})
     materials = await binder.materials_of(attempt)
     for argument in attempt.step.node.arguments:
-        packed.parcels[argument.parameter] = _parcel(binder, attempt, argument, materials, packed)
+        ours = binder.materials_for(attempt, argument, materials)
+        packed.parcels[argument.parameter] = _parcel(binder, attempt, argument, ours, packed)
     return packed
 
 
@@ -61,7 +63,7 @@ def _parcel(
             for index, stored in enumerate(materials.handoffs(argument.binding)):
                 envelopes.append(None)
                 if stored is not None:
-                    behind = _behind(binder, attempt, stored, path)
+                    behind = _behind(binder, attempt, stored, path, materials.reading)
                     packed.behind[argument.parameter, index] = behind
                     envelopes[-1] = _envelope(
                         binder, attempt, stored, materials, path, whole=crossing == "handoff"
@@ -78,14 +80,20 @@ def _envelope(
     *,
     whole: bool,
 ) -> Envelope:
+    if materials.reading is not None and whole:
+        stored = materials.reading.written_anew(stored, materials.contents)
+    elif materials.reading is not None:
+        materials.reading.check(stored, ())
     within = path if stored.record.status == HANDED_ON else ()
     spills = spills_of(stored.record, within) if whole else ()
     contents = {spill.digest: materials.contents[spill.digest] for spill in spills}
     return Envelope(stored, binder.provenance(attempt.live, stored).origin(), contents, within)
 
 
-def _behind(binder: Binder, attempt: Attempt, stored: StoredHandoff, path: Path) -> Behind:
+def _behind(
+    binder: Binder, attempt: Attempt, stored: StoredHandoff, path: Path, reading: Reading | None
+) -> Behind:
     async def output() -> bytes:
-        return await binder.output(stored, path)
+        return await binder.output(stored, path, reading)
 
     return Behind(output, binder.provenance(attempt.live, stored).upstream)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from segue.domain.envelope.versions import can_read
 from segue.domain.records import Claim, ClaimRequest
 from segue.stores.looking import Looks
 from segue.stores.memory.pooling import pooled_to_run
@@ -64,7 +65,13 @@ def _to_run(state: State, request: ClaimRequest, limit: int) -> list[Task]:
     """The tasks of a worker's agents, oldest first, that find places in their pools, and not too many suspects."""
     limits = dict.fromkeys(request.agents, request.limit) | dict(request.per_agent)
     suspects = request.suspects
-    ready = [task for task in state.ready_tasks() if _is_due(state, task) and task.agent in request.agents]
+    ready = [
+        task
+        for task in state.ready_tasks()
+        if _is_due(state, task)
+        and task.agent in request.agents
+        and (task.requires is None or can_read(task.requires, request.reads))
+    ]
     pooled = pooled_to_run(state, ready, limits, suspects)
     chosen: list[Task] = []
     for task in sorted(

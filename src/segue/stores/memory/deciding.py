@@ -107,7 +107,7 @@ class Deciding:
         task.broken = task.tolerated = False
         task.claim = task.error = task.settled_at = task.deadline = task.queue_seconds = None
         task.failures = task.losses = task.escalations = task.deadlocks = 0
-        task.pools = reset.pools
+        task.pools, task.requires = reset.pools, None
         if reset.waiting > 0:
             task.ready_at = None
             task.state = "waiting"

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.domain.records import Claim, Limits, Overrun, Release, RunState, TaskState, Token, task_name
+from segue.domain.records import (
+    Claim,
+    Limits,
+    Overrun,
+    PayloadRecord,
+    Release,
+    RunState,
+    TaskState,
+    Token,
+    task_name,
+)
 from segue.domain.running.overruns import deadline_of, overrun_of
 from segue.ports.clock import Clock
 from segue.stores import wording
@@ -21,6 +31,7 @@ class State:
         self.keys: dict[str, str] = {}
         self.graphs: dict[str, str] = {}
         self.schemas: dict[str, str] = {}
+        self.payloads: dict[tuple[str, str], PayloadRecord] = {}
         self.ready: set[tuple[str, str, int]] = set()
         self.workers: dict[str, str] = {}
         self.pools: dict[str, int] = {}

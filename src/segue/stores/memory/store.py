@@ -8,6 +8,7 @@ process.
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import cast
 
 from segue.domain.records import (
     Claim,
@@ -18,6 +19,7 @@ from segue.domain.records import (
     Settled,
     Settlement,
     Submitted,
+    TaskState,
     Token,
     Verdict,
 )
@@ -32,6 +34,7 @@ from segue.stores.memory.consuming import Consumer, Consuming
 from segue.stores.memory.deciding import Deciding
 from segue.stores.memory.pooling import Pooling, check_needs
 from segue.stores.memory.reading import Reading
+from segue.stores.memory.registering import Registering
 from segue.stores.memory.remembering import Remembering
 from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
@@ -52,7 +55,7 @@ class NobodyDies:
         return set()
 
 
-class MemoryStore(Reading, Deciding, Pooling, Remembering, Consuming):
+class MemoryStore(Reading, Deciding, Pooling, Registering, Remembering, Consuming):
     """Runs, tasks, hand-offs and events in this process's memory. For tests; it keeps nothing."""
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -78,6 +81,7 @@ class MemoryStore(Reading, Deciding, Pooling, Remembering, Consuming):
                 raise wording.key_conflict(new, standing.run)
             if standing is new and new.run not in self._state.runs:
                 check_needs(self._state, new)
+        self._register_runs(runs)
         answers = [self._submit(new, worker, lease_seconds) for new in runs]
         self.notifier.notify()
         return answers
@@ -125,7 +129,7 @@ class MemoryStore(Reading, Deciding, Pooling, Remembering, Consuming):
 
     def _settle(self, settlement: Settlement, worker: str, lease_seconds: float) -> Settled:
         token, ending = settlement.token, settlement.ending
-        handoff = settlement.handoff if ending not in {"retry", "reassigned", "handed_back"} else None
+        handoff = settlement.handoff if ending not in wording.ENDS_ATTEMPT_ONLY else None
         run, task = self._state.runs.get(token.run), self._state.find(token)
         if run is None or task is None:
             return Settled("stale", (), None)
@@ -142,11 +146,11 @@ class MemoryStore(Reading, Deciding, Pooling, Remembering, Consuming):
             run.keep(task, token.epoch, handoff)
         self._state.tell_task(run, task, ending, wording.settlement_data(settlement))
         if (
-            ending not in {"complete", "needs_review", "expanded", "handed_back", "handed_on"}
+            ending not in {"complete", "needs_review", "expanded", "handed_back", "handed_on", "unreadable"}
             and settlement.data is not None
         ):
             task.error = settlement.data
-        if ending == "retry" or ending == "reassigned" or ending == "handed_back" or ending == "handed_on":  # noqa: PLR1714 (this narrows the type)
+        if ending in wording.ENDS_ATTEMPT_ONLY or ending == "handed_on":
             self._return(task, ending, settlement)
         else:
             task.tolerated = settlement.tolerated
@@ -154,7 +158,7 @@ class MemoryStore(Reading, Deciding, Pooling, Remembering, Consuming):
             if ending == "needs_review":
                 self._state.wait_for_review(task, settlement.review_seconds)
             else:
-                self._state.set_state(task, ending)
+                self._state.set_state(task, cast(TaskState, ending))
         claims = self._state.release_all(run, settlement.releases, worker, lease_seconds)
         return Settled("accepted", claims, None)
 
@@ -162,7 +166,8 @@ class MemoryStore(Reading, Deciding, Pooling, Remembering, Consuming):
         """End an attempt but not its task."""
         self._state.make_ready(task, settlement.not_before if ending == "retry" else 0.0)
         task.claim = None
-        task.attempt -= ending == "handed_back"
+        task.attempt -= ending in {"handed_back", "unreadable"}
+        task.requires = settlement.requires or task.requires
         task.failures += ending == "retry"
         if ending == "handed_on" and (left := settlement.handoff) is not None:
             pin = Pin(task.node, task.item, left.version, left.digest, left.status)
@@ -170,7 +175,7 @@ class MemoryStore(Reading, Deciding, Pooling, Remembering, Consuming):
         if ending in {"reassigned", "handed_on"}:
             task.agent = settlement.successor or task.agent
             task.failures = task.losses = 0
-            task.pools = settlement.pools
+            task.pools, task.requires = settlement.pools, None
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """Claim ready tasks, oldest first."""

@@ -13,7 +13,7 @@ from segue.ports.store import Note
 from segue.stores.looking import Looks
 from segue.stores.sqlite.consuming import let_go_of_dead
 from segue.stores.sqlite.granting import LatestPins, grant, standing_claim
-from segue.stores.sqlite.pooling import fitting_of, pooled_to_run
+from segue.stores.sqlite.pooling import fitting_of, pooled_to_run, readable_requirements
 from segue.stores.sqlite.reading import own_claims_between
 from segue.stores.sqlite.releasing import TaskKey
 from segue.stores.sqlite.statements import SQL
@@ -101,6 +101,7 @@ def _to_run(
         if min(most, suspects) > 0:
             rows = tx.rows(SQL.find_suspects, (agent, tx.boot, tx.wall, min(most, suspects)))
             found += [(row, agent, True) for row in rows]
+    found += _readable(tx, request, limits, limit)
     chosen: list[TaskKey] = []
     for (_, run, node, item), agent, is_suspect in sorted(found):
         if len(chosen) == limit:
@@ -110,6 +111,20 @@ def _to_run(
             suspects -= is_suspect
             chosen.append((run, node, item))
     return chosen
+
+
+def _readable(
+    tx: Transaction, request: ClaimRequest, limits: dict[str, int], limit: int
+) -> list[tuple[Candidate, str, bool]]:
+    """The tasks that not every worker can read, and this one can."""
+    return [
+        ((due, run, node, item), agent, bool(is_suspect))
+        for requires in readable_requirements(tx.rows, request)
+        for agent, most in limits.items()
+        for due, run, node, item, is_suspect in tx.rows(
+            SQL.find_readable, (agent, requires, tx.boot, tx.wall, max(min(most, limit), 0))
+        )
+    ]
 
 
 def renew(tx: Transaction, tokens: Sequence[Token], lease_seconds: float) -> Sequence[bool]:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import apsw
 
+from segue.domain.envelope.versions import can_read
 from segue.domain.records import ClaimRequest, NewRun, Token, Verdict, task_name
 from segue.domain.rows import PoolRecord
 from segue.domain.running.pooling import Holding, Wanting, given_back, held_places, share_out
@@ -22,6 +23,13 @@ PARKED, WANTS = 1, 2
 """What a task's row says of a claim that waits: for other tasks, or, when these have settled, for its pools."""
 
 
+def readable_requirements(rows: Rows, request: ClaimRequest) -> list[str]:
+    """Of what ready tasks require, what a worker can read. Most workers read nothing that others cannot."""
+    if not request.reads:
+        return []
+    return [requires for (requires,) in rows(SQL.find_requirements, ()) if can_read(requires, request.reads)]
+
+
 def pooled_to_run(
     rows: Rows, request: ClaimRequest, boot: float, wall: float, limit: int, suspects: int
 ) -> list[Wanting]:
@@ -32,7 +40,8 @@ def pooled_to_run(
     agents = [agent for agent in request.agents if limits[agent] > 0]
     if free <= 0 or limit <= 0 or not agents:
         return []
-    found = rows(SQL.find_pooled, (json.dumps(agents), boot, wall, min(limit, free)))
+    readable = json.dumps(readable_requirements(rows, request))
+    found = rows(SQL.find_pooled, (json.dumps(agents), boot, wall, min(limit, free), readable))
     wanting = [
         Wanting(due, run, node, item, agent, pools_of(blob), bool(is_suspect))
         for due, run, node, item, agent, blob, is_suspect in found

@@ -8,7 +8,7 @@ from typing import Any
 
 import apsw
 
-from segue.domain.records import ClaimRequest, HandoffRecord, RunState
+from segue.domain.records import ClaimRequest, HandoffRecord, PayloadRecord, RunState
 from segue.domain.rows import Event, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.stores.looking import Looks
 from segue.stores.sqlite.pooling import looked_for
@@ -48,6 +48,11 @@ def document(connection: apsw.Connection, statement: str, digest: str) -> str | 
     """The text of a graph or schema."""
     rows = _rows(connection, statement, (digest,))
     return str(rows[0][0]) if rows else None
+
+
+def payloads(connection: apsw.Connection) -> Sequence[PayloadRecord]:
+    """All payloads that are registered."""
+    return [PayloadRecord(*row) for row in _rows(connection, SQL.list_payloads)]
 
 
 def runs(

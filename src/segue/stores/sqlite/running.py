@@ -8,6 +8,7 @@ from segue.domain.decisions import Redrive
 from segue.domain.records import NewRun, Submitted, Verdict
 from segue.domain.running.pins import pins_anew
 from segue.stores.sqlite.granting import standing_claims
+from segue.stores.sqlite.payloads import keep_schemas, new_payloads
 from segue.stores.sqlite.pooling import check_needs, keep_needs
 from segue.stores.sqlite.releasing import limits_row, new_task
 from segue.stores.sqlite.settling import move_run
@@ -28,7 +29,7 @@ PRUNED_AT_ONCE = 100
 
 
 def submit(tx: Transaction, runs: Sequence[NewRun], worker: str, lease_seconds: float) -> Sequence[Submitted]:
-    """Create runs with their roots ready or claimed. Raises `KeyConflict` or `PoolTooSmall`."""
+    """Create runs, roots ready or claimed. Raises `KeyConflict`, `PoolTooSmall` or `SchemaDrift`."""
     by_key: dict[str, NewRun] = {}
     for new in runs:
         if new.key is None:
@@ -39,7 +40,9 @@ def submit(tx: Transaction, runs: Sequence[NewRun], worker: str, lease_seconds: 
             raise key_conflict(new, standing[0])
         if not same_run(first.workflow, first.graph_digest, first.input, new):
             raise key_conflict(new, first.run)
+    payloads = new_payloads(tx, runs)
     _keep_documents(tx, runs)
+    tx.cursor.executemany(SQL.insert_payload, payloads)
     return [_submit(tx, new, worker, lease_seconds) for new in runs]
 
 
@@ -48,9 +51,7 @@ def _keep_documents(tx: Transaction, runs: Sequence[NewRun]) -> None:
     for digest, graph in {new.graph_digest: new.graph for new in runs}.items():
         if not tx.rows(SQL.has_graph, (digest,)):
             tx.cursor.execute(SQL.insert_graph, (digest, graph))
-    for fingerprint, schema in {schema for new in runs for schema in new.schemas}:
-        if not tx.rows(SQL.has_schema, (fingerprint,)):
-            tx.cursor.execute(SQL.insert_schema, (fingerprint, schema))
+    keep_schemas(tx, {schema for new in runs for schema in new.schemas})
 
 
 def _submit(tx: Transaction, new: NewRun, worker: str, lease_seconds: float) -> Submitted:

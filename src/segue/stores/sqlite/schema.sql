@@ -15,6 +15,15 @@ CREATE TABLE schema (
     body        TEXT NOT NULL
 ) STRICT;
 
+-- Which fields a version of a payload stands for, for ever: `fingerprint` is that of the JSON Schema of its own fields,
+-- which is among the schemas.
+CREATE TABLE payload (
+    name        TEXT NOT NULL,
+    version     TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    PRIMARY KEY (name, version)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE run (
     run          TEXT NOT NULL PRIMARY KEY,
     key          TEXT UNIQUE,
@@ -115,6 +124,8 @@ CREATE INDEX task_in_trouble ON task (run, state, tolerated)
 CREATE INDEX task_pooled ON task (agent, due) WHERE state = 'ready' AND pools IS NOT NULL;
 
 CREATE INDEX task_holding ON task (run) WHERE state = 'claimed' AND pools IS NOT NULL;
+
+CREATE INDEX task_requiring ON task (requires, agent, due) WHERE state = 'ready' AND requires IS NOT NULL;
 
 CREATE INDEX task_review ON task (review_by) WHERE state = 'needs_review' AND review_by IS NOT NULL;
 

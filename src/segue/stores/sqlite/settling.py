@@ -39,14 +39,11 @@ from segue.stores.sqlite.releasing import (
 )
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import EventRow, Transaction, Unforeseen, blob_of, pins_of
-from segue.stores.wording import RUN_NEEDS_REVIEW, run_event, settlement_data
+from segue.stores.wording import ENDS_ATTEMPT_ONLY, RUN_NEEDS_REVIEW, run_event, settlement_data
 
 Row = tuple[object, ...]
 Author = Token | tuple[str, str, int, int, None]
 """The task of a hand-off with its epoch and claim; no claim where a person decided."""
-
-ENDS_ATTEMPT_ONLY = frozenset({"retry", "reassigned", "handed_back"})
-"""After these the task goes on; they leave no hand-off."""
 
 HAS_REASON = frozenset({"failed", "dead", "in_doubt", "skipped"})
 """After these the data of the settlement is the task's error."""
@@ -177,10 +174,10 @@ def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
     ending = settlement.ending
     delay_seconds = settlement.not_before if ending == "retry" else 0.0
     successor = settlement.successor if ending == "reassigned" else None
-    error = settlement.data if ending != "handed_back" else None
+    error = settlement.data if ending in ("retry", "reassigned") else None
     times = (tx.boot + delay_seconds, tx.wall + delay_seconds)
     pools = blob_of(settlement.pools) if settlement.pools else None
-    return (*settlement.token, *times, ending, successor, error, pools)
+    return (*settlement.token, *times, ending, successor, error, pools, settlement.requires)
 
 
 def _handed_on_row(tx: Transaction, settlement: Settlement, handoff: HandoffRecord, number: int) -> Row:

@@ -39,9 +39,12 @@ class Statements(NamedTuple):
     find_own_claims: str
     find_parked: str
     find_pooled: str
+    find_payload: str
     find_prunable: str
+    find_readable: str
     find_ready: str
     find_review: str
+    find_requirements: str
     find_run: str
     find_running_late: str
     find_short_pool: str
@@ -68,6 +71,7 @@ class Statements(NamedTuple):
     insert_handoff: str
     insert_handoff_artifact: str
     insert_need: str
+    insert_payload: str
     insert_run: str
     insert_schema: str
     insert_task: str
@@ -77,6 +81,7 @@ class Statements(NamedTuple):
     latest_pins: str
     list_consumers: str
     list_pools: str
+    list_payloads: str
     list_runs: str
     list_runs_in_state: str
     list_workers: str

@@ -9,7 +9,17 @@ from pathlib import Path
 from typing import Any, Literal
 
 from segue.domain.decisions import Decision, Redrive
-from segue.domain.records import Claim, ClaimRequest, NewRun, Settled, Settlement, Submitted, Token, Verdict
+from segue.domain.records import (
+    Claim,
+    ClaimRequest,
+    NewRun,
+    PayloadRecord,
+    Settled,
+    Settlement,
+    Submitted,
+    Token,
+    Verdict,
+)
 from segue.domain.rows import Expired, StepRecord
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note
@@ -20,6 +30,7 @@ from segue.stores.sqlite.consumer_verbs import ConsumerVerbs
 from segue.stores.sqlite.files import Opened, folder_beside, open_files
 from segue.stores.sqlite.liveness import LockedFiles
 from segue.stores.sqlite.notifier import FileNotifier
+from segue.stores.sqlite.payloads import register
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
 
@@ -169,6 +180,12 @@ class SqliteStore(ConsumerVerbs):
         """Try tasks of a run again."""
         answer: Verdict = await self._write(lambda tx: running.retry(tx, redrive))
         return answer
+
+    async def register(
+        self, payloads: Sequence[PayloadRecord], schemas: Sequence[tuple[str, str]], where: str
+    ) -> None:
+        """Register the payloads of a hand-off that is about to be settled."""
+        await self._write(lambda tx: register(tx, payloads, schemas, where))
 
     async def register_worker(self, worker: str, about: str) -> None:
         """Make a worker known."""

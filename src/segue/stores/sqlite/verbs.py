@@ -7,7 +7,7 @@ from pathlib import Path
 
 import apsw
 
-from segue.domain.records import RunState
+from segue.domain.records import PayloadRecord, RunState
 from segue.domain.rows import Event, PoolRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.errors import StoreClosed
 from segue.ports.clock import Clock
@@ -66,6 +66,10 @@ class ReadingVerbs:
         return self._readers().near(
             lambda connection: reading.document(connection, SQL.read_schema, fingerprint)
         )
+
+    async def read_payloads(self) -> Sequence[PayloadRecord]:
+        """All payloads that are registered."""
+        return self._readers().near(reading.payloads)
 
     async def read_tasks(self, run: str, names: Collection[tuple[str, int]] = ()) -> Sequence[TaskRecord]:
         """The tasks of a run, by node and item."""

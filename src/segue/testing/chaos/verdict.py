@@ -35,7 +35,7 @@ Verdict = dict[str, list[str]]
 ALLOWED_WORDS = ("StoreUnavailable: the answer to", "StoreFull:")
 """What workers may say: they were told that an answer was lost, or that the disk is full, because it was so."""
 
-CLAIMED_AGAIN = frozenset({"expired", "retry", "handed_back"})
+CLAIMED_AGAIN = frozenset({"expired", "retry", "handed_back", "unreadable"})
 """The events that let a task be claimed once more."""
 
 

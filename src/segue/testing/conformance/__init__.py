@@ -25,6 +25,7 @@ from segue.testing.conformance.handoffs import HandoffConformance
 from segue.testing.conformance.joins import JoinConformance
 from segue.testing.conformance.leases import LeaseConformance
 from segue.testing.conformance.losses import LossConformance
+from segue.testing.conformance.payloads import PayloadConformance
 from segue.testing.conformance.pools import PoolConformance
 from segue.testing.conformance.quorums import QuorumConformance
 from segue.testing.conformance.redriving import RedriveConformance
@@ -53,6 +54,7 @@ class StoreConformance(
     ConsumerConformance,
     HandoffConformance,
     HandingOnConformance,
+    PayloadConformance,
     DecisionConformance,
     ReviewConformance,
     RedriveConformance,

@@ -13,14 +13,13 @@ from segue.testing.simulation.order import early_start, latest_pins, unfinished
 if TYPE_CHECKING:
     from segue.testing.simulation.world import World
 
-MADE_READY = frozenset(
-    {"ready", "retry", "handed_back", "handed_on", "expired", "reassigned", "overrun", "resolved"}
-)
+GIVEN_BACK = frozenset({"retry", "handed_back", "handed_on", "unreadable", "reassigned"})
+"""Endings of an attempt after which its task goes on."""
+
+MADE_READY = frozenset({"ready", "expired", "overrun", "resolved", *GIVEN_BACK})
 ENDINGS: frozenset[TaskState] = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
 
-REVOKED = frozenset(
-    {"retry", "handed_back", "handed_on", "reassigned", "overrun", "redriven", "resolved", "cancelled"}
-)
+REVOKED = frozenset({"overrun", "redriven", "resolved", "cancelled", *GIVEN_BACK})
 """Events after which nobody holds the task, and nobody who held it may write."""
 
 TELLING = frozenset({"claimed", "needs_review", "in_doubt", "redriven", *MADE_READY, *ENDINGS})

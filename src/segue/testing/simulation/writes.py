@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from segue.testing.simulation.executions import Executions
     from segue.testing.simulation.world import World
 
-REVOKING = frozenset({"retry", "handed_back", "reassigned", "handed_on"})
+REVOKING = frozenset({"retry", "handed_back", "reassigned", "handed_on", "unreadable"})
 
 
 class Writes:
@@ -82,7 +82,7 @@ class Writes:
         self._reviewed.settled(settlement)
         if ending in REVOKING:
             account.revoked.add(token)
-            account.handed_back += ending == "handed_back"
+            account.handed_back += ending in ("handed_back", "unreadable")
             account.due = self._world.now + settlement.not_before
             account.failures += ending == "retry"
             self._check_tries(settlement, account)

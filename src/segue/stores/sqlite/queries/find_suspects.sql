@@ -1,7 +1,8 @@
--- The tasks of one agent that are to be run although they were lost with their workers again and again, oldest first.
+-- The tasks of one agent that are to be run although they were lost with their workers again and again, oldest first,
+-- without what not every worker can read.
 SELECT due, run, node, item
 FROM task
-WHERE state = 'ready' AND pools IS NULL AND agent = ?1 AND due <= ?2 AND broken = 0
+WHERE state = 'ready' AND pools IS NULL AND agent = ?1 AND due <= ?2 AND broken = 0 AND requires IS NULL
   AND (queue_by <= ?2) IS NOT TRUE AND (deadline <= ?3) IS NOT TRUE
   AND losses + (claim IS NOT NULL) >= 2
 ORDER BY due, run, node, item

@@ -1,0 +1,2 @@
+-- Register a version of a payload.
+INSERT INTO payload (name, version, fingerprint) VALUES (?, ?, ?)
