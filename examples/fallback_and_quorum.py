@@ -54,7 +54,8 @@ async def main() -> None:
         failed = await handle.handoff("review[2]")
         print(f"failed: review[2], because {failed.error.message if failed.error else 'unknown'}")
         away.clear()
-        print(f"asked again: {', '.join(await handle.retry('review[2]', reason='carl is back'))}")
+        again = await handle.retry("review[2]", by="ann", reason="carl is back")
+        print(f"asked again: {', '.join(again.tasks)}")
         await handle.result()
         print(f"{(await handle.handoff('review[2]')).status}: review[2]")
 

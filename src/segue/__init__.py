@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from segue.domain.settings.reviewing import Review
     from segue.engine.attempt import ctx
     from segue.errors import (
+        ControlRefused,
         DoNotRetry,
         GraphError,
         InputError,
@@ -47,6 +48,7 @@ __all__ = [
     "Agent",
     "Artifact",
     "Attachment",
+    "ControlRefused",
     "DidNotHappen",
     "DoNotRetry",
     "Event",
@@ -108,6 +110,7 @@ _HOMES = {
     "segue.domain.graph.workflow": ("Workflow", "condition", "workflow"),
     "segue.engine.attempt": ("ctx",),
     "segue.errors": (
+        "ControlRefused",
         "DoNotRetry",
         "GraphError",
         "InputError",

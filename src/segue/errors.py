@@ -9,6 +9,7 @@ Every error that Segue raises, in one tree.
     │   ├── InputError            the input of a run does not fit its workflow
     │   ├── LoadError             a module or an object in it cannot be imported
     │   ├── NoAttemptError        `ctx` was used outside an attempt
+    │   ├── ControlRefused        a control cannot be carried out as things are; nothing was changed
     │   ├── KeyConflict           a run with this key exists and is a different one
     │   ├── ReviewRefused         a decision on a hand-off that does not count; `reason` says why
     │   └── PoolTooSmall          a pool is not there, or smaller than what one task needs of it
@@ -109,6 +110,10 @@ class LoadError(UsageError):
 
 class NoAttemptError(UsageError):
     """Something that only exists while an agent runs was used elsewhere."""
+
+
+class ControlRefused(UsageError):
+    """Somebody wants something with a run or task that cannot be as things are now. Nothing was changed."""
 
 
 class KeyConflict(UsageError):

@@ -10,7 +10,7 @@ from segue.stores.memory.rows import Run, Task
 from segue.testing import Ledger, ManualClock, audit, missing
 from segue.testing.conformance.desk import Desk
 from segue.testing.conformance.redriving import RedriveConformance
-from segue.testing.ledger import Begun, Kept, Remembered, Told
+from segue.testing.ledger import Begun, Kept, Obeyed, Remembered, Told
 from tests.disk.story import Story
 
 Damage = Callable[[MemoryStore], None]
@@ -39,7 +39,7 @@ async def test_a_sound_store_is_left_in_peace() -> None:
     store, artifacts, ledger = await told()
     assert {run.state for run in store._state.runs.values()} == {"complete", "failed", "cancelled"}
     assert await audit(store, artifacts) == []
-    assert {type(fact) for fact in ledger.facts} == {Told, Kept, Remembered, Begun}
+    assert {type(fact) for fact in ledger.facts} == {Told, Kept, Remembered, Obeyed, Begun}
     assert await missing(store, ledger.facts) == []
 
 

@@ -122,7 +122,7 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_task_that_nobody_claims_in_time_goes_to_anybody"],
     ),
     "a queue budget that counts once": (
-        {"return_task": ("queue_by = ?6 + queue_seconds", "queue_by = queue_by")},
+        {"return_task": ("?6 + queue_seconds", "queue_by")},
         ["test_the_queue_budget_counts_anew_each_time"],
     ),
     "a queue budget that goes on during the attempt": (
@@ -181,19 +181,19 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_late_attempt_cannot_write_into_a_redriven_task"],
     ),
     "a redrive whose inputs are those of before": (
-        {"release_task": (", parents = excluded.parents, pins = excluded.pins", "")},
+        {"release_task": (",\n    parents = excluded.parents, pins = excluded.pins", "")},
         ["test_a_redriven_task_gets_the_inputs_that_it_waits_for"],
     ),
     "spare parents ignored": (
-        {"release_quorum": ("spare = spare - ?16", "spare = spare")},
+        {"release_quorum": ("spare = spare - ?17", "spare = spare")},
         ["test_a_quorum_that_cannot_be_reached_is_broken_at_once"],
     ),
     "a quorum that can spare nobody": (
-        {"release_quorum": (" AND spare - ?16 >= 0", " AND ?16 = 0")},
+        {"release_quorum": (" AND spare - ?17 >= 0", " AND ?17 = 0")},
         ["test_a_quorum_does_without_as_many_as_it_can_spare"],
     ),
     "a quorum broken by each missing parent": (
-        {"release_quorum": ("broken = spare - ?16 < 0", "broken = broken OR ?16 > 0")},
+        {"release_quorum": ("broken = spare - ?17 < 0", "broken = broken OR ?17 > 0")},
         ["test_parents_that_settle_at_once_start_a_quorum_once"],
     ),
     "a straggler restarts a quorum": (
@@ -201,11 +201,11 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_straggler_changes_nothing"],
     ),
     "elements that a list does not have and that a quorum waits for": (
-        {"release_quorum": ("spare = spare - ?16", "spare = spare - min(?16, 1)")},
+        {"release_quorum": ("spare = spare - ?17", "spare = spare - min(?17, 1)")},
         ["test_each_element_of_a_list_counts_for_a_quorum"],
     ),
     "a quorum started by who was not needed for it": (
-        {"release_quorum": ("iif(waiting > ?11 AND spare", "iif(waiting > ?11 + 1 AND spare")},
+        {"release_quorum": ("waiting > ?11 AND spare", "waiting > ?11 + 1 AND spare")},
         ["test_a_quorum_starts_with_the_last_handoff_that_it_needs"],
     ),
     "a deadline that starts with the first parent": (
@@ -223,7 +223,7 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_epoch_and_claim_are_both_compared", "test_a_retry_revokes_the_claim"],
     ),
     "late results refused": (
-        {"settle_task": ("IN ('claimed', 'ready')", "= 'claimed'")},
+        {"settle_task": ("IN ('claimed', 'ready', 'paused')", "= 'claimed'")},
         ["test_a_late_result_that_nobody_superseded_is_accepted"],
     ),
     "a version left out": (
@@ -262,7 +262,7 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_retry_revokes_the_claim"],
     ),
     "a join released early": (
-        {"release_task": ("iif(waiting > ?11, 'waiting', 'ready')", "iif(0, '', 'ready')")},
+        {"release_task": ("waiting > ?11", "0")},
         ["test_a_join_waits_for_all_its_parents"],
     ),
     "a started task released again": (

@@ -153,13 +153,13 @@ SQL_FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
     ),
     "written after the end": (
         "record_step",
-        "AND state IN ('claimed', 'ready')",
+        "AND state IN ('claimed', 'ready', 'paused')",
         "",
         ["test_an_attempt_that_has_ended_records_nothing"],
     ),
     "late records refused": (
         "record_step",
-        "IN ('claimed', 'ready')",
+        "IN ('claimed', 'ready', 'paused')",
         "= 'claimed'",
         ["test_a_late_record_that_nobody_superseded_is_accepted"],
     ),
@@ -183,7 +183,7 @@ SQL_FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
     ),
     "decided over the head of an attempt": (
         "resolve_step",
-        "NOT IN ('waiting', 'ready', 'claimed')",
+        "NOT IN ('waiting', 'ready', 'claimed', 'paused')",
         "NOT IN ('waiting')",
         ["test_only_what_is_in_doubt_can_be_resolved"],
     ),

@@ -152,11 +152,10 @@ def pass_on_in_the_same_round(original: Any) -> Any:
 
 
 def cancel_only_the_run(original: Any) -> Any:
-    async def cancel(self: Model, run: str, reason: str) -> bool:
-        found = self._state.runs[run]
-        tasks, found.tasks = found.tasks, {}
-        answer = bool(await original(self, run, reason))
-        found.tasks = tasks
+    def cancel(self: Model, run: Run, control: Any) -> bool:
+        tasks, run.tasks = run.tasks, {}
+        answer = bool(original(self, run, control))
+        run.tasks = tasks
         return answer
 
     return cancel
@@ -336,7 +335,7 @@ MODEL_FAULTS: dict[str, tuple[Patch, list[str]]] = {
     ),
     "two decisions": (fault(Model, "review", decide_twice), ["test_of_two_decisions_one_counts"]),
     "cancel leaves claims": (
-        fault(Model, "cancel", cancel_only_the_run),
+        fault(Model, "_cancel", cancel_only_the_run),
         ["test_a_cancelled_attempt_can_write_nothing"],
     ),
     "commits that tell nobody": (

@@ -61,7 +61,7 @@ class Story:
         others = [await self.store.submit([each], self.worker, LEASE_SECONDS) for each in new[2:]]
         submitted = [*first, *(each for answer in others for each in answer)]
         await asyncio.gather(*(self._work(each.claims) for each in submitted[1:]))
-        await self.store.cancel(submitted[0].run, "because")
+        await self.desk.cancel(submitted[0].run)
         await self.finish()
 
     async def go_on(self, *dead: str) -> None:

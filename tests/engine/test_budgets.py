@@ -295,7 +295,7 @@ async def test_who_chatters_costs_little(bench: Bench) -> None:
         events, _ = await segue.host.store.tail(None, 1_000, handle.run)
         written = [json.loads(event.data or "") for event in events if event.name.endswith(".progress")]
         assert written == [{"fraction": 0.0}, {"fraction": 1.0}]
-        await segue.host.cancel(handle.run, "enough")
+        await segue.cancel(handle.run, by="me")
 
 
 async def test_what_says_nothing_is_refused(bench: Bench) -> None:
@@ -344,7 +344,7 @@ async def test_who_was_superseded_is_told_so(bench: Bench) -> None:
     async with bench.opened() as segue:
         handle = await segue.submit(one, "x")
         await soon(began.wait())
-        await segue.host.cancel(handle.run, "enough")
+        await segue.cancel(handle.run, by="me")
         assert "superseded" in str(await soon(heard))
 
 

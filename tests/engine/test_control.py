@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from segue import GraphError, Handoff, ReviewNeeded, RunCancelled, RunFailed, Segue, agent, workflow
-from segue.errors import KeyConflict, ReviewRefused, TaskFailed, UnknownRun, UsageError
+from segue.errors import ControlRefused, KeyConflict, ReviewRefused, TaskFailed, UnknownRun, UsageError
 from tests.engine.deciding import decide
 
 
@@ -31,12 +31,13 @@ async def test_cancelling_stops_agents_and_revokes_their_claims(segue: Segue) ->
 
     handle = await segue.submit(waits, "x")
     await started.wait()
-    assert await handle.cancel("enough")
+    assert (await handle.cancel(by="ann", reason="enough")).verdict == "done"
     with pytest.raises(RunCancelled):
         await handle.result()
     await asyncio.wait_for(stopped.wait(), 5)
     assert await handle.state() == "cancelled"
-    assert not await handle.cancel("again")
+    with pytest.raises(ControlRefused, match="has ended; it is cancelled"):
+        await handle.cancel(by="ann", reason="again")
 
 
 async def test_an_agent_that_cancels_itself_has_failed(segue: Segue) -> None:

@@ -181,7 +181,7 @@ async def test_a_redrive_begins_with_the_first_agent(url: str) -> None:
         handle = await segue.submit(again, "a")
         with pytest.raises(RunFailed):
             await handle.result()
-        await segue.host.retry(handle.run, None, "")
+        await handle.retry(by="me")
         assert await handle.result() == "done A"
     assert calls == ["begin a", "target A", "begin a", "target A"]
 

@@ -122,7 +122,7 @@ async def test_a_cancelled_run_kills(tmp_path: Path) -> None:
     async with Segue("memory:") as segue:
         handle = await segue.submit(alone(isolated.spins), str(tmp_path / "pid"))
         await until((tmp_path / "pid").exists)
-        await handle.cancel()
+        await handle.cancel(by="me")
         await until(lambda: is_gone(int((tmp_path / "pid").read_text())))
 
 
@@ -388,7 +388,7 @@ async def test_errors_say_as_much_about_another_try() -> None:
             break
         (task,) = await segue.host.store.read_tasks(handle.run)
         assert task.state == "ready"
-        await handle.cancel()
+        await handle.cancel(by="me")
 
 
 async def test_an_agent_that_cancels_itself_and_returns() -> None:

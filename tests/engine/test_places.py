@@ -39,7 +39,7 @@ async def test_a_run_that_is_cancelled_before_it_begins(open_segue: Any) -> None
     assert await segue.run(once, "warm") == "warm"
     for _ in range(3):
         handle = await segue.submit(once, "x")
-        await handle.cancel()
+        await handle.cancel(by="me")
     await settled(segue)
 
 
@@ -161,7 +161,7 @@ async def test_a_thread_that_waits_in_a_cancelled_run(open_segue: Any) -> None:
 
     handle = await segue.submit(waits, "x")
     await soon(started.wait())
-    await handle.cancel()
+    await handle.cancel(by="me")
     with pytest.raises(RunCancelled):
         await soon(handle.result())
     await soon(ended.wait())

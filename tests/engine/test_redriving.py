@@ -92,14 +92,15 @@ async def test_a_dead_letter_takes_along_what_was_skipped(segue: Segue) -> None:
         "join_4": "complete",
     }
     failing.clear()
-    assert await handle.retry(reason="the service is back") == ("join_2", "join_3")
+    assert (await handle.retry(reason="the service is back", by="me")).tasks == ("join_2", "join_3")
     assert await handle.result() == ["c", "d"]
     assert sorted(made) == ["a", "b", "c", "d"]
     events = [event async for event in segue.events(handle.run)]
     names = [event.name for event in events if event.name.endswith(("redriven", "resumed"))]
     assert names == ["task.join.redriven", "task.join.redriven", "run.resumed"]
     (resumed,) = (event for event in events if event.name == "run.resumed")
-    assert json.loads(resumed.data or "") == {"reason": "the service is back"}
+    told = json.loads(resumed.data or "")
+    assert (told["by"], told["reason"]) == ("me", "the service is back")
     assert (await handle.handoff("join_2")).sent.version == 2
 
 
@@ -121,7 +122,7 @@ async def test_who_watches_a_run_that_goes_on_sees_its_last_end(segue: Segue) ->
 
     handle = await segue.submit(once, "x")
     assert await ended(segue, handle.run) == "failed"
-    await handle.retry()
+    await handle.retry(by="me")
     names = []
     async for event in segue.events(handle.run, names=["run.*", "task.claimed"]):
         names.append(event.name)
@@ -136,10 +137,10 @@ async def test_a_second_try_may_fail_too(segue: Segue) -> None:
     handle = await segue.submit(workflow(chain), "x")
     assert await ended(segue, handle.run) == "failed"
     failing.discard("b")
-    assert await handle.retry() == ("join_2", "join_3", "join_4")
+    assert (await handle.retry(by="me")).tasks == ("join_2", "join_3", "join_4")
     assert await ended(segue, handle.run) == "failed"
     failing.clear()
-    assert await handle.retry("join_4") == ("join_4",)
+    assert (await handle.retry("join_4", by="me")).tasks == ("join_4",)
     assert await handle.result() == ["c", "d"]
 
 
@@ -149,7 +150,7 @@ async def test_what_was_skipped_is_tried_with_what_it_needs(segue: Segue) -> Non
     handle = await segue.submit(workflow(chain), "x")
     assert await ended(segue, handle.run) == "failed"
     failing.clear()
-    assert await handle.retry("join_3") == ("join", "join_2", "join_3")
+    assert (await handle.retry("join_3", by="me")).tasks == ("join", "join_2", "join_3")
     assert await handle.result() == ["c", "d"]
 
 
@@ -164,7 +165,7 @@ async def test_items_of_a_map_are_tried_one_by_one(segue: Segue) -> None:
     handle = await segue.submit(mapped, ["0", "1", "2", "3"])
     assert await ended(segue, handle.run) == "failed"
     failing.clear()
-    assert await handle.retry() == ("each[1]", "each[3]", "join")
+    assert (await handle.retry(by="me")).tasks == ("each[1]", "each[3]", "join")
     assert await handle.result() == "end"
     assert sorted(made) == ["end", "m/0", "m/1", "m/2", "m/3"]
 
@@ -181,7 +182,7 @@ async def test_a_quorum_is_counted_anew(segue: Segue) -> None:
     handle = await segue.submit(race, "x")
     assert await ended(segue, handle.run) == "failed"
     failing.discard("c")
-    assert await handle.retry() == ("join_2", "join_3", "join_4")
+    assert (await handle.retry(by="me")).tasks == ("join_2", "join_3", "join_4")
     assert await ended(segue, handle.run) == "complete"
     assert sorted(made) == ["a", "c", "end"]
 
@@ -197,9 +198,9 @@ async def test_what_is_done_without_is_not_tried_unless_named(segue: Segue) -> N
     handle = await segue.submit(proceeds, "x")
     assert await ended(segue, handle.run) == "complete"
     with pytest.raises(UsageError, match="nothing that could be tried again"):
-        await handle.retry()
+        await handle.retry(by="me")
     failing.clear()
-    assert await handle.retry("join") == ("join",)
+    assert (await handle.retry("join", by="me")).tasks == ("join",)
     assert await ended(segue, handle.run) == "complete"
     assert made == ["b", "end", "a"]
 
@@ -229,11 +230,11 @@ async def test_what_cannot_be_tried_again_is_refused() -> None:
             ("join_3", UsageError, "join_3 of run .* was skipped by its condition"),
         ):
             with pytest.raises(error, match=part) as caught:
-                await handle.retry(task)
+                await handle.retry(task, by="me")
             assert isinstance(caught.value, SegueError)
             assert caught.value.remedy
         with pytest.raises(UnknownRun, match="there is no run 'none'"):
-            await segue.handle("none").retry()
+            await segue.handle("none").retry(by="me")
 
         gate = asyncio.Event()
 
@@ -244,10 +245,10 @@ async def test_what_cannot_be_tried_again_is_refused() -> None:
 
         running = await segue.submit(_once(waits), "x")
         with pytest.raises(UsageError, match="still runs"):
-            await running.retry()
-        await running.cancel()
+            await running.retry(by="me")
+        await running.cancel(by="me")
         with pytest.raises(UsageError, match="was cancelled"):
-            await running.retry()
+            await running.retry(by="me")
 
 
 def _once(called: Any) -> Any:
@@ -271,7 +272,7 @@ async def test_a_run_past_its_deadline_is_not_tried_again() -> None:
         assert await ended(segue, handle.run) == "failed"
         clock.advance(61.0)
         with pytest.raises(UsageError, match="is past its deadline"):
-            await handle.retry()
+            await handle.retry(by="me")
 
 
 # --- any graph ----------------------------------------------------------------------------------------
@@ -331,7 +332,7 @@ def test_whatever_failed_can_be_made_good(graph: dict[str, Any], data: st.DataOb
             for still in (data.draw(st.sets(st.sampled_from(sorted(failing) or ["-"]))), set()):
                 failing.intersection_update(still)
                 with contextlib.suppress(UsageError):
-                    await handle.retry()
+                    await handle.retry(by="me")
                 state = await asyncio.wait_for(ended(segue, handle.run), 5.0)
             assert state == "complete"
             tasks = await segue.host.store.read_tasks(handle.run)

@@ -106,7 +106,7 @@ async def test_its_place_comes_back_once(store_of_two: tuple[SlowDisk, Any, asyn
     async with open_on(store, concurrency=1) as segue:
         handle = await submit_warm(segue, store, chain)
         await soon(started.wait())
-        await handle.cancel()
+        await handle.cancel(by="me")
         store.gate.set()
         with pytest.raises(RunCancelled):
             await soon(handle.result())
@@ -173,7 +173,7 @@ async def test_a_run_that_is_tried_again_does_not_wait_for_a_lease() -> None:
         with pytest.raises(RunFailed):
             await soon(handle.result())
         fails[0] = False
-        await handle.retry()
+        await handle.retry(by="me")
         assert await soon(handle.result()) == "x!"
 
 

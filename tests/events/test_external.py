@@ -96,7 +96,7 @@ async def test_what_cannot_be_handed_over(segue: Segue) -> None:
     await soon(handle.handoff("draft"))
     with pytest.raises(InvalidPayload, match="judge"):
         await handle.hand_over("judge", "no verdict")
-    await handle.cancel("enough")
+    await handle.cancel(by="Ana")
     with pytest.raises(NotReady, match="cancelled"):
         await handle.hand_over("judge", Verdict(good=True))
 

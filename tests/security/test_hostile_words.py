@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from segue.domain.decisions import Control
 from segue.domain.event_names import matches_any
 from segue.domain.records import ClaimRequest
 from segue.errors import CursorExpired
@@ -82,7 +83,10 @@ async def test_words_are_values(store: Store) -> None:
         if not word.startswith("first-run-"):
             assert (await store.read_run(word), await store.read_tasks(word)) == (None, []), word
             assert (await store.tail(None, 10, word))[0] == [], word
-            assert await store.cancel(word, word) is False, word
+            wanted = Control(word, "cancel", word, word, word)
+            assert await store.control(wanted) == "stale", word
+            assert await store.read_command(word, word) is None, word
+            assert list(await store.read_pauses(word)) == [], word
         known = {record.run for record in await store.list_runs(1_000)}
         assert {record.run for record in await store.list_runs(1_000, word)} <= known, word
         matches_any("task.a_agent.complete", [word])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segue.domain.decisions import Decision, Redrive, Reset, Word
+from segue.domain.decisions import Control, ControlKind, Decision, Redrive, Reset, Target, Word
 from segue.domain.records import SINGLE, Claim, Ending, Limits, Pin, Release, Settlement
 from segue.domain.rows import StepRecord
 from segue.errors import KeyConflict
@@ -66,6 +66,7 @@ class Play:
         self.runs: list[str] = []
         self.claims: list[Claim] = []
         self.past: list[Settlement] = []
+        self.commands: list[str] = []
 
     async def all(self, verb: str, *args: Any) -> Any:
         """Call a verb of every store; their answers must be equal."""
@@ -84,7 +85,9 @@ class Play:
         """Do something."""
         moves = (self.submit, self.settle, self.settle, self.settle, self.claim, self.expire, self.renew)
         moves = (*moves, self.record, self.record, self.resolve, self.retry, self.retry)
-        await self.random.choice((*moves, self.note, self.review, self.cancel, self.wait, self.prune))()
+        await self.random.choice(
+            (*moves, self.note, self.review, self.want, self.want, self.want, self.wait, self.prune)
+        )()
 
     async def submit(self) -> None:
         roots = [
@@ -239,7 +242,59 @@ class Play:
             for task in self.random.sample(chosen, self.random.randint(0, len(chosen)))
         )
         progress = sum(task.epoch + task.version for task in tasks) - (self.random.random() < 0.1)
-        await self.all("retry", Redrive(run, resets, self.random.randint(1, 3), progress, None))
+        await self.control(run, "retry", redrive=Redrive(resets, self.random.randint(1, 3), progress))
+
+    async def control(self, run: str, kind: ControlKind, *targets: Target, **more: Any) -> None:
+        """Want something of a run, sometimes under a name that it knows."""
+        known = self.commands[-9:] if self.random.random() < 0.1 else []
+        command = self.random.choice([*known, self._id()])
+        self.commands.append(command)
+        await self.all("control", Control(run, kind, command, kind, '{"by":"me"}', targets, **more))
+
+    async def want(self) -> None:
+        """Want anything of a run or of tasks of it, that are there or not."""
+        if not self.runs:
+            return
+        run = self.random.choice(self.runs)
+        kinds: tuple[ControlKind, ...] = (
+            "pause",
+            "pause",
+            "resume",
+            "resume",
+            "cancel",
+            "reassign",
+            "annotate",
+        )
+        kind = self.random.choice(kinds)
+        nodes = self.random.sample("abcdefgm", self.random.choice([0, 1, 1, 2]))
+        if (kind == "reassign" and not nodes) or (
+            kind == "cancel" and not nodes and self.random.random() < 0.7
+        ):
+            return
+        more: dict[str, Any] = {}
+        if kind == "pause":
+            until = self.random.choice([None, None, *"abcem"])
+            more = {"interrupt": self.random.random() < 0.3}
+            more |= {"until": self._target(until, kind)} if until is not None and until not in nodes else {}
+        if kind == "reassign":
+            more = {"successor": self.random.choice([None, *AGENTS])}
+        if kind == "cancel":
+            more = {"error": '{"kind":"cancelled"}'}
+        await self.control(run, kind, *(self._target(node, kind) for node in nodes), **more)
+
+    def _target(self, node: str, kind: ControlKind) -> Target:
+        item = self.random.choice([0, 1, SINGLE]) if node == "m" else SINGLE
+        birth = join(node, 1, parents=("a", "b"), resolved=0)
+        if node == "g":
+            birth = quorum(node, 2, 2, parents=("a", "b", "m"), resolved=0)
+        target = Target(node, item, birth if item == SINGLE and self.random.random() < 0.8 else None)
+        if kind != "cancel":
+            return target
+        releases = (release("d"), join("e", 2, parents=("a",)))[: self.random.randint(0, 2)]
+        tolerated = self.random.random() < 0.3
+        return target._replace(
+            releases=releases, run_resolved=self.random.choice([0, 1]), tolerated=tolerated
+        )
 
     def _step(self, epoch: int) -> StepRecord:
         kind = self.random.choice(["step", "effect", "effect"])
@@ -262,10 +317,6 @@ class Play:
             token = self.random.choice(self.claims).token
             await self.all("resolve", *token[:3], self._step(0), '{"by":"me"}')
 
-    async def cancel(self) -> None:
-        if self.runs and self.random.random() < 0.3:
-            await self.all("cancel", self.random.choice(self.runs), "because")
-
     async def wait(self) -> None:
         self.clock.advance(self.random.choice([0.5, 5.0, 20.0]))
 
@@ -279,11 +330,13 @@ class Play:
         await self.all("list_runs", 3, None, ["failed", "complete", "needs_review"])
         await self.all("tail", None, 10_000)
         await self.all("artifact_references")
+        await self.all("read_pauses")
         await self.all("next_due", AGENTS)
         await self.all("read_reviews")
         await self.all("read_reviews", True)
         for run in self.runs:
             await self.all("read_run", run)
+            await self.all("read_pauses", run)
             await self.all("read_tasks", run)
             await self.all("latest_handoffs", run)
             await self.all("tail", None, 1_000, run)

@@ -32,6 +32,7 @@ from segue import (
     graph_from_data,
     workflow,
 )
+from segue.app.controlling import Controlled
 
 # --- the example of the design ------------------------------------------------------------------
 
@@ -105,7 +106,9 @@ async def main() -> None:
         handle = await segue.submit(compare, "once more")
         assert_type(handle, RunHandle[Report])
         assert_type(await handle.result(), Report)
-        assert_type(await handle.retry("research", reason="it is back"), tuple[str, ...])
+        assert_type(await handle.retry("research", by="Ana", reason="it is back"), Controlled)
+        assert_type(await segue.pause(handle.run, "research", by="Ana", until="draft"), Controlled)
+        assert_type((await handle.reassign("research", to=research, by="Ana")).tasks, tuple[str, ...])
         events: AsyncIterator[Event] = segue.events(handle.run)
         async for event in events:
             assert_type(event.name, str)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from segue.app.controlling import Controlled, Wish
 from segue.app.effects import read_effects
 from segue.app.external import record_of, seal_result
 from segue.app.views import StepView
+from segue.domain.decisions import ControlKind
 from segue.domain.envelope.handoff import Handoff
+from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import Built
 from segue.domain.records import RunState
 from segue.domain.running.steps import DidNotHappen, Happened
@@ -42,19 +45,85 @@ class RunHandle(Generic[R]):
         """Where the run stands."""
         return (await self._host.read_run(self.run)).state
 
-    async def cancel(self, reason: str = "cancelled by its submitter") -> bool:
-        """Cancel the run: running agents are cancelled, nothing more is accepted. False if it had ended."""
-        return await self._host.cancel(self.run, reason)
-
-    async def retry(self, task: str | None = None, *, reason: str = "") -> tuple[str, ...]:
+    async def pause(
+        self,
+        task: str | None = None,
+        *,
+        by: str,
+        reason: str = "",
+        until: str | None = None,
+        interrupt: bool = False,
+        command: str | None = None,
+    ) -> Controlled:
         """
-        Try again what was given up: a task that failed or is dead, or without one all of them that matter, with
-        whatever was skipped or failed because of them. What is complete stays as it is.
+        Let the run, or one task of it, stand still: nothing new starts; what runs may end, and its hand-off is kept.
 
-        Returns the names of the tasks that begin anew; `reason` is recorded. Raises `UsageError` if nothing can be
-        tried again, or the run still runs, was cancelled, or is past its deadline.
+        `until` names a task of the run: when that has settled, the pause ends by itself. With `interrupt` what runs is
+        taken from its workers and begins anew when it goes on. `by` and `reason` are recorded. Under one `command` this
+        is done once, however often it is called. Raises `ControlRefused` with what is true now, or `UnknownRun`.
         """
-        return await self._host.retry(self.run, task, reason)
+        return await self._control("pause", task, by, reason, command, until=until, interrupt=interrupt)
+
+    async def resume(
+        self, task: str | None = None, *, by: str, reason: str = "", command: str | None = None
+    ) -> Controlled:
+        """
+        Let the run, or one task of it, go on after a pause; a task that was to be tried again later is ready at once.
+
+        Raises `ControlRefused` if it is not paused, or `UnknownRun`; the rest is as for `pause`.
+        """
+        return await self._control("resume", task, by, reason, command)
+
+    async def cancel(
+        self, task: str | None = None, *, by: str, reason: str = "", command: str | None = None
+    ) -> Controlled:
+        """
+        Cancel the run, or one task of it: what runs is stopped, and nothing of it is accepted any more.
+
+        Those who need the output of a cancelled task are told as after a failure, and the run fails if it needs it.
+        Raises `ControlRefused` for what has ended, or `UnknownRun`; the rest is as for `pause`.
+        """
+        return await self._control("cancel", task, by, reason, command)
+
+    async def retry(
+        self, task: str | None = None, *, by: str, reason: str = "", command: str | None = None
+    ) -> Controlled:
+        """
+        Try again what was given up: a task that failed, is dead or cancelled, or without one all that failed or are
+        dead and matter, with whatever was skipped or failed because of them. What is complete stays as it is.
+
+        The answer has the names of the tasks that begin anew. Raises `ControlRefused` if nothing can be tried again, or
+        the run still runs, was cancelled, or is past its deadline; the rest is as for `pause`.
+        """
+        return await self._control("retry", task, by, reason, command)
+
+    async def reassign(
+        self,
+        task: str,
+        to: str | Agent[Any] | None = None,
+        *,
+        by: str,
+        reason: str = "",
+        command: str | None = None,
+    ) -> Controlled:
+        """
+        Take a task from the worker that has it, for any worker to claim; `to` names another agent that is to do it.
+
+        What the present attempt makes is refused, and its failures are forgotten. Raises `ControlRefused` if nobody has
+        the task, or if `to` is not known or does not take and give the same; the rest is as for `pause`.
+        """
+        return await self._control("reassign", task, by, reason, command, to=to)
+
+    async def annotate(
+        self, task: str | None = None, *, by: str, note: str, command: str | None = None
+    ) -> Controlled:
+        """Write a note about the run, or one task of it, into the log. The rest is as for `pause`."""
+        return await self._control("annotate", task, by, note, command)
+
+    async def _control(
+        self, kind: ControlKind, task: str | None, by: str, reason: str, command: str | None, **more: Any
+    ) -> Controlled:
+        return await self._host.control(Wish(kind, self.run, task, by, reason, command, **more))
 
     async def hand_over(self, task: str, result: Any) -> None:
         """

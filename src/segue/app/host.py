@@ -14,8 +14,9 @@ from typing import Any
 
 from uuid_utils.compat import uuid7
 
-from segue.app import effects, redriving
+from segue.app import effects
 from segue.app.consuming import Watching
+from segue.app.controlling import Controlled, Controls, Wish
 from segue.app.durations import recorded_durations
 from segue.app.external import External
 from segue.app.following import Following
@@ -219,13 +220,22 @@ class Host(Following):
             self.engine.book.forget(new.run)
         return RunHandle(self, submitted.run, built)
 
-    async def cancel(self, run: str, reason: str) -> bool:
-        """Cancel a run."""
-        await self.read_run(run)
-        cancelled = await self.store.cancel(run, reason)
-        self.engine.cancel_attempts(run)
-        self._run_state_changed(run, "cancelled")
-        return cancelled
+    async def control(self, wish: Wish) -> Controlled:
+        """Do what somebody wants with a run."""
+        record = await self.read_run(wish.run)
+        controls = Controls(self.store, self.engine.book, self.engine.registry, self.clock.wall())
+        controlled = await controls.carry_out(wish, record)
+        if controlled.verdict == "done before":
+            return controlled
+        if wish.kind in ("cancel", "reassign") or wish.interrupt:
+            await self.engine.check_claims(record.run)
+        if wish.kind == "retry":
+            self._waiters.resume(record.run)
+        after = await self.read_run(record.run)
+        if after.state not in (record.state, "running"):
+            self._run_state_changed(record.run, after.state)
+        self.engine.look_again()
+        return controlled
 
     async def reviews(self, run: str | None) -> tuple[ReviewView, ...]:
         """What waits for a person's decision."""
@@ -254,18 +264,6 @@ class Host(Following):
         offered = {agent.name: agent for agent in all_of(self._agents).agents}
         names = [each.agent for each in tasks if task_name(each.node, each.item) == task]
         return next((self.engine.registry.find(name) or offered.get(name) for name in names), None)
-
-    async def retry(self, run: str, task: str | None, reason: str) -> tuple[str, ...]:
-        """Try again what was given up; the names of the tasks that begin anew."""
-        redrive = await redriving.decide(self.store, self.engine.book, run, task, reason, self.clock.wall())
-        if await self.store.retry(redrive) == "stale":
-            raise UsageError(
-                f"something else happened in run {run} meanwhile",
-                remedy=f"Look with `segue show {run}`, and again.",
-            )
-        self._waiters.resume(run)
-        self.engine.look_again()
-        return tuple(task_name(each.node, each.item) for each in redrive.resets)
 
     async def resolve(
         self, run: str, task: str, effect: str, outcome: Happened | DidNotHappen, *, by: str, note: str

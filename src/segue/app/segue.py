@@ -14,6 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
 
+from segue.app.controlling import Controlled
 from segue.app.handle import RunHandle
 from segue.app.host import Host
 from segue.app.offering import Offering
@@ -21,6 +22,7 @@ from segue.app.reviewing import AS_SHOWN
 from segue.app.submission import RunRequest, request_of
 from segue.app.views import ReviewView
 from segue.domain.envelope.handoff import Handoff
+from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import Runnable
 from segue.domain.rows import Event, PoolRecord
 from segue.domain.running.reviewing import Said
@@ -195,6 +197,60 @@ class Segue:
     async def pools(self) -> Sequence[PoolRecord]:
         """All pools by name, with how many of their places are held and how many tasks wait for some."""
         return await self._host.store.read_pools()
+
+    async def pause(
+        self,
+        run: str,
+        task: str | None = None,
+        *,
+        by: str,
+        reason: str = "",
+        until: str | None = None,
+        interrupt: bool = False,
+        command: str | None = None,
+    ) -> Controlled:
+        """As `RunHandle.pause`, for the run with this id."""
+        handle = self.handle(run)
+        return await handle.pause(
+            task, by=by, reason=reason, until=until, interrupt=interrupt, command=command
+        )
+
+    async def resume(
+        self, run: str, task: str | None = None, *, by: str, reason: str = "", command: str | None = None
+    ) -> Controlled:
+        """As `RunHandle.resume`, for the run with this id."""
+        return await self.handle(run).resume(task, by=by, reason=reason, command=command)
+
+    async def cancel(
+        self, run: str, task: str | None = None, *, by: str, reason: str = "", command: str | None = None
+    ) -> Controlled:
+        """As `RunHandle.cancel`, for the run with this id."""
+        return await self.handle(run).cancel(task, by=by, reason=reason, command=command)
+
+    async def retry(
+        self, run: str, task: str | None = None, *, by: str, reason: str = "", command: str | None = None
+    ) -> Controlled:
+        """As `RunHandle.retry`, for the run with this id."""
+        return await self.handle(run).retry(task, by=by, reason=reason, command=command)
+
+    async def reassign(
+        self,
+        run: str,
+        task: str,
+        to: str | Agent[Any] | None = None,
+        *,
+        by: str,
+        reason: str = "",
+        command: str | None = None,
+    ) -> Controlled:
+        """As `RunHandle.reassign`, for the run with this id."""
+        return await self.handle(run).reassign(task, to, by=by, reason=reason, command=command)
+
+    async def annotate(
+        self, run: str, task: str | None = None, *, by: str, note: str, command: str | None = None
+    ) -> Controlled:
+        """As `RunHandle.annotate`, for the run with this id."""
+        return await self.handle(run).annotate(task, by=by, note=note, command=command)
 
     async def prune(self, older_than_seconds: float) -> int:
         """Delete runs that ended longer ago than this, and artifacts that nothing points to. Returns how many runs."""

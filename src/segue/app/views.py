@@ -20,6 +20,7 @@ from segue.domain.graph.drawing.states import edge_states
 from segue.domain.graph.graph import Crossing, Graph, Node, nodes_of
 from segue.domain.records import SINGLE, RunState, TaskState, task_name
 from segue.domain.rows import RunRecord, StepKind, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.running.plan import MAP_AGENT
 from segue.domain.running.reviewing import round_of
 from segue.domain.running.steps import EffectState, effect_state
 from segue.domain.settings.reviewing import Then
@@ -123,7 +124,7 @@ class TaskView:
     """
     A task of a run. One that nothing has released yet has no times and no attempts; it is waiting.
 
-    `agent` is the one that the task is with: that of its node, or a fallback.
+    `agent` is the one that the task is with: that of its node, a fallback, or the one that it was given to.
     """
 
     task: str
@@ -244,7 +245,7 @@ def task_view(
         task=task_name(row.node, row.item),
         node=row.node,
         item=None if row.item == SINGLE else row.item,
-        agent=row.agent if any(each.agent == row.agent for each in node.fallbacks) else node.agent,
+        agent=node.agent if row.agent == MAP_AGENT else row.agent,
         state=row.state,
         attempt=row.attempt,
         epoch=row.epoch,

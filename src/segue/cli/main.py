@@ -9,12 +9,12 @@ import typer
 from segue.cli.backup import backup, restore
 from segue.cli.chaos import chaos
 from segue.cli.consumers import consumers
+from segue.cli.control import annotate, cancel, pause, reassign, retry
 from segue.cli.demo import demo
 from segue.cli.effects import effects, resolve
 from segue.cli.look import events, graph, prune, runs, show
 from segue.cli.output import EXIT_CODES
 from segue.cli.pools import pools
-from segue.cli.retry import retry
 from segue.cli.review import review
 from segue.cli.run import resume, run
 from segue.cli.worker import worker
@@ -32,8 +32,8 @@ app = typer.Typer(
 )
 
 for command in (
-    run, resume, worker, review, retry, resolve, runs, show, effects, pools, consumers, graph, events, prune, backup,
-    restore, demo, chaos,
+    run, resume, worker, pause, cancel, retry, reassign, annotate, review, resolve, runs, show, effects, pools,
+    consumers, graph, events, prune, backup, restore, demo, chaos,
 ):  # fmt: skip
     app.command()(command)
 

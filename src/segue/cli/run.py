@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from segue.cli.control import ByOption, CommandOption, ReasonOption, control
 from segue.cli.output import (
     DEFAULT_STORE,
     INTERRUPTED,
@@ -130,10 +131,16 @@ def resume(
         str | None,
         typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, its key, or `latest`."),
     ] = None,
+    task: Annotated[
+        str | None, typer.Argument(metavar="[TASK]", help="A paused task of it that is to go on.")
+    ] = None,
     agents: Annotated[
         str | None,
         typer.Option("--agents", metavar="MODULE", help="The module that has the agents of the runs."),
     ] = None,
+    by: ByOption = None,
+    reason: ReasonOption = "",
+    command: CommandOption = None,
     store: StoreOption = DEFAULT_STORE,
     durability: DurabilityOption = Durability.durable,
     concurrency: ConcurrencyOption = 64,
@@ -143,8 +150,12 @@ def resume(
     """
     Go on with runs whose process ended: RUN, or all.
 
-    What was handed over before is not run again.
+    What was handed over before is not run again. A pause of RUN, or of TASK, ends; without --agents, that is all.
     """
+    if which is not None and (task is not None or command is not None or _is_paused(store, which)):
+        control("resume", store, as_json and agents is None, which, task, by, reason, command)
+        if agents is None:
+            return
     from segue.app.loading import load_module
     from segue.app.segue import Segue
     from segue.cli.opening import must_exist
@@ -164,6 +175,17 @@ def resume(
     code = asyncio.run(wait())
     if code:
         raise typer.Exit(code)
+
+
+def _is_paused(store: str, which: str) -> bool:
+    from segue.app.reading import find_run
+    from segue.cli.look import read
+
+    async def look(host: Host) -> bool:
+        record = await find_run(host.store, which)
+        return record.paused and record.ended_at is None
+
+    return read(store, look)
 
 
 async def _resumable(host: Host, which: str | None, agents: str | None) -> Sequence[RunRecord]:

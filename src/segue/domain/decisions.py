@@ -29,14 +29,55 @@ class Redrive(NamedTuple):
     Failures and losses of these tasks are forgotten, their epochs and hand-offs are not: the next hand-off is the next
     version. `waits_for` is how many tasks the run waits for afterwards. `progress` is what the decision was made on:
     the sum of the epochs and versions of all tasks of the run, which grows with anything that happens to one of them.
-    `data` says who wanted it and why.
     """
 
-    run: str
     resets: tuple[Reset, ...]
     waits_for: int
     progress: int
-    data: str | None
+
+
+ControlKind = Literal["pause", "resume", "cancel", "retry", "reassign", "annotate"]
+
+
+class Target(NamedTuple):
+    """
+    A task that a control is for.
+
+    `birth` brings its row into being, waiting, where nothing has released it yet; None if it must be there. A
+    cancelled task tells its dependents with `releases` and its run with `run_resolved`, as a settlement does.
+    """
+
+    node: str
+    item: int
+    birth: Release | None = None
+    releases: tuple[Release, ...] = ()
+    run_resolved: int = 0
+    tolerated: bool = False
+
+
+class Control(NamedTuple):
+    """
+    What somebody wants with a run, or with some tasks of it: what a store does whole and once, or not at all.
+
+    `command` is its name: under one name a run obeys once, and `asked` (what was asked for, in words) must then be the
+    same. `data` is the JSON of its event: who (`by`), why (`reason`) and under which name. Without `targets` it is for
+    the run itself. `until` names the task with whose settling a pause ends by itself; `interrupt` revokes the claims of
+    what runs. `successor` is the agent that a reassigned task is for from now on, with the `pools` it needs; `error` is
+    kept as that of a cancelled one, and `redrive` says how what was given up begins anew.
+    """
+
+    run: str
+    kind: ControlKind
+    command: str
+    asked: str
+    data: str
+    targets: tuple[Target, ...] = ()
+    until: Target | None = None
+    interrupt: bool = False
+    successor: str | None = None
+    pools: Pools = ()
+    error: str | None = None
+    redrive: Redrive | None = None
 
 
 Word = Literal["approved", "rejected", "escalated", "refused"]

@@ -30,6 +30,12 @@ TaskState = Literal[
     "paused",
 ]
 """`paused` is where a task would be ready, but it or its run was paused: nobody may claim it."""
+PAUSED_ITSELF = 1
+PAUSED_WITH_RUN = 2
+PAUSED = PAUSED_ITSELF | PAUSED_WITH_RUN
+ENDS_PAUSE = 4
+"""The bits of a task's `hold`: paused by itself or with its run, or somebody's pause ends when it has settled."""
+
 RunState = Literal["running", "needs_review", "complete", "failed", "cancelled"]
 HANDED_ON = "handed_on"
 """The status of a hand-off from which another agent goes on with the same task."""

@@ -48,7 +48,7 @@ class TaskRecord(NamedTuple):
     deadline: float | None = None
     tolerated: bool = False
     hold: int = 0
-    """Whether it was paused by itself (1), with its run (2), or both."""
+    """Whether it was paused by itself (1) or with its run (2), and whether a pause lasts until it has settled (4)."""
     pools: Pools = ()
     parked: bool = False
     """It waits in the middle of its attempt, and has given back what it does not keep of its pools."""
@@ -73,6 +73,22 @@ class PoolRecord(NamedTuple):
     capacity: int
     held: int
     waiting: int
+
+
+class PauseRecord(NamedTuple):
+    """
+    A pause that stands: of a task, or of the whole run where `node` is empty.
+
+    `until` is the task (node and item) with whose settling it ends by itself. `data` is the JSON of its event: who
+    paused it (`by`), why (`reason`), and by which `command`.
+    """
+
+    run: str
+    node: str
+    item: int
+    until: tuple[str, int] | None
+    data: str
+    at: float
 
 
 StepKind = Literal["step", "effect"]

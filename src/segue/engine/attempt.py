@@ -189,10 +189,10 @@ class Attempt:
 
     @property
     def substitute(self) -> str | None:
-        """The name of its agent, if that is not the one that the graph calls: a fallback, or handed to."""
+        """The name of its agent, if the graph calls another: a fallback, handed to, or given the task by somebody."""
         name = self.claim.agent
         called = self.live.plan.steps[self.claim.token.node].node.agent
-        return name if name != called and name in self.step.terms else None
+        return name if name not in (called, MAP_AGENT) else None
 
     @property
     def output_schema(self) -> str | None:

@@ -215,11 +215,9 @@ class Engine:
         if state != "running":
             self._on_run_state(run, state)
 
-    def cancel_attempts(self, run: str) -> None:
-        """Cancel what runs here for a run that was cancelled in the store."""
-        for attempt in list(self._live.values()):
-            if attempt.claim.token.run == run:
-                self._lost(attempt)
+    async def check_claims(self, run: str) -> None:
+        """Cancel what runs here for a run and has lost its claim to somebody's word, without waiting for a renewal."""
+        await self._renewer.renew(run)
         self._claimer.poke()  # for its places in pools
 
     def _claim_for(self, agent: str) -> str | None:

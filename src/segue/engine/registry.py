@@ -87,6 +87,11 @@ class Registry:
         """Whether a task that this process could take was released without being claimed for it."""
         return release.claim is None and (release.broken or release.agent in self)
 
+    @property
+    def agent_names(self) -> tuple[str, ...]:
+        """The names of the agents that this process has."""
+        return tuple(sorted(self._agents))
+
     def find(self, name: str) -> Agent[Any] | None:
         """An agent by its name; None if this process does not have it."""
         return self._agents.get(name)

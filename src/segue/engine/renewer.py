@@ -61,10 +61,18 @@ class Renewer(Service):
             if verdict == "stale" and not attempt.ended:
                 self._on_lost(attempt)
 
-    async def renew(self) -> None:
-        """Renew what is due."""
+    async def renew(self, run: str | None = None) -> None:
+        """Renew what is due, or all that runs for one run."""
         now = self._clock.boot()
-        due = [attempt for attempt in self._running() if now - attempt.renewed_at >= self._beat_seconds]
+        due = [
+            attempt
+            for attempt in self._running()
+            if (
+                now - attempt.renewed_at >= self._beat_seconds
+                if run is None
+                else attempt.claim.token.run == run
+            )
+        ]
         if not due:
             return
         try:

@@ -12,10 +12,10 @@ What every store promises, and `segue.testing` checks:
 - Only `claim` (also on behalf of a settlement) raises an epoch, always by one, and never lowers it.
 - A claim that was lost with its worker is counted by the claim that follows it, in `losses`; what is settled, given
   back or revoked is no loss.
-- A fenced write is accepted only while its epoch and claim are those of the task, the task is `claimed` or `ready`
-  again (its lease ran out but nobody has claimed it since), and its run is not cancelled. Repeating an accepted write
-  with the same token and the same hand-off digest answers `repeated`, whatever happened since; with another digest,
-  `stale`.
+- A fenced write is accepted only while its epoch and claim are those of the task, the task is `claimed`, or `ready` or
+  `paused` again (its lease ran out but nobody has claimed it since), and its run is not cancelled. Repeating what was
+  accepted with the same token and the same hand-off digest answers `repeated`, whatever happened since; with another
+  digest, `stale`.
 - A state and its events commit together. Events of a run are numbered 1, 2, 3 ... without a gap.
 - No more places of a pool are given out than it has: a claim takes all that its task needs, or the task stays ready.
   Which places are held is never counted, it follows from the claims: one that is only to be settled holds none, one
@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from segue.domain.decisions import Decision, Redrive
+from segue.domain.decisions import Control, Decision
 from segue.domain.records import (
     Claim,
     ClaimRequest,
@@ -44,7 +44,16 @@ from segue.domain.records import (
     Token,
     Verdict,
 )
-from segue.domain.rows import Event, Expired, PoolRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import (
+    Event,
+    Expired,
+    PauseRecord,
+    PoolRecord,
+    RunRecord,
+    StepRecord,
+    StoredHandoff,
+    TaskRecord,
+)
 from segue.ports.consumers import ConsumerStore
 from segue.ports.notifier import Notifier
 from segue.ports.payloads import PayloadStore
@@ -123,10 +132,10 @@ class Store(ConsumerStore, PayloadStore, Protocol):
         which only workers get the task that read what it `requires`; `reassigned` does so at once
         for the agent `successor`, which begins without failures and losses. `in_doubt` revokes the claim and leaves the
         task to a person; `needs_review` does so for `review_seconds` from now. The last settlement that a run waits for
-        ends the run: `failed` if any of its tasks is failed or dead and that is not tolerated, else `complete`. A run
-        needs a review when one of its tasks needs one or is in doubt, and none is ready or claimed. What is repeated is
-        answered with the claims that still stand and the state of a run that is not running. `claim`, if given, is
-        answered last, as by `claim()`.
+        ends the run: `failed` if any of its tasks is failed or dead, or was cancelled, and that is not tolerated, else
+        `complete`. A run needs a review when one of its tasks needs one or is in doubt, and none is ready, claimed or
+        paused. What is repeated is answered with the claims that still stand and the state of a run that is not
+        running. `claim`, if given, is answered last, as by `claim()`.
         """
         ...
 
@@ -205,9 +214,9 @@ class Store(ConsumerStore, PayloadStore, Protocol):
         """
         Write a person's word on an effect in doubt: that it is `done`, or `withdrawn` because it did not happen.
 
-        Accepted while the effect is begun and nobody can be working on the task: not while that is ready or claimed.
-        The last doubt of a task that is `in_doubt` puts it back to ready, its claim revoked. `stale` if somebody else
-        decided before, `repeated` if they said the same.
+        Accepted while the effect is begun and nobody can be working on the task: not while that is ready, claimed or
+        paused. The last doubt of a task that is `in_doubt` puts it back to ready, its claim revoked. `stale` if
+        somebody else decided before, `repeated` if they said the same.
         """
         ...
 
@@ -223,19 +232,30 @@ class Store(ConsumerStore, PayloadStore, Protocol):
         """
         ...
 
-    async def cancel(self, run: str, reason: str) -> bool:
-        """Cancel a run: its claims are revoked and its open tasks cancelled. False if it had ended already."""
-        ...
-
-    async def retry(self, redrive: Redrive) -> Verdict:
+    async def control(self, control: Control) -> Verdict:
         """
-        Try tasks again that have failed, are dead, or were skipped or wait because of these.
+        Do what somebody wants with a run or with tasks of it, and write down who wanted it and why, all in one.
 
-        Raises `PoolTooSmall` if they need a pool that has become smaller meanwhile.
-        Accepted only while the run has ended without being cancelled, or needs a review, nothing has happened in it
-        since the decision (`progress`), and every task has its epoch and is failed, dead, skipped or waiting; else
-        `stale`, with nothing written, also when it is repeated. Failures, losses and errors of the tasks are forgotten;
-        epochs, attempts and versions go on. What is ready keeps its inputs, unless some of them were missing.
+        `repeated` if the run has obeyed this command before, `stale` if it was for something else or if what is wanted
+        cannot be (any more): then nothing is written. All but `retry` and `annotate` need a run that has not ended. Of
+        several targets those that do not fit are passed over; if none fits, it is `stale`.
+
+        - `pause`: what would be ready is `paused`, and nobody may claim it; what runs may end, and is revoked with
+          `interrupt`. A task needs to be open and not to be paused by itself, a run not to be paused, unless the
+          interrupt finds something that runs. What comes into being in a paused run is paused, and so are the items of
+          a mapped task that was. The rows of `until` are not paused with their run, and the pause ends in the
+          transaction in which the last of them settles. Past its deadline a paused task is to be settled all the same.
+        - `resume`: the pause of the run, or of the task, ends. What is paused in no other way is ready, without delay.
+        - `cancel`: an open task is `cancelled`, its claim revoked, and its dependents are told. A cancelled run takes
+          all its open tasks along.
+        - `reassign`: a task that is ready, claimed or paused is to be claimed anew, its claim revoked, its failures and
+          losses forgotten; by `successor`, if one is named.
+        - `retry`: what has failed, is dead or cancelled, or was skipped or waits because of these, is tried again.
+          Accepted only while the run has ended without being cancelled, or needs a review, nothing has happened in it
+          since the decision (`progress`), and every task has its epoch. Failures, losses and errors of the tasks are
+          forgotten; epochs, attempts and versions go on. What is ready keeps its inputs, unless some were missing.
+          Raises `PoolTooSmall` if they need a pool that has become smaller meanwhile.
+        - `annotate`: nothing but the event.
         """
         ...
 
@@ -285,6 +305,14 @@ class Store(ConsumerStore, PayloadStore, Protocol):
 
     async def read_steps(self, run: str, node: str, item: int) -> Sequence[StepRecord]:
         """What a task remembers across its attempts, by name."""
+        ...
+
+    async def read_pauses(self, run: str | None = None) -> Sequence[PauseRecord]:
+        """The pauses that stand, of one run or of all, the run's own before those of its tasks."""
+        ...
+
+    async def read_command(self, run: str, command: str) -> str | None:
+        """What the run was asked for by a command that it has obeyed (`Control.asked`)."""
         ...
 
     async def read_handoffs(self, run: str, pins: Sequence[tuple[str, int, int]]) -> Sequence[StoredHandoff]:

@@ -14,6 +14,9 @@ from segue.errors import CursorExpired, KeyConflict
 RUN_STARTED = "run.started"
 RUN_NEEDS_REVIEW = "run.needs_review"
 RUN_RESUMED = "run.resumed"
+RUN_PAUSED = "run.paused"
+RUN_UNPAUSED = "run.unpaused"
+RUN_ANNOTATED = "run.annotated"
 STORE_PRUNED = "store.pruned"
 RESOLVED = "resolved"
 
@@ -121,6 +124,6 @@ def expiry_data(worker: str) -> str:
     return json.dumps({"worker": worker}, separators=(",", ":"))
 
 
-def cancel_data(reason: str) -> str:
-    """The data of a run's cancelling."""
-    return json.dumps({"reason": reason}, separators=(",", ":"))
+def until_data(data: str, task: str) -> str:
+    """The data of a pause that ends by itself: that of its beginning, and with which task."""
+    return json.dumps({**json.loads(data), "until": task}, separators=(",", ":"), ensure_ascii=False)

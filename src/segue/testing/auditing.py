@@ -12,8 +12,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from segue.domain.envelope.payload import digest_of
-from segue.domain.records import Pin, task_name
-from segue.domain.rows import Event, RunRecord, StoredHandoff, TaskRecord
+from segue.domain.records import PAUSED_ITSELF, PAUSED_WITH_RUN, SINGLE, Pin, RunState, task_name
+from segue.domain.rows import Event, PauseRecord, RunRecord, StoredHandoff, TaskRecord
+from segue.domain.running.controlling import WHOLE_RUN
 from segue.errors import ArtifactError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store
@@ -21,8 +22,16 @@ from segue.testing.course import LEAVES_HANDOFF, Course, courses
 
 PAGE = 1_000
 
-_OPEN = frozenset({"waiting", "ready", "claimed", "needs_review", "in_doubt"})
-_STATE_AFTER = {"run.started": "running", "run.resumed": "running"}
+_OPEN = frozenset({"waiting", "ready", "claimed", "needs_review", "in_doubt", "paused"})
+_STATE_AFTER: dict[str, RunState] = {
+    "run.started": "running",
+    "run.resumed": "running",
+    "run.needs_review": "needs_review",
+    "run.complete": "complete",
+    "run.failed": "failed",
+    "run.cancelled": "cancelled",
+}
+"""The state of a run after each event that moves it; all others are remarks."""
 
 
 class RunContents(NamedTuple):
@@ -31,6 +40,7 @@ class RunContents(NamedTuple):
     record: RunRecord
     graph: str | None
     tasks: Sequence[TaskRecord]
+    pauses: Sequence[PauseRecord]
     events: Sequence[Event]
     handoffs: Mapping[tuple[str, int], Sequence[StoredHandoff]]
 
@@ -62,22 +72,24 @@ async def read_contents(store: Store, record: RunRecord) -> RunContents:
     for stored in await store.read_handoffs(record.run, wanted):
         handoffs[stored.node, stored.item].append(stored)
     events = [event async for event in _events(store, record.run)]
-    return RunContents(record, await store.read_graph(record.graph_digest), tasks, events, handoffs)
+    graph, pauses = await store.read_graph(record.graph_digest), await store.read_pauses(record.run)
+    return RunContents(record, graph, tasks, pauses, events, handoffs)
 
 
 def problems_of(contents: RunContents) -> Iterator[str]:
     """What is wrong with a run, told from what its store says of it."""
-    record, graph, _, events, _ = contents
+    record, graph, events = contents.record, contents.graph, contents.events
     if graph is None or digest_of(graph.encode()) != record.graph_digest:
         yield "its graph is missing or is not the one that was pinned"
     if [event.sequence for event in events] != list(range(1, len(events) + 1)):
         yield "its events are not numbered 1, 2, 3 ..."
     yield from _problems_of_state(contents)
+    yield from _problems_of_pauses(contents)
     told = {course.task: course for course in courses(events)}
     for task in contents.tasks:
         name = task_name(task.node, task.item)
         yield from _problems_of_task(contents, task, told.pop(name, Course(name)))
-    yield from (f"{name} has events and is not there" for name in told)
+    yield from (f"{name} has events and is not there" for name, each in told.items() if each.has_moved)
 
 
 def _problems_of_state(contents: RunContents) -> Iterator[str]:
@@ -86,17 +98,45 @@ def _problems_of_state(contents: RunContents) -> Iterator[str]:
     if names[:1] != ["run.started"] or names.count("run.started") != 1:
         yield "it does not begin with `run.started`"
     else:
-        state = _STATE_AFTER.get(names[-1], names[-1].removeprefix("run."))
-        if state != record.state:
-            yield f"it is {record.state}, and its last event is {names[-1]}"
+        moves = [name for name in names if name in _STATE_AFTER]
+        if _STATE_AFTER[moves[-1]] != record.state:
+            yield f"it is {record.state}, and its last event is {moves[-1]}"
     if record.state in {"running", "needs_review"}:
         return
     left = [task_name(task.node, task.item) for task in tasks if task.state in _OPEN]
     if left:
         yield f"it has ended, and {', '.join(left)} has not"
-    failed = any(task.state in {"failed", "dead"} and not task.tolerated for task in tasks)
+    failed = any(task.state in {"failed", "dead", "cancelled"} and not task.tolerated for task in tasks)
     if record.state != "cancelled" and failed != (record.state == "failed"):
         yield f"it is {record.state}, and that is not what its tasks say"
+
+
+def _problems_of_pauses(contents: RunContents) -> Iterator[str]:
+    """Whether exactly what is paused says so, and stands still."""
+    record = contents.record
+    pauses = {(pause.node, pause.item): pause for pause in contents.pauses}
+    whole = pauses.get(WHOLE_RUN)
+    if record.paused != (whole is not None):
+        yield "it is paused and nobody has paused it" if record.paused else "its pause is not kept with it"
+    for task in contents.tasks:
+        name, key = task_name(task.node, task.item), (task.node, task.item)
+        if task.state not in _OPEN:
+            continue
+        with_run = whole is not None and not _covers(whole.until, key)
+        by_itself = any(_covers(each, key) for each in pauses)
+        held = (bool(task.hold & PAUSED_ITSELF), bool(task.hold & PAUSED_WITH_RUN))
+        if held != (by_itself, with_run):
+            yield f"{name} has the hold {task.hold}, and that is not what the pauses say"
+        too_late = task.deadline is not None  # it is ready all the same when that has passed, to be settled
+        if (task.state == "paused" and not any(held)) or (
+            task.state == "ready" and any(held) and not too_late
+        ):
+            yield f"{name} is {task.state}, and has the hold {task.hold}"
+
+
+def _covers(key: tuple[str, int] | None, task: tuple[str, int]) -> bool:
+    """Whether what is said of a task, of a mapped one with all its items, is about this one."""
+    return key is not None and key[0] == task[0] and key[1] in {SINGLE, task[1]}
 
 
 def _problems_of_task(contents: RunContents, task: TaskRecord, course: Course) -> Iterator[str]:

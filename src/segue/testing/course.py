@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from segue.domain.rows import Event
 
+PAUSABLE = frozenset({"ready", "paused"})
+"""What the row of a task that is `ready` here may say: a pause is no step of the course; the audit looks at it."""
+
 NOT_THERE = "not there"
 """What a task is before its first event: it has no row, or waits."""
 
@@ -30,6 +33,8 @@ LEAVES_HANDOFF = {
 _LIVE = frozenset({"claimed", "ready"})
 """An attempt may write in these: as long as it holds its claim, and after its lease ran out."""
 
+_OPEN = _LIVE | {NOT_THERE, RESET, RESOLVED, "needs_review", "in_doubt"}
+
 _BEFORE: dict[str, frozenset[str]] = {
     "ready": frozenset({NOT_THERE, RESET}),
     "claimed": frozenset({NOT_THERE, RESET, RESOLVED, "ready"}),
@@ -46,9 +51,12 @@ _BEFORE: dict[str, frozenset[str]] = {
     "handed_on": _LIVE,
     "unreadable": _LIVE,
     "expired": frozenset({"claimed"}),
-    "overrun": frozenset({"claimed"}),
-    "cancelled": _LIVE | {NOT_THERE, RESET, RESOLVED, "needs_review", "in_doubt"},
-    "redriven": frozenset({NOT_THERE, RESET, "failed", "dead", "skipped"}),
+    "overrun": frozenset({"claimed", "ready"}),
+    "paused": _OPEN,
+    "unpaused": _OPEN,
+    "interrupted": frozenset({"claimed"}),
+    "cancelled": _OPEN,
+    "redriven": frozenset({NOT_THERE, RESET, "failed", "dead", "skipped", "cancelled"}),
 }
 """In which states a task can be when something happens to it that moves it."""
 
@@ -61,7 +69,7 @@ _AFTER = {
     "handed_on": "ready",
     "unreadable": "ready",
     "expired": "ready",
-    "overrun": "ready",
+    "interrupted": "ready",
     "cancelled": "cancelled",
     "redriven": RESET,
     **{ending: ending for ending in ENDINGS},
@@ -79,6 +87,11 @@ class Course:
         self.left: list[tuple[int, str]] = []
         """Epoch and kind of each ending that leaves a hand-off, or may."""
 
+    @property
+    def has_moved(self) -> bool:
+        """Whether anything has happened to it: somebody may have written a note about it before."""
+        return self.state != NOT_THERE
+
     def follow(self, event: Event) -> None:
         """Take the next event of the task."""
         kind = event.name.rpartition(".")[2]
@@ -93,11 +106,19 @@ class Course:
             self._wrong(event, f"its epoch is {event.epoch} and not {epoch}")
         if kind in LEAVES_HANDOFF:
             self.left.append((epoch, kind))
-        self.state, self.epoch = _AFTER[kind], max(epoch, event.epoch or 0)
+        self.epoch = max(epoch, event.epoch or 0)
+        # One that becomes paused where it would be ready has no data: nobody has paused it by itself now.
+        comes_ready = kind == "paused" and event.data is None
+        self.state = "ready" if comes_ready else _AFTER.get(kind, self.state)
 
     def fits(self, state: str) -> bool:
         """Whether the row of a task may have this state now."""
-        possible = {NOT_THERE: {"waiting"}, RESET: {"waiting", "ready"}, RESOLVED: {"in_doubt", "ready"}}
+        possible = {
+            NOT_THERE: {"waiting"},
+            RESET: {"waiting"} | PAUSABLE,
+            RESOLVED: {"in_doubt"} | PAUSABLE,
+            "ready": PAUSABLE,
+        }
         return state in possible.get(self.state, {self.state})
 
     def _wrong(self, event: Event, why: str) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from segue.domain.decisions import Decision
+from segue.domain.decisions import Control, Decision
 from segue.domain.envelope.payload import digest_of
 from segue.domain.records import Claim, Settled, Settlement, Submitted, Token, task_name
 from segue.domain.rows import StepRecord
@@ -49,6 +49,14 @@ class Remembered(NamedTuple):
     """That of the result."""
 
 
+class Obeyed(NamedTuple):
+    """A command that a run must know to have obeyed."""
+
+    run: str
+    command: str
+    asked: str
+
+
 class Begun(NamedTuple):
     """A run that must be there with the input and the graph that it was submitted with."""
 
@@ -57,7 +65,7 @@ class Begun(NamedTuple):
     input: str
 
 
-Fact = Told | Kept | Remembered | Begun
+Fact = Told | Kept | Remembered | Obeyed | Begun
 
 
 class Ledger:
@@ -120,10 +128,10 @@ class Ledger:
         if verdict != "stale" and record is not None:
             self._told(Kept(decision.run, decision.node, decision.item, record.version, record.digest))
 
-    def cancelled(self, run: str, was_open: bool) -> None:
-        """A run was cancelled."""
-        if was_open:
-            self._told(Told(run, "run.cancelled", None, None))
+    def controlled(self, control: Control, verdict: str) -> None:
+        """A run has obeyed, now or before."""
+        if verdict != "stale":
+            self._told(Obeyed(control.run, control.command, control.asked))
 
 
 def _event(token: Token, agent: str, kind: str) -> Told:
@@ -176,10 +184,10 @@ class _Watched:
         self._ledger.reviewed(review, verdict)
         return verdict
 
-    async def cancel(self, run: str, reason: str) -> bool:
-        was_open = await self._store.cancel(run, reason)
-        self._ledger.cancelled(run, was_open)
-        return was_open
+    async def control(self, control: Any) -> Any:
+        verdict = await self._store.control(control)
+        self._ledger.controlled(control, verdict)
+        return verdict
 
 
 async def missing(store: Store, facts: Sequence[Fact]) -> list[str]:
@@ -206,6 +214,8 @@ async def _is_there(store: Store, fact: Fact) -> bool:
         ]
         # Only what is done is final: an intent has an outcome later, one that was withdrawn may be begun again.
         return known == [fact] or (fact.state != "done" and bool(known))
+    if isinstance(fact, Obeyed):
+        return await store.read_command(fact.run, fact.command) == fact.asked
     if isinstance(fact, Begun):
         record = await store.read_run(fact.run)
         return record is not None and (record.graph_digest, record.input) == fact[1:]

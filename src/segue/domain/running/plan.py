@@ -169,6 +169,12 @@ def root_releases(plan: Plan, claim_for: ClaimFor) -> tuple[Release, ...]:
     )
 
 
+def birth_of(step: Step) -> Release:
+    """What brings a task into being, waiting for all that it needs, before anything has been released to it."""
+    head = (step.node.name, SINGLE, step.agent, step.need, 0, step.parents)
+    return Release(*head, None, False, None, step.spare, step.limits, step.pools)
+
+
 def settle_releases(
     plan: Plan, name: str, item: int, pin: Pin | None, claim_for: ClaimFor
 ) -> tuple[Release, ...]:

@@ -1,8 +1,9 @@
 """
 Trying again what was given up: which tasks of a run begin anew, and what each of them waits for then.
 
-Dead letters are tasks that failed or are dead. With them begins anew whatever was skipped or failed because of them,
-and what is complete stays as it is, also where it was made without them.
+Dead letters are tasks that failed or are dead; one that was cancelled begins anew if somebody names it. With them
+begins anew whatever was skipped or failed because of them, and what is complete stays as it is, also where it was made
+without them.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from segue.domain.envelope.stored import reason_of
 from segue.domain.records import SINGLE, task_name
 from segue.domain.rows import TaskRecord
 from segue.domain.running.plan import Plan, Step, inputs_from
-from segue.errors import UnknownRun, UsageError
+from segue.errors import ControlRefused, UnknownRun
 
 TaskKey = tuple[str, int]
 
 _DEAD_LETTERS = frozenset({"failed", "dead"})
-_OVER = frozenset({"failed", "dead", "skipped"})
+_ENDED_ALONE = _DEAD_LETTERS | {"cancelled"}
+_OVER = _ENDED_ALONE | {"skipped"}
 _THERE = frozenset({"complete", "expanded"})
 _BY_OTHERS = frozenset({"upstream", "quorum", "UpstreamFailed"})
 """The kinds of errors by which a task ends because of another one."""
@@ -30,33 +32,31 @@ def redrive_of(
     run: str,
     tasks: Sequence[TaskRecord],
     chosen: Collection[TaskKey] = (),
-    data: str | None = None,
 ) -> Redrive:
     """
     The decision to try tasks of a run again: those that are chosen, or without a choice all dead letters that matter.
 
-    Raises UnknownRun for a task that is not there, and UsageError if nothing can be tried again.
+    Raises UnknownRun for a task that is not there, and ControlRefused if nothing can be tried again.
     """
     redriving = Redriving(plan, run, tasks)
     redriving.begin(chosen or redriving.dead_letters())
     again = redriving.again
     for key in chosen:
         if key not in again:
-            raise UsageError(
+            raise ControlRefused(
                 f"{task_name(*key)} of run {run} cannot be tried again: {redriving.obstacle(key)}",
                 remedy=f"`segue show {run}` says why; submit the run anew if that has changed.",
             )
     if not again:
-        raise UsageError(
+        raise ControlRefused(
             f"run {run} has nothing that could be tried again",
-            remedy=f"Only tasks that failed, are dead, or were skipped because of these: `segue show {run}`.",
+            remedy=f"Only tasks that failed, are dead, or were skipped because of these: `segue show {run}`. One that "
+            "was cancelled is tried again if it is named.",
         )
     return Redrive(
-        run=run,
         resets=tuple(redriving.reset(key) for key in sorted(again)),
         waits_for=redriving.waits_for(),
         progress=sum(task.epoch + task.version for task in tasks),
-        data=data,
     )
 
 
@@ -120,9 +120,10 @@ class Redriving:
             )
         if not self._may_change(task):
             state = "was skipped by its condition" if task.state == "skipped" else f"is {task.state}"
-            raise UsageError(
+            raise ControlRefused(
                 f"{task_name(node, item)} of run {self._run} {state}",
-                remedy="Only tasks that failed, are dead, or were skipped because of these can be tried again.",
+                remedy="Only tasks that failed, are dead or cancelled, or were skipped because of these can be tried "
+                "again.",
             )
         return key
 
@@ -155,7 +156,7 @@ class Redriving:
 
     def _may_change(self, task: TaskRecord) -> bool:
         """Whether another try may end in another way: not that of a condition that was false."""
-        return task.state in _DEAD_LETTERS or (task.state == "skipped" and self._by_others(task))
+        return task.state in _ENDED_ALONE or (task.state == "skipped" and self._by_others(task))
 
     def _by_others(self, task: TaskRecord) -> bool:
         return reason_of(task).get("kind") in _BY_OTHERS

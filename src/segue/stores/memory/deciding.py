@@ -1,19 +1,18 @@
-"""What people decide, in memory."""
+"""Reviews, in memory."""
 
 from __future__ import annotations
 
-from segue.domain.decisions import Decision, Redrive, Reset
+from segue.domain.decisions import Decision
 from segue.domain.records import TaskState, Verdict
-from segue.domain.running.pins import pins_anew
 from segue.stores import wording
-from segue.stores.memory.pooling import check_needs
+from segue.stores.memory.pausing import end_pauses
 from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
 
 
 class Deciding:
-    """The verbs of the contract for reviews, and for runs that are cancelled or tried again."""
+    """The verb of the contract for reviews."""
 
     _state: State
     notifier: LocalNotifier
@@ -57,61 +56,5 @@ class Deciding:
             task.error = decision.data or task.error
         for release in decision.releases:
             self._state.release(run, release._replace(claim=None), "", 0.0)
+        end_pauses(self._state, run, task)
         self._state.count_down(run, decision.run_resolved)
-
-    async def cancel(self, run: str, reason: str) -> bool:
-        """Cancel a run with its open tasks."""
-        found = self._state.runs.get(run)
-        if found is None or found.state not in {"running", "needs_review"}:
-            return False
-        for _, task in sorted(found.tasks.items()):
-            if task.state in {"waiting", "ready", "claimed", "needs_review", "in_doubt"}:
-                self._state.set_state(task, "cancelled")
-                task.claim = None
-                self._state.tell_task(found, task, "cancelled")
-        self._state.end(found, "cancelled", wording.cancel_data(reason))
-        self.notifier.notify()
-        return True
-
-    async def retry(self, redrive: Redrive) -> Verdict:
-        """Try tasks of a run again, all of them or none."""
-        run = self._state.runs.get(redrive.run)
-        if run is None or not redrive.resets or not self._may_redrive(run, redrive):
-            return "stale"
-        check_needs(self._state, run.new, {reset.node for reset in redrive.resets})
-        run.state, run.ended_at, run.waits_for = "running", None, redrive.waits_for
-        for reset in redrive.resets:
-            self._reset(run, run.tasks[reset.node, reset.item], reset)
-        self._state.tell(run, wording.RUN_RESUMED, redrive.data)
-        self._state.count_down(run, 0)
-        self.notifier.notify()
-        return "accepted"
-
-    def _may_redrive(self, run: Run, redrive: Redrive) -> bool:
-        """Whether nothing has happened since the decision, and each task is one that can be tried again."""
-        progress = sum(task.epoch + task.version for task in run.tasks.values())
-        if run.state not in {"complete", "failed", "needs_review"} or progress != redrive.progress:
-            return False
-        tasks = [(reset, run.tasks.get((reset.node, reset.item))) for reset in redrive.resets]
-        return all(
-            task is not None
-            and task.epoch == reset.epoch
-            and task.state in {"failed", "dead", "skipped", "waiting"}
-            for reset, task in tasks
-        )
-
-    def _reset(self, run: Run, task: Task, reset: Reset) -> None:
-        """Begin a task anew; its inputs are kept if it had them all."""
-        task.agent, task.waiting, task.spare = reset.agent, reset.waiting, reset.spare
-        task.pins = None if task.broken or task.pins is None else pins_anew(task.node, task.pins)
-        task.broken = task.tolerated = False
-        task.claim = task.error = task.settled_at = task.deadline = task.queue_seconds = None
-        task.failures = task.losses = task.escalations = task.deadlocks = 0
-        task.pools, task.requires = reset.pools, None
-        if reset.waiting > 0:
-            task.ready_at = None
-            task.state = "waiting"
-        else:
-            self._state.start_budgets(task, reset.limits)
-            self._state.make_ready(task, 0.0)
-        self._state.tell_task(run, task, "redriven")

@@ -60,7 +60,7 @@ class Pooling:
                 if need.pool == name and need.places > capacity and _is_open(run, need.node):
                     raise PoolTooSmall(name, capacity, f"{need.node} of run {run.new.run}", need.places)
             for task in run.tasks.values():
-                for place in task.pools if task.state in {"ready", "claimed"} else ():
+                for place in task.pools if task.state in {"ready", "claimed", "paused"} else ():
                     if place.pool == name and place.places > capacity:
                         named = f"{task_name(task.node, task.item)} of run {run.new.run}"
                         raise PoolTooSmall(name, capacity, named, place.places)

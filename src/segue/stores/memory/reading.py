@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from segue.domain.records import RunState
-from segue.domain.rows import Event, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import Event, PauseRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.ports.store import StoreFacts
 from segue.stores.memory.state import State
 
@@ -66,6 +66,16 @@ class Reading:
         found = self._state.runs.get(run)
         steps = found.steps.get((node, item), {}) if found is not None else {}
         return [written.record for _, written in sorted(steps.items())]
+
+    async def read_pauses(self, run: str | None = None) -> Sequence[PauseRecord]:
+        """The pauses that stand."""
+        runs = [each for name, each in sorted(self._state.runs.items()) if run in {None, name}]
+        return [pause for each in runs for _, pause in sorted(each.pauses.items())]
+
+    async def read_command(self, run: str, command: str) -> str | None:
+        """What a command that was obeyed had asked for."""
+        found = self._state.runs.get(run)
+        return found.commands.get(command) if found is not None else None
 
     async def read_handoffs(self, run: str, pins: Sequence[tuple[str, int, int]]) -> Sequence[StoredHandoff]:
         """Exactly these hand-offs."""

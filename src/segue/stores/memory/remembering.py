@@ -49,7 +49,7 @@ class Remembering:
             return "stale"
         if written.claim is None and _same_outcome(written.record, step):
             return "repeated"
-        if not _may_follow(written, step) or task.state in {"waiting", "ready", "claimed"}:
+        if not _may_follow(written, step) or task.state in {"waiting", "ready", "claimed", "paused"}:
             return "stale"
         kept[step.name] = WrittenStep(step._replace(epoch=written.record.epoch, key=written.record.key), None)
         self._state.tell_task(found, task, RESOLVED, data)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from segue.domain.records import (
+    SINGLE,
     SUSPECT_LOSSES,
     Claim,
     HandoffRecord,
@@ -18,10 +19,12 @@ from segue.domain.records import (
     TaskState,
     Token,
 )
-from segue.domain.rows import Event, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import Event, PauseRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
 
 TaskKey = tuple[str, int]
+
+WHOLE_RUN: TaskKey = ("", SINGLE)
 
 
 class WrittenStep(NamedTuple):
@@ -79,7 +82,7 @@ class Task:
 
     def answers(self, token: Token) -> bool:
         """Whether an attempt with this token may write."""
-        live = self.state in {"claimed", "ready"}
+        live = self.state in {"claimed", "ready", "paused"}
         return live and self.epoch == token.epoch and self.claim == token.claim
 
     @property
@@ -158,6 +161,10 @@ class Run:
     decided: set[str] = field(default_factory=set)
     """The ids of what was decided on its hand-offs."""
     steps: dict[TaskKey, dict[str, WrittenStep]] = field(default_factory=dict)
+    commands: dict[str, str] = field(default_factory=dict)
+    """What each command that was obeyed had asked for."""
+    pauses: dict[TaskKey, PauseRecord] = field(default_factory=dict)
+    """Those that stand; that of the run itself under `WHOLE_RUN`."""
 
     def record(self) -> RunRecord:
         """The run as it is read back."""
@@ -194,7 +201,7 @@ class Run:
     def stuck(self) -> bool:
         """Whether nothing of it can go on before a person has decided."""
         states = {task.state for task in self.tasks.values()}
-        return bool(states & {"needs_review", "in_doubt"}) and not states & {"ready", "claimed"}
+        return bool(states & {"needs_review", "in_doubt"}) and not states & {"ready", "claimed", "paused"}
 
 
 class Log:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segue.domain.records import (
+    PAUSED,
+    PAUSED_WITH_RUN,
+    SINGLE,
     Claim,
     Limits,
     Overrun,
@@ -55,6 +58,7 @@ class State:
         if task is None:
             task = Task(run.new.run, *key, release.agent, release.need, release.parents, release.pins)
             task.spare = release.spare
+            task.hold = self._hold_at_birth(run, release)
             run.tasks[key] = task
         if task.state != "waiting":
             return None
@@ -63,10 +67,17 @@ class State:
             return None
         self.start_budgets(task, release.limits)
         self.make_ready(task, 0.0)
-        if release.claim is None:
-            self.tell_task(run, task, "ready")
+        if release.claim is None or task.hold & PAUSED:
+            self.tell_task(run, task, task.state)
             return None
         return self.grant(run, task, release.claim, worker, lease_seconds)
+
+    def _hold_at_birth(self, run: Run, release: Release) -> int:
+        """An item of a mapped task is paused if that was, anything else if its run is."""
+        whole = run.tasks.get((release.node, SINGLE)) if release.item != SINGLE else None
+        if whole is not None:
+            return whole.hold
+        return PAUSED_WITH_RUN if run.paused else 0
 
     def _count(self, task: Task, release: Release) -> bool:
         """Count what a parent has handed over, or that it has nothing; whether the task can start."""
@@ -114,7 +125,9 @@ class State:
         task.deadline = deadline_of(limits, self.clock.wall())
 
     def runs_late(self, task: Task) -> bool:
-        """Whether a task was claimed before its deadline and has passed it since."""
+        """Whether a task was paused, or claimed before its deadline, and has passed it since."""
+        if task.state == "paused":
+            return task.deadline is not None and task.deadline <= self.clock.wall()
         if task.state != "claimed" or task.deadline is None or task.claimed_at is None:
             return False
         return task.claimed_at < task.deadline <= self.clock.wall()
@@ -123,12 +136,12 @@ class State:
         """All tasks that are ready, some of them not yet due."""
         return [self.runs[name].tasks[node, item] for name, node, item in self.ready]
 
-    def make_ready(self, task: Task, delay_seconds: float) -> None:
-        """Let anybody claim a task, after a delay."""
+    def make_ready(self, task: Task, delay_seconds: float, *, to_settle: bool = False) -> None:
+        """Let anybody claim a task, after a delay; one that is paused only where it is to be settled."""
         task.due = self.clock.boot() + delay_seconds
         task.ready_at = self.clock.wall() + delay_seconds
         task.queue_by = task.due + task.queue_seconds if task.queue_seconds is not None else None
-        self.set_state(task, "ready")
+        self.set_state(task, "paused" if task.hold & PAUSED and not to_settle else "ready")
 
     def wait_for_review(self, task: Task, seconds: float | None) -> None:
         """Let people decide on a task, within so many seconds from now."""
@@ -143,7 +156,7 @@ class State:
             self.ready.add(key)
         else:
             self.ready.discard(key)
-        if state not in {"ready", "claimed"}:
+        if state not in {"ready", "claimed", "paused"}:
             task.settled_at = self.clock.wall()
 
     def count_down(self, run: Run, resolved: int) -> bool:
@@ -158,7 +171,8 @@ class State:
             return False
         if resolved and run.waits_for <= 0:
             failed = any(
-                task.state in {"failed", "dead"} and not task.tolerated for task in run.tasks.values()
+                task.state in {"failed", "dead", "cancelled"} and not task.tolerated
+                for task in run.tasks.values()
             )
             self.end(run, "failed" if failed else "complete", None)
         elif run.stuck and run.state == "running":

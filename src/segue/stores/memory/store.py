@@ -31,7 +31,9 @@ from segue.stores import wording
 from segue.stores.looking import Looks
 from segue.stores.memory.claiming import claim_ready, own_claims, seconds_until_due
 from segue.stores.memory.consuming import Consumer, Consuming
+from segue.stores.memory.controlling import Controlling
 from segue.stores.memory.deciding import Deciding
+from segue.stores.memory.pausing import end_pauses
 from segue.stores.memory.pooling import Pooling, check_needs
 from segue.stores.memory.reading import Reading
 from segue.stores.memory.registering import Registering
@@ -55,7 +57,7 @@ class NobodyDies:
         return set()
 
 
-class MemoryStore(Reading, Deciding, Pooling, Registering, Remembering, Consuming):
+class MemoryStore(Reading, Deciding, Controlling, Pooling, Registering, Remembering, Consuming):
     """Runs, tasks, hand-offs and events in this process's memory. For tests; it keeps nothing."""
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -160,6 +162,7 @@ class MemoryStore(Reading, Deciding, Pooling, Registering, Remembering, Consumin
             else:
                 self._state.set_state(task, cast(TaskState, ending))
         claims = self._state.release_all(run, settlement.releases, worker, lease_seconds)
+        end_pauses(self._state, run, task)
         return Settled("accepted", claims, None)
 
     def _return(self, task: Task, ending: Ending, settlement: Settlement) -> None:
@@ -210,22 +213,23 @@ class MemoryStore(Reading, Deciding, Pooling, Registering, Remembering, Consumin
         expired = []
         for _, run in sorted(self._state.runs.items()):
             for _, task in sorted(run.tasks.items()):
-                if task.state != "claimed" or task.worker is None:
-                    continue
-                lost = task.worker in dead_workers or (past_lease and task.lease <= self._clock.boot())
                 if self._state.runs_late(task):
                     task.claim = None
                     told = ("overrun", wording.OVERRUN_DEADLINE)
-                elif lost:
-                    told = ("expired", wording.expiry_data(task.worker))
+                    self._state.make_ready(task, 0.0, to_settle=True)
+                elif task.state == "claimed" and self._is_lost(task, dead_workers, past_lease):
+                    told = ("expired", wording.expiry_data(task.worker or ""))
+                    self._state.make_ready(task, 0.0)
                 else:
                     continue
-                self._state.make_ready(task, 0.0)
                 self._state.tell_task(run, task, *told)
-                expired.append(Expired(task.run, task.node, task.item, task.epoch, task.worker))
+                expired.append(Expired(task.run, task.node, task.item, task.epoch, task.worker or ""))
         if self._let_go_of_dead(dead_workers) or expired:
             self.notifier.notify()
         return expired
+
+    def _is_lost(self, task: Task, dead_workers: Collection[str], past_lease: bool) -> bool:
+        return task.worker in dead_workers or (past_lease and task.lease <= self._clock.boot())
 
     async def note(self, notes: Sequence[Note]) -> Sequence[Verdict]:
         """Append remarks of running attempts."""

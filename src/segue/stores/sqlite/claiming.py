@@ -164,7 +164,7 @@ def _note(tx: Transaction, note: Note) -> Verdict:
     if found is None:
         return "stale"
     agent, state, epoch, _, _, claim, blob, *_ = found
-    if state not in {"claimed", "ready"} or (epoch, claim) != (token.epoch, token.claim):
+    if state not in {"claimed", "ready", "paused"} or (epoch, claim) != (token.epoch, token.claim):
         return "stale"
     if note.pin is not None:
         pins = pins_of(blob)

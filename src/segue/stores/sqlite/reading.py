@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 
 from segue.domain.records import ClaimRequest, HandoffRecord, PayloadRecord, RunState
-from segue.domain.rows import Event, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import Event, PauseRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.stores.looking import Looks
 from segue.stores.sqlite.pooling import looked_for
 from segue.stores.sqlite.remembering import step_of
@@ -109,6 +109,25 @@ def _task(row: Sequence[Any]) -> TaskRecord:
 def steps(connection: apsw.Connection, run: str, node: str, item: int) -> Sequence[StepRecord]:
     """What a task remembers, by name."""
     return [step_of(row) for row in _rows(connection, SQL.read_steps, (run, node, item))]
+
+
+def pauses(connection: apsw.Connection, run: str | None) -> Sequence[PauseRecord]:
+    """The pauses that stand, of one run or of all."""
+    rows = (
+        _rows(connection, SQL.read_pauses)
+        if run is None
+        else _rows(connection, SQL.read_pauses_of_run, (run,))
+    )
+    return [
+        PauseRecord(run, node, item, None if until is None else (until, until_item), data, at)
+        for run, node, item, until, until_item, data, at in rows
+    ]
+
+
+def command(connection: apsw.Connection, run: str, command: str) -> str | None:
+    """What a command that was obeyed had asked for."""
+    rows = _rows(connection, SQL.find_command, (run, command))
+    return str(rows[0][0]) if rows else None
 
 
 def handoffs(

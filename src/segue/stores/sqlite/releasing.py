@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from segue.domain.records import Claim, Limits, Release, Token, task_name
+from segue.domain.records import PAUSED_WITH_RUN, SINGLE, Claim, Limits, Release, Token, task_name
 from segue.domain.running.overruns import deadline_of, overrun_of
 from segue.stores.sqlite.granting import LatestPins, grant
 from segue.stores.sqlite.statements import SQL
@@ -19,10 +19,14 @@ NO_LIMITS: LimitsRow = (None, None, None)
 
 
 class Joined(NamedTuple):
-    """A task that waits for nothing more: by which settlement of the batch, and the claim if it was claimed at once."""
+    """
+    A task that waits for nothing more: by which settlement of the batch, whether it is ready or paused, and the claim
+    if it was claimed at once.
+    """
 
     by: int
     release: Release
+    state: str
     epoch: int
     claim: Claim | None
 
@@ -62,13 +66,18 @@ def limits_row(tx: Transaction, limits: Limits | None) -> LimitsRow:
 
 
 def join(
-    tx: Transaction, releases: Iterable[tuple[int, str, Release]], worker: str, lease_seconds: float
+    tx: Transaction,
+    releases: Iterable[tuple[int, str, Release]],
+    worker: str,
+    lease_seconds: float,
+    hold: int = 0,
 ) -> dict[TaskKey, Joined]:
     """
     Bring tasks nearer to their start, all at once; those that wait for nothing more, by run, node and item.
 
     Each release comes with the number of its settlement and its run. Several releases of one task count together, and
     the last of them decides who claims it. Raises `Unforeseen` for several of one quorum: it may start with the first.
+    `hold` is how those are on hold that come into being.
     """
     sums: dict[TaskKey, tuple[int, Release]] = {}
     for by, run, release in releases:
@@ -84,17 +93,18 @@ def join(
     quorums: list[TaskRow] = []
     for key, (_, release) in sums.items():
         if release.spare is None:
-            rows.append(_join_row(tx, key, release, release.resolved, release.broken))
+            rows.append((*_join_row(tx, key, release, release.resolved, release.broken), hold))
         else:
-            quorums.append(_quorum_row(tx, key, release, release.spare))
+            quorums.append(_quorum_row(tx, key, release, release.spare, hold))
     released = tx.rows_of_each(SQL.release_task, rows) + tx.rows_of_each(SQL.release_quorum, quorums)
     joined: dict[TaskKey, Joined] = {}
     latest: LatestPins = {}
     for run, node, item, state, epoch in released:
-        if state == "ready":
-            by, release = sums[run, node, item]
-            claim = _claim(tx, run, release, worker, lease_seconds, latest)
-            joined[run, node, item] = Joined(by, release, epoch, claim)
+        if state == "waiting":
+            continue
+        by, release = sums[run, node, item]
+        claim = _claim(tx, run, release, worker, lease_seconds, latest) if state == "ready" else None
+        joined[run, node, item] = Joined(by, release, state, epoch, claim)
     return joined
 
 
@@ -115,19 +125,19 @@ def _join_row(tx: Transaction, key: TaskKey, release: Release, resolved: int, fl
     return (*row, *limits_row(tx, release.limits), pools)
 
 
-def _quorum_row(tx: Transaction, key: TaskKey, release: Release, spare: int) -> TaskRow:
+def _quorum_row(tx: Transaction, key: TaskKey, release: Release, spare: int, hold: int) -> TaskRow:
     resolved = max(release.resolved, 0)
     missing = max(-release.resolved, 1) if release.broken else 0
     starts = release.need <= resolved or spare < missing
-    return (*_join_row(tx, key, release, resolved, starts), spare - missing, missing)
+    return (*_join_row(tx, key, release, resolved, starts), spare - missing, missing, hold)
 
 
 def start_event(tx: Transaction, run: str, joined: Joined) -> EventRow:
     """What to say of a task that waits for nothing more."""
-    _, release, epoch, claim = joined
+    _, release, state, epoch, claim = joined
     task = task_name(release.node, release.item)
     if claim is None:
-        return (run, f"task.{release.agent}.ready", task, epoch, tx.wall, None, None)
+        return (run, f"task.{release.agent}.{state}", task, epoch, tx.wall, None, None)
     return (run, f"task.{release.agent}.claimed", task, claim.token.epoch, tx.wall, None, None)
 
 
@@ -138,8 +148,17 @@ def release_new(
     claims: list[Claim] = []
     events: list[EventRow] = []
     for release in releases:
-        for joined in join(tx, [(0, run, release)], worker, lease_seconds).values():
+        hold = _hold_at_birth(tx, run, release)
+        for joined in join(tx, [(0, run, release)], worker, lease_seconds, hold).values():
             events.append(start_event(tx, run, joined))
             if joined.claim is not None:
                 claims.append(joined.claim)
     return tuple(claims), events
+
+
+def _hold_at_birth(tx: Transaction, run: str, release: Release) -> int:
+    """An item of a mapped task is paused if that was, anything else if its run is."""
+    whole = tx.row(SQL.find_hold, (run, release.node, SINGLE)) if release.item != SINGLE else None
+    if whole is not None:
+        return int(whole[0])
+    return PAUSED_WITH_RUN if tx.row(SQL.run_hold, (run,))[0] else 0

@@ -1,26 +1,20 @@
-"""The life of runs: submit, cancel, retry, prune."""
+"""The life of runs: submit, prune."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.domain.decisions import Redrive
-from segue.domain.records import NewRun, Submitted, Verdict
-from segue.domain.running.pins import pins_anew
+from segue.domain.records import NewRun, Submitted
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.payloads import keep_schemas, new_payloads
-from segue.stores.sqlite.pooling import check_needs, keep_needs
-from segue.stores.sqlite.releasing import limits_row, new_task
-from segue.stores.sqlite.settling import move_run
+from segue.stores.sqlite.pooling import keep_needs
+from segue.stores.sqlite.releasing import new_task
 from segue.stores.sqlite.statements import SQL
-from segue.stores.sqlite.transaction import Transaction, Unforeseen, blob_of, pins_of
+from segue.stores.sqlite.transaction import Transaction
 from segue.stores.wording import (
-    RUN_RESUMED,
     RUN_STARTED,
     STORE_PRUNED,
-    cancel_data,
     key_conflict,
-    run_event,
     same_run,
 )
 
@@ -69,50 +63,6 @@ def _submit(tx: Transaction, new: NewRun, worker: str, lease_seconds: float) -> 
     return Submitted(new.run, created=True, claims=tuple(claim for _, claim, _ in roots if claim is not None))
 
 
-def cancel(tx: Transaction, run: str, reason: str) -> bool:
-    """Cancel a run with its open tasks."""
-    if not tx.changed(SQL.cancel_run, (run, tx.wall)):
-        return False
-    for node, item, agent, epoch in sorted(tx.rows(SQL.cancel_tasks, (run, tx.wall))):
-        tx.tell_task(run, node, item, agent, "cancelled", epoch)
-    tx.tell_run(run, run_event("cancelled"), cancel_data(reason))
-    return True
-
-
-def retry(tx: Transaction, redrive: Redrive) -> Verdict:
-    """Try tasks of a run again, all of them or none."""
-    try:
-        tx.alone(lambda: _redrive(tx, redrive))
-    except Unforeseen:
-        return "stale"
-    return "accepted"
-
-
-def _redrive(tx: Transaction, redrive: Redrive) -> None:
-    run, resets, waits_for, progress, data = redrive
-    if not resets or tx.row(SQL.run_progress, (run,)) != (progress,):
-        raise Unforeseen
-    if not tx.changed(SQL.reopen_run, (run, waits_for)):
-        raise Unforeseen
-    check_needs(tx, run, {reset.node for reset in resets})
-    for node, item, epoch, agent, waiting, limits, spare, pools in resets:
-        budgets, places = limits_row(tx, limits), blob_of(pools) if pools else None
-        row = (run, node, item, epoch, agent, waiting, spare, tx.boot, tx.wall, *budgets, places)
-        if not tx.changed(SQL.redrive_task, row):
-            raise Unforeseen
-        _forget_handed_on(tx, run, node, item)
-        tx.tell_task(run, node, item, agent, "redriven", epoch)
-    tx.tell_run(run, RUN_RESUMED, data)
-    move_run(tx, run, 0)
-
-
-def _forget_handed_on(tx: Transaction, run: str, node: str, item: int) -> None:
-    blob = tx.row(SQL.find_task, (run, node, item))[6]
-    pins = pins_of(blob)
-    if pins_anew(node, pins) != pins:
-        tx.cursor.execute(SQL.pin_task, (run, node, item, blob_of(pins_anew(node, pins))))
-
-
 def prune(tx: Transaction, ended_before: float) -> int:
     """Delete some of the runs that ended before a time, and mark in the log up to where; how many."""
     runs = [run for (run,) in tx.rows(SQL.find_prunable, (ended_before, PRUNED_AT_ONCE))]
@@ -127,6 +77,8 @@ def prune(tx: Transaction, ended_before: float) -> int:
         SQL.prune_handoff,
         SQL.prune_step,
         SQL.prune_need,
+        SQL.prune_pause,
+        SQL.prune_command,
         SQL.prune_task,
         SQL.prune_run,
     ):

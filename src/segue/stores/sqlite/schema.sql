@@ -42,17 +42,15 @@ CREATE TABLE run (
 
 CREATE INDEX run_by_state ON run (state, run);
 
-CREATE INDEX run_on_hold ON run (run) WHERE hold = 1;
-
 -- A task has a row from its first release on. `lease`, `due` and `queue_by` are seconds of the boot clock, all other
 -- times of the wall clock. `claim` and `worker` are those of the last attempt that was not revoked: where a ready task
 -- has a claim, that was lost with its worker, and the next claim counts the loss. `pins` is NULL until a claim has
 -- looked up the latest hand-offs of `parents`. `queue_by` is kept by a claim that was given out because that time had
 -- passed. `hold` says that it was paused by itself (1), with its run (2) or both: it is 'paused' where it would be
--- 'ready'. `pools` are the places that a claim takes, NULL if none; a `parked` claim has given them back. `requires` is
--- what a worker must be able to read to be given the task. `awaits` are the nodes that a parked claim waits for, NULL if
--- none; `parked` is 2 when they have settled and it waits for its pools. `deadlocks` counts how often a claim of the task
--- was revoked to break one.
+-- 'ready'. 4 says that a pause is to end when it has settled. `pools` are the places that a claim takes, NULL if none; a
+-- `parked` claim has given them back. `requires` is what a worker must be able to read to be given the task. `awaits` are
+-- the nodes that a parked claim waits for, NULL if none; `parked` is 2 when they have settled and it waits for its pools.
+-- `deadlocks` counts how often a claim of the task was revoked to break one.
 CREATE TABLE task (
     run           TEXT NOT NULL,
     node          TEXT NOT NULL,
@@ -119,7 +117,9 @@ CREATE INDEX task_claimed ON task (claim, lease, worker) WHERE state = 'claimed'
 CREATE INDEX task_running_out ON task (deadline) WHERE state = 'claimed' AND deadline IS NOT NULL;
 
 CREATE INDEX task_in_trouble ON task (run, state, tolerated)
-    WHERE state = 'failed' OR state = 'dead' OR state = 'needs_review' OR state = 'in_doubt';
+    WHERE state = 'failed' OR state = 'dead' OR state = 'needs_review' OR state = 'in_doubt' OR state = 'cancelled';
+
+CREATE INDEX task_paused ON task (deadline) WHERE state = 'paused';
 
 CREATE INDEX task_pooled ON task (agent, due) WHERE state = 'ready' AND pools IS NOT NULL;
 
@@ -170,6 +170,26 @@ CREATE TABLE step (
     artifacts BLOB,
     PRIMARY KEY (run, node, item, name),
     CHECK (kind = 'effect' AND state IN ('begun', 'done', 'withdrawn') OR kind = 'step' AND state = 'done')
+) STRICT, WITHOUT ROWID;
+
+-- `asked` is what a command had asked for: the same command asks for the same, and is obeyed once.
+CREATE TABLE command (
+    run     TEXT NOT NULL,
+    command TEXT NOT NULL,
+    asked   TEXT NOT NULL,
+    PRIMARY KEY (run, command)
+) STRICT, WITHOUT ROWID;
+
+-- The pause of the run itself has no node (''). It ends by itself when the task of `until_node` and `until_item` settles.
+CREATE TABLE pause (
+    run        TEXT NOT NULL,
+    node       TEXT NOT NULL,
+    item       INTEGER NOT NULL,
+    until_node TEXT,
+    until_item INTEGER,
+    data       TEXT NOT NULL,
+    at         REAL NOT NULL,
+    PRIMARY KEY (run, node, item)
 ) STRICT, WITHOUT ROWID;
 
 -- `claim` says who ended an attempt without a hand-off, so that a repeated call is recognised. Events of the run ''

@@ -14,6 +14,8 @@ from collections.abc import Sequence
 import apsw
 
 from segue.domain.records import (
+    ENDS_PAUSE,
+    PAUSED,
     Claim,
     ClaimRequest,
     HandoffRecord,
@@ -29,6 +31,7 @@ from segue.domain.running.pins import pins_handed_on
 from segue.stores.looking import Looks
 from segue.stores.sqlite.claiming import claim_ready
 from segue.stores.sqlite.granting import standing_claims
+from segue.stores.sqlite.pausing import end_pauses
 from segue.stores.sqlite.releasing import (
     TaskKey,
     join,
@@ -44,6 +47,9 @@ from segue.stores.wording import ENDS_ATTEMPT_ONLY, RUN_NEEDS_REVIEW, run_event,
 Row = tuple[object, ...]
 Author = Token | tuple[str, str, int, int, None]
 """The task of a hand-off with its epoch and claim; no claim where a person decided."""
+
+ON_HOLD = PAUSED | ENDS_PAUSE
+"""All ways in which a task may be on hold."""
 
 HAS_REASON = frozenset({"failed", "dead", "in_doubt", "skipped"})
 """After these the data of the settlement is the task's error."""
@@ -110,8 +116,11 @@ def _settle_together(
     return [Settled("accepted", tuple(filter(None, granted)), None) for granted in claims]
 
 
-def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
-    """Write the ended attempts and their hand-offs. Raises `Unforeseen` if not all tokens are live."""
+def _write_endings(tx: Transaction, settlements: Sequence[Settlement], most_hold: int = 0) -> None:
+    """
+    Write the ended attempts and their hand-offs. Raises `Unforeseen` if not all tokens are live, or a task is on hold
+    in more ways than `most_hold`: what it releases may have to be paused, or a pause ends with it.
+    """
     left = [
         (settlement.token, settlement.handoff)
         for settlement in settlements
@@ -133,9 +142,11 @@ def _write_endings(tx: Transaction, settlements: Sequence[Settlement]) -> None:
             handed_on.append(_handed_on_row(tx, settlement, handoff, number))
             number += 1
         elif handoff is None:
-            ended.append((*token, ending, None, None, tx.wall, error, tolerated, review_by))
+            ended.append((*token, ending, None, None, tx.wall, error, tolerated, review_by, most_hold))
         else:
-            ended.append((*token, ending, handoff.version, number, tx.wall, error, tolerated, review_by))
+            ended.append(
+                (*token, ending, handoff.version, number, tx.wall, error, tolerated, review_by, most_hold)
+            )
             number += 1
     before = tx.connection.total_changes()
     if ended:
@@ -210,10 +221,12 @@ def _settle_alone(tx: Transaction, settlement: Settlement, worker: str, lease_se
 
 
 def _settle_one(tx: Transaction, settlement: Settlement, worker: str, lease_seconds: float) -> Settled:
-    _write_endings(tx, [settlement])
+    run, node, item, *_ = settlement.token
+    _write_endings(tx, [settlement], ON_HOLD)
     events = [_ending_event(tx, settlement)]
-    claims, started = release_new(tx, settlement.token.run, settlement.releases, worker, lease_seconds)
+    claims, started = release_new(tx, run, settlement.releases, worker, lease_seconds)
     tx.tell([*events, *started])
+    end_pauses(tx, run, node, item)
     return Settled("accepted", claims, None)
 
 

@@ -17,22 +17,27 @@ class Statements(NamedTuple):
     advance_consumer: str
     any_claimed: str
     artifact_references: str
+    await_task: str
     block_run: str
     cancel_run: str
+    cancel_task: str
     cancel_tasks: str
     count_down_run: str
     count_rows: str
     count_wanting: str
     decide_task: str
+    delete_pause: str
     drop_pool: str
     escalate_task: str
     expire_task: str
     find_broken: str
+    find_command: str
     find_consumer: str
     find_decision: str
     find_ending: str
     find_expired: str
     find_handoff: str
+    find_hold: str
     find_holding: str
     find_named: str
     find_needing: str
@@ -48,8 +53,8 @@ class Statements(NamedTuple):
     find_run: str
     find_running_late: str
     find_short_pool: str
-    find_suspects: str
     find_step: str
+    find_suspects: str
     find_task: str
     find_too_late: str
     find_unclaimed: str
@@ -60,21 +65,31 @@ class Statements(NamedTuple):
     forget_worker: str
     free_all_consumers: str
     free_consumers: str
+    free_task: str
+    free_tasks: str
     go_on_task: str
     grant_consumer: str
     grant_task: str
     hand_on_task: str
+    has_claimed: str
     has_graph: str
+    has_open: str
     has_schema: str
+    hold_run: str
+    hold_task: str
+    hold_tasks: str
+    insert_command: str
     insert_event: str
     insert_graph: str
     insert_handoff: str
     insert_handoff_artifact: str
     insert_need: str
+    insert_pause: str
     insert_payload: str
     insert_run: str
     insert_schema: str
     insert_task: str
+    interrupt_tasks: str
     last_position: str
     latest_handoffs: str
     latest_handoffs_of_node: str
@@ -93,11 +108,13 @@ class Statements(NamedTuple):
     park_task: str
     pin_task: str
     place: str
+    prune_command: str
     prune_event: str
     prune_graphs: str
     prune_handoff: str
     prune_handoff_artifact: str
     prune_need: str
+    prune_pause: str
     prune_run: str
     prune_step: str
     prune_task: str
@@ -107,12 +124,15 @@ class Statements(NamedTuple):
     read_handoff: str
     read_handoff_artifacts: str
     read_meta: str
+    read_pauses: str
+    read_pauses_of_run: str
     read_reviews: str
     read_run: str
     read_schema: str
     read_steps: str
     read_task: str
     read_tasks: str
+    reassign_task: str
     record_step: str
     redrive_task: str
     register_consumer: str
@@ -120,18 +140,21 @@ class Statements(NamedTuple):
     release_quorum: str
     release_task: str
     renew_task: str
-    resolve_step: str
     reopen_run: str
+    resolve_step: str
     resume_run: str
     return_resolved: str
     return_task: str
     revoke_claims: str
     revoke_task: str
     run_at: str
+    run_hold: str
     run_progress: str
     run_state: str
     set_pool: str
     settle_task: str
+    start_tasks: str
+    stop_tasks: str
     stumble_consumer: str
     tail: str
     tail_run: str

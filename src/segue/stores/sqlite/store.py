@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from segue.domain.decisions import Decision, Redrive
+from segue.domain.decisions import Control, Decision
 from segue.domain.records import (
     Claim,
     ClaimRequest,
@@ -24,7 +24,16 @@ from segue.domain.rows import Expired, StepRecord
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note
 from segue.stores.looking import Looks
-from segue.stores.sqlite import claiming, pooling, reading, remembering, reviewing, running, settling
+from segue.stores.sqlite import (
+    claiming,
+    controlling,
+    pooling,
+    reading,
+    remembering,
+    reviewing,
+    running,
+    settling,
+)
 from segue.stores.sqlite.connection import Durability
 from segue.stores.sqlite.consumer_verbs import ConsumerVerbs
 from segue.stores.sqlite.files import Opened, folder_beside, open_files
@@ -171,14 +180,9 @@ class SqliteStore(ConsumerVerbs):
         answer: Verdict = await self._write(lambda tx: reviewing.review(tx, decision))
         return answer
 
-    async def cancel(self, run: str, reason: str) -> bool:
-        """Cancel a run with its open tasks."""
-        answer: bool = await self._write(lambda tx: running.cancel(tx, run, reason))
-        return answer
-
-    async def retry(self, redrive: Redrive) -> Verdict:
-        """Try tasks of a run again."""
-        answer: Verdict = await self._write(lambda tx: running.retry(tx, redrive))
+    async def control(self, control: Control) -> Verdict:
+        """Do what somebody wants with a run, once."""
+        answer: Verdict = await self._write(lambda tx: controlling.control(tx, control))
         return answer
 
     async def register(

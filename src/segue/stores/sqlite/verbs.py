@@ -8,7 +8,7 @@ from pathlib import Path
 import apsw
 
 from segue.domain.records import PayloadRecord, RunState
-from segue.domain.rows import Event, PoolRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import Event, PauseRecord, PoolRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
 from segue.errors import StoreClosed
 from segue.ports.clock import Clock
 from segue.ports.store import StoreFacts
@@ -92,6 +92,14 @@ class ReadingVerbs:
     async def read_steps(self, run: str, node: str, item: int) -> Sequence[StepRecord]:
         """What a task remembers, by name."""
         return self._readers().near(lambda connection: reading.steps(connection, run, node, item))
+
+    async def read_pauses(self, run: str | None = None) -> Sequence[PauseRecord]:
+        """The pauses that stand."""
+        return self._readers().near(lambda connection: reading.pauses(connection, run))
+
+    async def read_command(self, run: str, command: str) -> str | None:
+        """What a command that was obeyed had asked for."""
+        return self._readers().near(lambda connection: reading.command(connection, run, command))
 
     async def read_handoffs(self, run: str, pins: Sequence[tuple[str, int, int]]) -> Sequence[StoredHandoff]:
         """Exactly these hand-offs."""

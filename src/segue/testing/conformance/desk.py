@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from itertools import count
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+from segue.domain.decisions import Control, ControlKind, Target
 from segue.domain.records import (
     SINGLE,
     Claim,
@@ -21,6 +22,7 @@ from segue.domain.records import (
     Release,
     Settled,
     Settlement,
+    Verdict,
 )
 from segue.domain.rows import Event, RunRecord, TaskRecord
 from segue.ports.store import Store
@@ -29,6 +31,7 @@ from segue.testing.clock import ManualClock
 WORKER = "worker-a"
 OTHER = "worker-b"
 LEASE_SECONDS = 30.0
+BY_ME = '{"by":"me"}'
 
 
 def digest_of(body: bytes) -> str:
@@ -182,6 +185,19 @@ class Desk:
     async def claim(self, *agents: str, worker: str = WORKER, limit: int = 10) -> Sequence[Claim]:
         """Claim what is ready, under a fresh id."""
         return await self.store.claim(request(*agents, claim=self.id("request"), limit=limit, worker=worker))
+
+    async def control(
+        self, run: str, kind: ControlKind, *targets: str | Target, command: str | None = None, **more: Any
+    ) -> Verdict:
+        """Somebody wants something with a run, or with tasks of it, under a fresh name if none is given."""
+        chosen = tuple(each if isinstance(each, Target) else Target(each, SINGLE) for each in targets)
+        asked = f"{kind} {[each.node for each in chosen]}"
+        wanted = Control(run, kind, command or self.id("command"), asked, BY_ME, chosen, **more)
+        return await self.store.control(wanted)
+
+    async def cancel(self, run: str) -> Verdict:
+        """Somebody cancels a run."""
+        return await self.control(run, "cancel")
 
     async def task(self, run: str, node: str, item: int = SINGLE) -> TaskRecord:
         """A task that must be there."""

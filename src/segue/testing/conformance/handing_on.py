@@ -98,7 +98,7 @@ class HandingOnConformance(Suite):
         failed = handoff("null", b.version, "failed")
         await desk.settle(settlement(b, failed, ending="failed", run_resolved=1))
         assert (await desk.run(run)).state == "failed"
-        redrive = Redrive(run, (Reset("a", SINGLE, 2, "a_agent", 0),), 1, 4, None)
-        assert await desk.store.retry(redrive) == "accepted"
+        redrive = Redrive((Reset("a", SINGLE, 2, "a_agent", 0),), 1, 4)
+        assert await desk.control(run, "retry", redrive=redrive) == "accepted"
         (again,) = await desk.claim("a_agent")
         assert (again.pins, again.version, again.token.epoch) == ((), 3, 3)

@@ -133,7 +133,7 @@ class LossConformance(Suite):
         await desk.settle(settlement(a, None, ending="in_doubt"))
         assert (await desk.run(run)).state == "running"
         assert (await desk.end(b, join("d", 2, parents=("a", "b")))).run_state == "needs_review"
-        assert await desk.store.cancel(run, "no need")
+        assert await desk.cancel(run)
         tasks = {task.node: task.state for task in await desk.store.read_tasks(run)}
         assert tasks == {"a": "cancelled", "b": "complete", "d": "cancelled"}
 

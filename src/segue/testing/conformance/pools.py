@@ -298,12 +298,12 @@ class PoolConformance(Suite):
         failed = handoff(status="failed")
         await desk.settle(settlement(a, failed, ending="failed", run_resolved=1))
         await desk.store.set_pool("gpu", 1)
-        again = Redrive(run, (Reset("a", -1, 1, "pooled_agent", 0, pools=(Need("gpu", 2),)),), 1, 2, None)
+        again = Redrive((Reset("a", -1, 1, "pooled_agent", 0, pools=(Need("gpu", 2),)),), 1, 2)
         with pytest.raises(PoolTooSmall, match="a needs 2"):
-            await desk.store.retry(again)
+            await desk.control(run, "retry", redrive=again)
         assert (await desk.run(run)).state == "failed"
         await desk.store.set_pool("gpu", 2)
-        assert await desk.store.retry(again) == "accepted"
+        assert await desk.control(run, "retry", redrive=again) == "accepted"
         assert nodes(await claim(desk)) == ["a"]
 
     async def test_a_task_that_is_claimed_by_name_needs_its_places_too(self, desk: Desk) -> None:

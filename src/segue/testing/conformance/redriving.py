@@ -43,7 +43,7 @@ class RedriveConformance(Suite):
         """Decide on what is there now and write it, or something that is behind that."""
         tasks = await desk.store.read_tasks(run)
         progress = sum(task.epoch + task.version for task in tasks) - behind
-        return await desk.store.retry(Redrive(run, resets, waits_for, progress, '{"by":"me"}'))
+        return await desk.control(run, "retry", redrive=Redrive(resets, waits_for, progress))
 
     async def test_a_redrive_begins_anew_what_failed_and_what_was_skipped_for_it(self, desk: Desk) -> None:
         """The failed task is ready and the skipped one waits for it, without errors; what is complete stays so."""
@@ -88,14 +88,14 @@ class RedriveConformance(Suite):
     async def test_a_redrive_happens_once(self, desk: Desk) -> None:
         """The same decision a second time is stale, at once and after the run has ended again."""
         run, _ = await self._failed(desk)
-        redrive = Redrive(run, (Reset("a", -1, 1, "a_agent", 0),), 1, 5, None)
-        assert await desk.store.retry(redrive) == "accepted"
+        redrive = Redrive((Reset("a", -1, 1, "a_agent", 0),), 1, 5)
+        assert await desk.control(run, "retry", redrive=redrive) == "accepted"
         before = await desk.events(run)
-        assert await desk.store.retry(redrive) == "stale"
+        assert await desk.control(run, "retry", redrive=redrive) == "stale"
         assert await desk.events(run) == before
         (a,) = await desk.claim("a_agent")
         await desk.settle(settlement(a, None, ending="failed", run_resolved=1))
-        assert await desk.store.retry(redrive) == "stale"
+        assert await desk.control(run, "retry", redrive=redrive) == "stale"
         assert (await desk.run(run)).state == "failed"
 
     async def test_a_redrive_is_written_whole_or_not_at_all(self, desk: Desk) -> None:
@@ -125,7 +125,7 @@ class RedriveConformance(Suite):
         assert (await desk.run(run)).state == "needs_review"
         assert await self._retry(desk, run, again, waits_for=2) == "accepted"
         assert (await desk.run(run)).state == "running"
-        await desk.store.cancel(run, "no need")
+        await desk.cancel(run)
         assert await self._retry(desk, run, again) == "stale"
 
     async def test_what_still_waits_is_told_for_how_many(self, desk: Desk) -> None:

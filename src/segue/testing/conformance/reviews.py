@@ -153,7 +153,7 @@ class ReviewConformance(Suite):
         free, _ = await self._in_review(desk)
         gone, _ = await self._in_review(desk, 10.0)
         decided, _ = await self._in_review(desk, 10.0)
-        await desk.store.cancel(gone, "no need")
+        await desk.cancel(gone)
         await desk.store.review(decision(decided, "a", handoff(version=2), run_resolved=1))
         waiting = list(await desk.store.read_reviews())
         assert [task.run for task in waiting] == [late, later, free]
@@ -206,8 +206,8 @@ class ReviewConformance(Suite):
         await desk.store.review(rejected._replace(escalations=1))
         tasks = await desk.store.read_tasks(run)
         progress = sum(task.epoch + task.version for task in tasks)
-        redrive = Redrive(run, (Reset("a", -1, 1, "a_agent", 0),), 1, progress, None)
-        assert await desk.store.retry(redrive) == "accepted"
+        redrive = Redrive((Reset("a", -1, 1, "a_agent", 0),), 1, progress)
+        assert await desk.control(run, "retry", redrive=redrive) == "accepted"
         (again,) = await desk.claim("a_agent")
         asked = settlement(again, handoff(version=3, status="needs_review"), ending="needs_review")
         await desk.settle(asked._replace(review_seconds=60.0))

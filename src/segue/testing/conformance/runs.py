@@ -90,7 +90,7 @@ class RunConformance(Suite):
         started = [await desk.start("a") for _ in range(5)]
         names = [each.run for each in reversed(started)]
         await desk.end(started[1].claims[0], run_resolved=1)
-        await desk.store.cancel(started[3].run, "no need")
+        await desk.cancel(started[3].run)
         first = [run.run for run in await desk.store.list_runs(2)]
         rest = [run.run for run in await desk.store.list_runs(10, before=first[-1])]
         assert first + rest == names

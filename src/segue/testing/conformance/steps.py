@@ -98,7 +98,7 @@ class StepConformance(Suite):
         run, (a,) = await desk.start("a")
         await desk.store.expire([WORKER])
         assert await desk.store.record(a.token, [step()]) == "accepted"
-        await desk.store.cancel(run, "stop")
+        await desk.cancel(run)
         assert await desk.store.record(a.token, [step("late")]) == "stale"
 
     async def test_an_attempt_that_has_ended_records_nothing(self, desk: Desk) -> None:
@@ -246,7 +246,7 @@ class StepConformance(Suite):
     async def test_cancelling_ends_what_is_in_doubt(self, desk: Desk) -> None:
         """A run that is cancelled does not wait for anybody's word any more."""
         run, _ = await self._in_doubt(desk, "charge")
-        assert await desk.store.cancel(run, "stop") is True
+        assert await desk.cancel(run) == "accepted"
         assert (await desk.task(run, "a")).state == "cancelled"
 
     async def test_artifacts_of_steps_are_kept_until_their_run_is_pruned(self, desk: Desk) -> None:

@@ -69,7 +69,7 @@ class UpkeepConformance(Suite):
         """The key of a pruned run is free."""
         first, second = desk.new_run(key="k"), desk.new_run(key="k", text='{"other":1}')
         await desk.store.submit([first], WORKER, LEASE_SECONDS)
-        await desk.store.cancel(first.run, "old")
+        await desk.cancel(first.run)
         desk.clock.advance(1)
         assert await desk.store.prune(desk.clock.wall()) == 1
         (submitted,) = await desk.store.submit([second], WORKER, LEASE_SECONDS)

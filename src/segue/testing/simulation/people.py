@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from segue.domain.decisions import Control, ControlKind, Target
 from segue.domain.rows import Event
 from segue.domain.running.redriving import redrive_of
 from segue.domain.running.steps import Happened, Kept, draft
-from segue.errors import UsageError
+from segue.errors import ControlRefused
 from segue.stores.memory.rows import Run, Task
 from segue.testing.simulation.reviewers import Reviewers
 from segue.testing.simulation.workload import SHAPES, Order, shape
@@ -41,6 +42,7 @@ class People:
         self._looked_into: set[str] = set()
         self._reviewers = Reviewers(world)
         world.after(0.3, self._decide)
+        self._commands = 0
         self._cursor: str | None = None
         self._read: list[Event] = []
         world.after(0.1, self._read_on)
@@ -69,7 +71,14 @@ class People:
     def _change_mind(self, order: Order) -> None:
         process = self._somebody()
         if process is not None and order.run is not None:
-            process.cancel(order.run)
+            process.control(self._wish(order.run, "cancel"))
+
+    def _wish(self, run: str, kind: ControlKind, *targets: Target, **more: Any) -> Control:
+        """Something that is wanted, under a name of its own."""
+        self._commands += 1
+        command = f"command-{self._commands}"
+        asked = f"{kind} {[target[:2] for target in targets]}"
+        return Control(run, kind, command, asked, '{"by":"people"}', targets, **more)
 
     def _decide(self) -> None:
         """Look for what only a person can move: reviews, effects in doubt, and runs that failed."""
@@ -105,9 +114,10 @@ class People:
         tasks = [task.record() for _, task in sorted(run.tasks.items())]
         try:
             redrive = redrive_of(world.plan_of(run), run.new.run, tasks)
-        except UsageError:
+        except ControlRefused:
             return
-        first, second = (world.execute(None, "retry", (redrive,), {})[0] for _ in range(2))
+        wishes = [self._wish(run.new.run, "retry", redrive=redrive) for _ in range(2)]
+        first, second = (world.execute(None, "control", (wish,), {})[0] for wish in wishes)
         world.saw(f"redrive {first}")
         if (first, second) != ("accepted", "stale"):
             world.violated("I2", f"{run.new.run} was tried again: {first}, and a second time: {second}")

@@ -16,6 +16,7 @@ from segue.testing.simulation.loop import SimulatedLoop
 from segue.testing.simulation.wire import SimulatedStore
 
 if TYPE_CHECKING:
+    from segue.domain.decisions import Control
     from segue.domain.records import NewRun, RunState
     from segue.ports.store import Store
     from segue.testing.simulation.workload import Order
@@ -194,17 +195,16 @@ class Process:
             engine.book.forget(new.run)
         self.world.oracle.submitted(order, submitted.run)
 
-    def cancel(self, run: str) -> None:
-        """Somebody cancels a run here."""
-        self._do(self._cancel(run))
+    def control(self, control: Control) -> None:
+        """Somebody wants something with a run, and says it here."""
+        self._do(self._control(control))
 
-    async def _cancel(self, run: str) -> None:
+    async def _control(self, control: Control) -> None:
         try:
-            await self.store.cancel(run, "changed my mind")
+            await self.store.control(control)
         except StoreError:
             return
-        self.engine.cancel_attempts(run)
-        self.engine.book.forget(run)
+        await self.engine.check_claims(control.run)
 
     def stop(self) -> None:
         """A polite end: SIGTERM."""

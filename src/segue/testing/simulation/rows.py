@@ -165,7 +165,7 @@ class Rows:
         for kind in told:
             if kind == "redriven":
                 following = "waiting" if after.state == "waiting" else "ready"
-                allowed = verb == "retry" and state in AGAIN
+                allowed = verb == "control" and state in AGAIN
             else:
                 following = "ready" if kind in MADE_READY else kind
                 allowed = following in NEXT_STATES.get(state, frozenset())

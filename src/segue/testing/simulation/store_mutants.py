@@ -243,14 +243,13 @@ def _counts_it(original: Any) -> Any:
     return give_back
 
 
-@without("cancel does not revoke", "Who cancels a run takes its claims away.", (MemoryStore, "cancel"))
+@without("cancel does not revoke", "Who cancels a run takes its claims away.", (MemoryStore, "_cancel"))
 def _leaves_what_runs(original: Any) -> Any:
-    async def cancel(self: Any, run: str, reason: str) -> bool:
-        found = self._state.runs[run]
-        kept = {key: task for key, task in found.tasks.items() if task.state == "claimed"}
-        found.tasks = {key: task for key, task in found.tasks.items() if key not in kept}
-        answer = bool(await original(self, run, reason))
-        found.tasks |= kept
+    def cancel(self: Any, run: Any, control: Any) -> bool:
+        kept = {key: task for key, task in run.tasks.items() if task.state == "claimed"}
+        run.tasks = {key: task for key, task in run.tasks.items() if key not in kept}
+        answer = bool(original(self, run, control))
+        run.tasks |= kept
         return answer
 
     return cancel

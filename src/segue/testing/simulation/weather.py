@@ -37,7 +37,7 @@ CLOCKS = ("skew",)
 
 KINDS = (*FATES, *WAKE_UPS, *SUDDEN, *CLOCKS)
 
-WRITING = frozenset({"submit", "settle", "claim", "note", "cancel"})
+WRITING = frozenset({"submit", "settle", "claim", "note", "control"})
 
 Season = Literal["ordinary", "answers", "delays", "crashes", "still"]
 SPECIAL_EVERY = 40

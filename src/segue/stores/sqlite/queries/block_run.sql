@@ -6,5 +6,5 @@ WHERE run = ?1 AND state = 'running'
     EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'needs_review')
     OR EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'in_doubt')
   )
-  AND NOT EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state IN ('ready', 'claimed'))
+  AND NOT EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state IN ('ready', 'claimed', 'paused'))
 RETURNING state

@@ -1,4 +1,6 @@
--- The tasks that need pools, those that wait for them and those that are at work.
+-- The tasks that need pools, those that wait for them, those that are at work, and those that are paused.
 SELECT run, node, item, pools FROM task WHERE state = 'ready' AND pools IS NOT NULL
 UNION ALL
 SELECT run, node, item, pools FROM task INDEXED BY task_holding WHERE state = 'claimed' AND pools IS NOT NULL
+UNION ALL
+SELECT run, node, item, pools FROM task WHERE state = 'paused' AND pools IS NOT NULL

@@ -7,6 +7,6 @@ WHERE run = ?1 AND state = 'needs_review'
         EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'needs_review')
         OR EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'in_doubt')
     )
-    AND NOT EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state IN ('ready', 'claimed'))
+    AND NOT EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state IN ('ready', 'claimed', 'paused'))
   )
 RETURNING state

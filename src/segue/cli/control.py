@@ -1,0 +1,196 @@
+"""What a person wants with a run: `segue pause`, `cancel`, `retry`, `reassign`, `annotate`. `resume` also runs it."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from segue.cli.output import (
+    DEFAULT_STORE,
+    DebugOption,
+    JsonOption,
+    StoreOption,
+    guarded,
+    out,
+    plain,
+    print_json,
+)
+
+if TYPE_CHECKING:
+    from segue.app.controlling import Controlled
+    from segue.domain.decisions import ControlKind
+
+RunArgument = Annotated[
+    str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, its key, or `latest`.")
+]
+TaskArgument = Annotated[
+    str | None,
+    typer.Argument(metavar="[TASK]", help="One task of it, `name` or `name[3]`; else the whole run."),
+]
+ByOption = Annotated[str | None, typer.Option(help="Who wants it; your user name if you say nothing.")]
+ReasonOption = Annotated[str, typer.Option(help="Why, for the record.")]
+CommandOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="A name for this command: under it, it is done once.")
+]
+
+_DONE = {
+    "pause": "paused",
+    "resume": "goes on",
+    "cancel": "cancelled",
+    "retry": "tried again",
+    "reassign": "reassigned",
+    "annotate": "noted",
+}
+
+
+@guarded
+def pause(
+    run: RunArgument,
+    task: TaskArgument = None,
+    until: Annotated[
+        str | None, typer.Option(metavar="TASK", help="Go on without being told when this task has settled.")
+    ] = None,
+    interrupt: Annotated[
+        bool, typer.Option("--interrupt", help="Stop what runs; it begins anew when it goes on.")
+    ] = False,
+    by: ByOption = None,
+    reason: ReasonOption = "",
+    command: CommandOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """
+    Let a run, or one task of it, stand still.
+
+    Nothing new starts; what runs may end, and its hand-off is kept. `segue resume` lets it go on.
+    """
+    control("pause", store, as_json, run, task, by, reason, command, until=until, interrupt=interrupt)
+
+
+@guarded
+def cancel(
+    run: RunArgument,
+    task: TaskArgument = None,
+    by: ByOption = None,
+    reason: ReasonOption = "",
+    command: CommandOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """
+    Cancel a run, or one task of it.
+
+    What runs is stopped, and nothing of it is accepted any more. Those who need a cancelled task are skipped.
+    """
+    control("cancel", store, as_json, run, task, by, reason, command)
+
+
+@guarded
+def retry(
+    run: RunArgument,
+    task: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[TASK]", help="The task to try again; all that were given up if you name none."
+        ),
+    ] = None,
+    by: ByOption = None,
+    reason: ReasonOption = "",
+    command: CommandOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """
+    Try dead letters of a run again.
+
+    With what was skipped because of them. The run goes on where its agents are.
+    """
+    control("retry", store, as_json, run, task, by, reason, command)
+
+
+@guarded
+def reassign(
+    run: RunArgument,
+    task: Annotated[str, typer.Argument(metavar="TASK", help="The task, `name` or `name[3]`.")],
+    to: Annotated[
+        str | None, typer.Option(metavar="AGENT", help="Another agent that takes and gives the same.")
+    ] = None,
+    by: ByOption = None,
+    reason: ReasonOption = "",
+    command: CommandOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Take a task from the worker that has it, and give it to any worker, or to another agent."""
+    control("reassign", store, as_json, run, task, by, reason, command, to=to)
+
+
+@guarded
+def annotate(
+    run: RunArgument,
+    task: TaskArgument = None,
+    note: Annotated[str, typer.Option(help="What is to be known.")] = "",
+    by: ByOption = None,
+    command: CommandOption = None,
+    store: StoreOption = DEFAULT_STORE,
+    as_json: JsonOption = False,
+    debug: DebugOption = False,
+) -> None:
+    """Write a note about a run, or one task of it, into its log."""
+    control("annotate", store, as_json, run, task, by, note, command)
+
+
+def control(
+    kind: ControlKind,
+    store: str,
+    as_json: bool,
+    run: str,
+    task: str | None,
+    by: str | None,
+    reason: str,
+    command: str | None,
+    **more: Any,
+) -> None:
+    """Do what a person wants with a run, and say what became of it."""
+    from segue.app.controlling import Wish
+    from segue.app.reading import find_run
+    from segue.app.segue import Segue
+    from segue.cli.opening import must_exist
+
+    must_exist(store)
+    person = by or getpass.getuser()
+
+    async def tell() -> Controlled:
+        async with Segue(store, worker=False) as segue:
+            record = await find_run(segue.host.store, run)
+            return await segue.host.control(Wish(kind, record.run, task, person, reason, command, **more))
+
+    print_controlled(kind, asyncio.run(tell()), person, as_json)
+
+
+def print_controlled(kind: ControlKind, controlled: Controlled, person: str, as_json: bool) -> None:
+    """What became of a control."""
+    if as_json:
+        print_json({"control": kind, "by": person, **_document(controlled)})
+        return
+    what = ", ".join(controlled.tasks) or f"run {controlled.run}"
+    before = " before, by this very command" if controlled.verdict == "done before" else ""
+    out().print(f"{plain(what)}: {_DONE[kind]} by {plain(person)}{before}", soft_wrap=True)
+    if kind == "retry":
+        out().print(f"It goes on where its agents are: segue resume {controlled.run}", soft_wrap=True)
+
+
+def _document(controlled: Controlled) -> dict[str, Any]:
+    return {
+        "run": controlled.run,
+        "tasks": list(controlled.tasks),
+        "verdict": controlled.verdict,
+        "command": controlled.command,
+    }

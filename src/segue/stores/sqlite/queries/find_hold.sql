@@ -1,0 +1,2 @@
+-- How a task is on hold.
+SELECT hold FROM task WHERE run = ? AND node = ? AND item = ?

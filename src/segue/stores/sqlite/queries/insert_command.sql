@@ -1,0 +1,2 @@
+-- Remember that a run has obeyed a command.
+INSERT INTO command (run, command, asked) VALUES (?, ?, ?)

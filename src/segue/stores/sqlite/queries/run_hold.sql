@@ -1,0 +1,2 @@
+-- Whether a run is paused.
+SELECT hold FROM run WHERE run = ?
