@@ -23,6 +23,7 @@ from segue import (
     Ref,
     Retry,
     RetryLater,
+    Review,
     RunHandle,
     Segue,
     Workflow,
@@ -33,6 +34,7 @@ from segue import (
     workflow,
 )
 from segue.app.controlling import Controlled
+from segue.app.views import ReviewView
 
 # --- the example of the design ------------------------------------------------------------------
 
@@ -107,6 +109,12 @@ async def main() -> None:
         assert_type(handle, RunHandle[Report])
         assert_type(await handle.result(), Report)
         assert_type(await handle.retry("research", by="Ana", reason="it is back"), Controlled)
+        for shown in await segue.reviews():
+            assert_type(shown, ReviewView)
+            await segue.review(
+                shown.run, shown.task, digest=shown.digest, approve=True, by="Ana", note="fine"
+            )
+        await segue.review("run", "task", approve=True, by="Ana")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         assert_type(await segue.pause(handle.run, "research", by="Ana", until="draft"), Controlled)
         assert_type((await handle.reassign("research", to=research, by="Ana")).tasks, tuple[str, ...])
         events: AsyncIterator[Event] = segue.events(handle.run)
@@ -180,6 +188,7 @@ def rows(page: Page, limit_rows: int = 10) -> Handoff[list[Row]]:
     ),
     fallback=count,
     on_failure=Quorum(1),
+    review=Review(by=("alice", "ops"), expires="24h", then="escalate", escalate_to=Review(by="boss")),
 )
 async def nothing(page: Page | None) -> None:
     assert_type(ctx.attempt, int)
@@ -212,6 +221,7 @@ assert_type(double, Agent[float])
 agent(retires=3)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue]
 agent(on_overrun="again")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 agent(fallback=str)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
+agent(review="alice")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 agent(isolation="container")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 agent(decisions="maybe")  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
 

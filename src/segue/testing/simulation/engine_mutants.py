@@ -193,10 +193,9 @@ def _just_goes(_: Any) -> Any:
 
 
 @without("later not pinned", "What an agent awaits is pinned like what it began with.", (LaterDesk, "_note"))
-def _awaits_in_secret(original: Any) -> Any:
-    async def note(self: Any, attempt: Any, kind: str, pin: Any) -> None:
-        if kind != "awaited":
-            await original(self, attempt, kind, pin)
+def _awaits_in_secret(_: Any) -> Any:
+    async def note(self: Any, attempt: Any, pin: Any) -> None:
+        """Say nothing."""
 
     return note
 

@@ -33,8 +33,8 @@ STATUSES: tuple[Status, ...] = ("needs_review", "needs_review", "needs_review", 
 
 STEP_KINDS = (
     *("work", "work", "work", "eager", "eager"),
-    *("hasty", "single", "hurried", "tolerant", "patient", "unsure", "unsure", "map", "when"),
-    *("checked", "checked", "vetted"),
+    *("hasty", "single", "hurried", "tolerant", "unsure", "unsure", "map", "when"),
+    *("checked", "vetted", "patient", "patient"),
     *("buyer", "buyer", "replaced", "modest", "eager_join", "strict", "pressed"),
 )
 
