@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from segue.app.handle import RunHandle
+    from segue.app.monitoring import Control
     from segue.app.segue import Segue
     from segue.domain.envelope.artifact import Artifact
     from segue.domain.envelope.hand_to import HandTo
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from segue.domain.envelope.versions import payload, upcast
     from segue.domain.graph.agent import Agent, agent
     from segue.domain.graph.graph_data import graph_from_data
-    from segue.domain.graph.watching import on
+    from segue.domain.graph.watching import monitor, on
     from segue.domain.graph.workflow import Workflow, condition, workflow
     from segue.domain.rows import Event
     from segue.domain.running.steps import DidNotHappen, Happened
@@ -48,6 +49,7 @@ __all__ = [
     "Agent",
     "Artifact",
     "Attachment",
+    "Control",
     "ControlRefused",
     "DidNotHappen",
     "DoNotRetry",
@@ -84,6 +86,7 @@ __all__ = [
     "condition",
     "ctx",
     "graph_from_data",
+    "monitor",
     "on",
     "payload",
     "upcast",
@@ -92,6 +95,7 @@ __all__ = [
 
 _HOMES = {
     "segue.app.handle": ("RunHandle",),
+    "segue.app.monitoring": ("Control",),
     "segue.app.segue": ("Segue",),
     "segue.domain.graph.agent": ("Agent", "agent"),
     "segue.domain.settings.agent_settings": ("Quorum",),
@@ -106,7 +110,7 @@ _HOMES = {
     "segue.domain.envelope.versions": ("payload", "upcast"),
     "segue.domain.settings.reviewing": ("Review",),
     "segue.domain.envelope.usage": ("Attachment", "Usage"),
-    "segue.domain.graph.watching": ("on",),
+    "segue.domain.graph.watching": ("monitor", "on"),
     "segue.domain.graph.workflow": ("Workflow", "condition", "workflow"),
     "segue.engine.attempt": ("ctx",),
     "segue.errors": (

@@ -1,9 +1,9 @@
 """
 Processes that watch events and die again and again, each at a commit of its own.
 
-Run as `python dying.py FOLDER KILLS [--forget]`: one process after the other opens the same store, works, and kills
-itself before or after one of its commits; the last may work to the end. With `--forget` a subscription does not say
-which event it starts a run for.
+Run as `python dying.py STORY FOLDER KILLS [--forget]`: one process after the other opens the same store, works, and
+kills itself before or after one of its commits; the last may work to the end. With `--forget` neither subscription nor
+monitor says which event it acts on.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-from segue import Handoff, Segue, agent, workflow
-from segue.app import subscribing
-from segue.domain.graph.watching import on
+from segue import Control, Event, Handoff, Segue, agent, monitor, on, workflow
+from segue.app import monitoring, subscribing
+from segue.domain.records import ClaimRequest
 from segue.stores.sqlite.committing import Committer
 
 EVENTS = 100
+RUNS = 20
 POINTS = 29
 """Deaths go round over so many points; where a process has written nothing yet, one that is not there kills nobody."""
 
@@ -45,6 +46,38 @@ async def index(found: Handoff[int]) -> str:
     return f"{found.output}: {found.summary}"
 
 
+@agent
+async def pausing(number: int) -> int:
+    return number
+
+
+@agent
+async def moving(number: int) -> int:
+    return number
+
+
+@agent
+async def stopping(number: int) -> int:
+    return number
+
+
+@workflow
+def trouble(number: int) -> list[int]:
+    return [pausing(number), moving(number), stopping(number)]
+
+
+@monitor("task.pausing.ready", "task.moving.claimed", "task.stopping.ready", since="start")
+async def guard(event: Event, control: Control) -> None:
+    match event.name.split(".")[1]:
+        case "pausing":
+            await control.pause(event.run, event.task, reason="wait")
+            await control.annotate(event.run, note="it was paused")
+        case "moving":
+            await control.reassign(event.run, event.task or "", reason="somebody else")
+        case "stopping":
+            await control.cancel(event.run, event.task, reason="enough")
+
+
 def point() -> None:
     """A place where a process may die."""
     _fate["left"] -= 1
@@ -66,14 +99,37 @@ def die_around_commits() -> None:
 
 
 def forget_which_event() -> None:
-    """The mutant: what an event starts has no key."""
-    subscribing.key_of = lambda subscription, event: None  # type: ignore[assignment]
+    """The mutant: what an event starts has no key, and what a monitor does has a new name each time."""
+    subscribing.key_of = lambda subscription, event: None  # type: ignore[assignment,return-value]
+    monitoring.command_of = lambda *about: os.urandom(8).hex()
 
 
 async def publish(folder: Path) -> None:
     """Everything happens before anybody watches."""
     async with Segue(folder / "segue.db", durability="fast") as segue:
         await segue.run(studies, list(range(EVENTS)))
+
+
+async def get_into_trouble(folder: Path) -> None:
+    """Runs whose agents nobody has, but for a worker elsewhere that has taken some of the tasks, and is silent."""
+    async with Segue(folder / "segue.db", durability="fast", worker=False) as segue:
+        for number in range(RUNS):
+            await segue.submit(trouble, number)
+        await segue.host.store.claim(ClaimRequest("elsewhere", "claim", RUNS, ("moving",), (), 3600.0))
+
+
+async def keep_guard(folder: Path) -> None:
+    """Do something about all of them, and wait until nothing is left to do."""
+    async with Segue(folder / "segue.db", durability="fast", agents=[guard], lease_seconds=1.0) as segue:
+        store = segue.host.store
+        while True:
+            seen = store.notifier.count
+            left = [await store.read_tasks(run.run) for run in await store.list_runs(1_000)]
+            (consumer,) = await store.read_consumers() or [None]
+            done = all(any(task.state == "cancelled" for task in tasks) for tasks in left)
+            if done and consumer is not None and consumer.worker is None:
+                return
+            await store.notifier.wait(seen, 0.5)
 
 
 async def watch(folder: Path) -> None:
@@ -98,11 +154,15 @@ def run_until(death: int, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
     os._exit(0)
 
 
-def main(folder: Path, kills: int) -> None:
-    """Publish, let watchers die, let the last one end, and say how many were killed."""
-    statuses = [run_until(0, lambda: publish(folder))]
-    statuses += [run_until(1 + number % POINTS, lambda: watch(folder)) for number in range(kills)]
-    statuses.append(run_until(0, lambda: watch(folder)))
+STORIES = {"subscription": (publish, watch), "monitor": (get_into_trouble, keep_guard)}
+
+
+def main(story: str, folder: Path, kills: int) -> None:
+    """Let things happen, let those who watch them die, let the last one end, and say how many were killed."""
+    before, watching = STORIES[story]
+    statuses = [run_until(0, lambda: before(folder))]
+    statuses += [run_until(1 + number % POINTS, lambda: watching(folder)) for number in range(kills)]
+    statuses.append(run_until(0, lambda: watching(folder)))
     killed = [
         status for status in statuses if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
     ]
@@ -113,4 +173,4 @@ if __name__ == "__main__":
     die_around_commits()
     if "--forget" in sys.argv:
         forget_which_event()
-    main(Path(sys.argv[1]), int(sys.argv[2]))
+    main(sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]))

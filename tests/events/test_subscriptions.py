@@ -189,7 +189,7 @@ def test_without_a_key_it_would_start_some_twice(tmp_path: Path) -> None:
 
 def kill(folder: Path, *flags: str) -> Counter[str | None]:
     """Let watchers die; the runs that they have started, by their keys."""
-    command = [sys.executable, dying.__file__, str(folder), str(KILLS), *flags]
+    command = [sys.executable, dying.__file__, "subscription", str(folder), str(KILLS), *flags]
     done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert done.stdout == f"{KILLS}\n", done.stdout + done.stderr
     return Counter(key for (key,) in select(folder, "SELECT key FROM run WHERE workflow = 'index.on'"))

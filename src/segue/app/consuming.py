@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from secrets import SystemRandom
 from typing import TYPE_CHECKING
 
+from segue.app.monitoring import Calling
 from segue.app.offering import Offer
 from segue.app.subscribing import Starter
 from segue.engine.consuming import Consumer, Duty
@@ -49,6 +50,9 @@ class Watching:
 
 
 def _duties_of(host: Host, offer: Offer) -> Iterator[Duty]:
+    for monitor in offer.monitors:
+        calling = Calling(host, monitor)
+        yield Duty(monitor.consumer, monitor.patterns, monitor.since, monitor.policy, calling.handle)
     for each in offer.subscriptions:
         each.build()  # what is wrong with it is said before anything is handled
         yield Duty(each.consumer, each.patterns, each.since, each.policy, Starter(host, each).handle)
