@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from segue.domain.settings.pools import Pool
     from segue.domain.settings.retrying import Retry
     from segue.domain.settings.reviewing import Review
-    from segue.engine.attempt import ctx
+    from segue.engine.context import ctx
     from segue.errors import (
         ControlRefused,
         DoNotRetry,
@@ -112,7 +112,7 @@ _HOMES = {
     "segue.domain.envelope.usage": ("Attachment", "Usage"),
     "segue.domain.graph.watching": ("monitor", "on"),
     "segue.domain.graph.workflow": ("Workflow", "condition", "workflow"),
-    "segue.engine.attempt": ("ctx",),
+    "segue.engine.context": ("ctx",),
     "segue.errors": (
         "ControlRefused",
         "DoNotRetry",

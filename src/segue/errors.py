@@ -60,7 +60,7 @@ from typing import Literal
 Budget = Literal["queue", "run", "idle", "deadline"]
 """The budgets that a task can run over."""
 
-Guard = Literal["hops", "laps"]
+Guard = Literal["hops", "laps", "depth"]
 """What stops a chain of dynamic hand-offs."""
 
 
@@ -279,8 +279,8 @@ class LoopDetected(SegueError):
     """
     A chain of dynamic hand-offs was stopped. `path` are the agents on it, the refused one last.
 
-    `guard` is what stopped it: "hops" (the path is too long) or "laps" (the agent has come again too often), and
-    `limit` how much of that is allowed.
+    `guard` is what stopped it: "hops" (the path is too long), "laps" (the agent has come again too often) or "depth"
+    (delegations inside one another), and `limit` how much of that is allowed.
     """
 
     def __init__(self, guard: Guard, limit: int, path: Sequence[str], *, told: str) -> None:
@@ -289,7 +289,9 @@ class LoopDetected(SegueError):
         self.path = tuple(path)
         super().__init__(
             f"{told}: {' -> '.join(self.path)}",
-            remedy=f"Let it end sooner, or raise the limit: {guard}=... on the agent or the run.",
+            remedy="Let it end sooner."
+            if guard == "depth"
+            else f"Let it end sooner, or raise the limit: {guard}=... on the agent or the run.",
         )
 
 

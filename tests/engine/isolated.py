@@ -475,3 +475,15 @@ async def cancels_itself_and_returns(text: str) -> str:
     assert task is not None
     task.cancel()
     return text
+
+
+@agent
+async def delegated_to(question: str) -> str:
+    """Answers an agent in a child process."""
+    return f"{question}, answered"
+
+
+@agent(isolation="process")
+async def delegating(question: str) -> str:
+    """Asks another agent from a child process."""
+    return await ctx.delegate(delegated_to, question=question)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from segue.domain.decisions import Control, ControlKind, Decision, Redrive, Reset, Target, Word
+from segue.domain.decisions import Append, Control, ControlKind, Decision, Redrive, Reset, Target, Word
 from segue.domain.records import SINGLE, Claim, Ending, Limits, Pin, Release, Settlement
 from segue.domain.rows import StepRecord
 from segue.errors import KeyConflict
@@ -84,7 +84,7 @@ class Play:
     async def step(self) -> None:
         """Do something."""
         moves = (self.submit, self.settle, self.settle, self.settle, self.claim, self.expire, self.renew)
-        moves = (*moves, self.record, self.record, self.resolve, self.retry, self.retry)
+        moves = (*moves, self.record, self.record, self.append, self.resolve, self.retry, self.retry)
         await self.random.choice(
             (*moves, self.note, self.review, self.want, self.want, self.want, self.wait, self.prune)
         )()
@@ -220,6 +220,15 @@ class Play:
         decision = Decision(*place, word, late, record, releases if record else (), int(bool(record)), None)
         seconds = self.random.choice([None, 5.0, 30.0])
         await self.all("review", decision._replace(review_seconds=seconds if word == "escalated" else None))
+
+    async def append(self) -> None:
+        if self.claims:
+            token = self.random.choice(self.claims).token
+            node = f"{token.node}/child.{self.random.randint(1, 2)}"
+            record = handoff('{"x":1}', 1, "handed_on")
+            key = self.random.choice("kl")
+            await self.all("append", token, Append(node, "a_agent", key, "{}", record, self._limits()))
+            await self.all("read_growth", token.run)
 
     async def retry(self) -> None:
         """Begin tasks of a run anew, sometimes some that cannot be, or on what is no longer so."""

@@ -367,3 +367,15 @@ async def router(text: str) -> HandTo:
 assert_type(maybe, Agent[Page])
 assert_type(maybe_in_thread, Agent[Page])
 assert_type(router, Agent[Any])
+
+
+@agent
+async def delegates(text: str) -> str:
+    assert_type(await ctx.delegate(maybe, text=text), Page)
+    await ctx.delegate("maybe", arguments={"text": text})
+    return text
+
+
+@agent
+def delegates_in_thread(text: str) -> Page:
+    return ctx.delegate(maybe, text=text).wait()

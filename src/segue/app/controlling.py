@@ -121,7 +121,8 @@ class Controls:
         return asked is not None
 
     async def _decided(self, wish: Wish, record: RunRecord, command: str) -> Control:
-        plan = (await self._book.load(record.run)).plan
+        live = await self._book.load(record.run)
+        plan = (await self._book.grow(live)).plan if record.grown else live.plan
         tasks = await self._store.read_tasks(record.run)
         situation = Situation(plan, record, tasks, await self._store.read_pauses(record.run))
         key, until = _key_of(wish.task), _key_of(wish.until)

@@ -32,6 +32,7 @@ from segue.domain.graph.drawing.states import edge_states
 from segue.domain.graph.graph import Graph, graph_from_json
 from segue.domain.records import SINGLE, HandoffRecord, RunState, parse_task_name
 from segue.domain.rows import Event, RunRecord, StoredHandoff, TaskRecord
+from segue.domain.running.growing import grown_graph
 from segue.domain.running.lineage import origin_of
 from segue.domain.running.plan import compile_plan
 from segue.domain.settings.options import RunOptions
@@ -166,14 +167,15 @@ def _view(
 
 
 async def read_graph(store: Store, record: RunRecord) -> Graph:
-    """The graph that a run has pinned. Raises StoreCorrupt."""
+    """The graph that a run has pinned, with what was appended to it. Raises StoreCorrupt."""
     text = await store.read_graph(record.graph_digest)
     if text is None or digest_of(text.encode()) != record.graph_digest:
         raise StoreCorrupt(
             f"the graph of run {record.run} is missing or was changed",
             remedy="Restore the store from a backup.",
         )
-    return graph_from_json(text)
+    graph = graph_from_json(text)
+    return grown_graph(graph, await store.read_growth(record.run)) if record.grown else graph
 
 
 async def read_drawn(store: Store, record: RunRecord) -> Drawn:

@@ -54,8 +54,8 @@ async def read_reviews(
         stored = await store.read_handoffs(task.run, [(task.node, task.item, task.version)])
         if record is None or not stored:
             continue
-        graph = graphs.get(record.graph_digest) or await read_graph(store, record)
-        graphs[record.graph_digest] = graph
+        graph = graphs.get(record.run) or await read_graph(store, record)
+        graphs[record.run] = graph
         shown = verified(stored[0])
         with understood(f"task {task_name(task.node, task.item)} of run {task.run}"):
             output = await read_output(artifacts, shown.record)

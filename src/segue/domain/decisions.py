@@ -112,3 +112,20 @@ class Decision(NamedTuple):
     data: str | None
     tolerated: bool = False
     review_seconds: float | None = None
+
+
+class Append(NamedTuple):
+    """
+    A task that a running attempt delegates: appended to its run under the name `node`, ready for `agent`.
+
+    `document` is its node as a graph would have it, `handoff` its first version, which holds its arguments, and `key`
+    what the delegation is found again by when the task that delegates is tried again.
+    """
+
+    node: str
+    agent: str
+    key: str
+    document: str
+    handoff: HandoffRecord
+    limits: Limits | None = None
+    pools: Pools = ()

@@ -91,6 +91,22 @@ class PauseRecord(NamedTuple):
     at: float
 
 
+class GrownRecord(NamedTuple):
+    """
+    A node that was appended to a run's graph by a task that delegated: the `number`th of its run.
+
+    `document` is the node as a graph would have it, `key` what the delegation is found again by.
+    """
+
+    run: str
+    number: int
+    node: str
+    parent: str
+    parent_item: int
+    key: str
+    document: str
+
+
 StepKind = Literal["step", "effect"]
 
 

@@ -1,33 +1,25 @@
-"""
-One attempt of a task, and `ctx`, by which an agent sees it.
-
-`ctx` asks a `Running`: the attempt itself in the worker, a relay to it in a child process.
-"""
+"""One attempt of a task on its way through a process, and what an agent sees of it: a `Running`, which `ctx` asks."""
 
 from __future__ import annotations
 
 import asyncio
 from contextvars import Context, ContextVar, copy_context
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from segue.domain.envelope.artifact import ArtifactHome, artifact_home
-from segue.domain.envelope.waiting import Waitable
 from segue.domain.graph.agent import Agent
 from segue.domain.records import Claim, task_name
-from segue.domain.running.handing_on import step_handed_on
+from segue.domain.running.handing_on import Way, step_handed_on, way_of
 from segue.domain.running.pins import scope_of
 from segue.domain.running.plan import MAP_AGENT, Step
 from segue.domain.running.terms import Terms
-from segue.engine.effects import Effect, Reconcile
+from segue.engine.delegating import Delegating, Desk
 from segue.engine.notebook import Keeping, Notebook, TaskNotebook
-from segue.engine.reporting import report_of
-from segue.engine.steps import step_of
-from segue.errors import Budget, EffectInDoubt, NewerPayload, NoAttemptError
+from segue.errors import Budget, EffectInDoubt, NewerPayload
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
+    from segue.domain.envelope.hand_to import HandTo
+    from segue.domain.envelope.sealing import Sealed
     from segue.domain.rows import StoredHandoff
     from segue.engine.book import LiveRun
     from segue.engine.pausing import Pause
@@ -69,11 +61,16 @@ class Running(Protocol):
         """What its task remembers across attempts."""
         ...
 
+    async def delegate(self, sealed: Sealed, given: HandTo | None) -> bytes:
+        """Let another agent answer, in a task of its own; the JSON of what that hands over."""
+        ...
+
 
 class Attempt:
     """A claimed task on its way through this process."""
 
     __slots__ = (
+        "_delegating",
         "_notebook",
         "agent",
         "begun",
@@ -143,6 +140,7 @@ class Attempt:
         self.unreadable: NewerPayload | None = None
         """What it awaited turned out to be newer than this process can read: it ends, and the task is for others."""
         self._notebook: Notebook | None = None
+        self._delegating: Delegating | None = None
 
     def cancel(self) -> None:
         """
@@ -188,11 +186,20 @@ class Attempt:
         return task_name(self.claim.token.node, self.claim.token.item)
 
     @property
+    def called_agent(self) -> str:
+        """The name of the agent that the graph calls, whoever has the task now."""
+        return self.live.plan.steps[self.claim.token.node].node.agent
+
+    @property
+    def way(self) -> Way:
+        """The agents that the task has been with."""
+        return way_of(self.step, None if self.handed_on is None else self.handed_on.record)
+
+    @property
     def substitute(self) -> str | None:
         """The name of its agent, if the graph calls another: a fallback, handed to, or given the task by somebody."""
         name = self.claim.agent
-        called = self.live.plan.steps[self.claim.token.node].node.agent
-        return name if name not in (called, MAP_AGENT) else None
+        return name if name not in (self.called_agent, MAP_AGENT) else None
 
     @property
     def output_schema(self) -> str | None:
@@ -224,6 +231,17 @@ class Attempt:
             self._notebook = TaskNotebook(self, _keeping.get())
         return self._notebook
 
+    @property
+    def delegating(self) -> Delegating:
+        """What the task delegates; opened when the agent first does."""
+        if self._delegating is None:
+            self._delegating = Delegating(self, _delegations.get())
+        return self._delegating
+
+    async def delegate(self, sealed: Sealed, given: HandTo | None) -> bytes:
+        """Let another agent answer, in a task of its own."""
+        return await self.delegating.answer(sealed, given)
+
     def name_of(self, parameter: str) -> str:
         """How errors name a parameter of the task."""
         return name_of(parameter, self.name)
@@ -238,112 +256,13 @@ current_attempt: ContextVar[Running] = ContextVar("segue_attempt")
 
 _keeping: ContextVar[Keeping] = ContextVar("segue_keeping")
 
+_delegations: ContextVar[Desk] = ContextVar("segue_delegations")
 
-def context_for(home: ArtifactHome, keeping: Keeping) -> Context:
+
+def context_for(home: ArtifactHome, keeping: Keeping, delegations: Desk) -> Context:
     """What all attempts of a worker find in their context; each gets a copy."""
     context = copy_context()
     context.run(artifact_home.set, home)
     context.run(_keeping.set, keeping)
+    context.run(_delegations.set, delegations)
     return context
-
-
-class Ctx:
-    """
-    What an agent may know about the attempt it runs in. Everywhere else each property raises `NoAttemptError`.
-
-    It is carried into the threads of `def` agents, and into child processes.
-    """
-
-    __slots__ = ()
-
-    @property
-    def run(self) -> str:
-        """The id of the run."""
-        return _attempt().facts.run
-
-    @property
-    def task(self) -> str:
-        """The name of the task, `analyse` or `analyse[3]`."""
-        return _attempt().facts.task
-
-    @property
-    def agent(self) -> str:
-        """The name of the agent."""
-        return _attempt().facts.agent
-
-    @property
-    def attempt(self) -> int:
-        """Which try of the task this is, from 1."""
-        return _attempt().facts.attempt
-
-    @property
-    def epoch(self) -> int:
-        """The epoch of the attempt: larger than that of every attempt before it, for resources that can compare."""
-        return _attempt().facts.epoch
-
-    @property
-    def goal(self) -> str | None:
-        """The original goal of the run, if it was given one."""
-        return _attempt().facts.goal
-
-    @property
-    def deadline(self) -> datetime | None:
-        """When the whole run must have ended, if it has to."""
-        deadline = _attempt().facts.deadline
-        return None if deadline is None else datetime.fromtimestamp(deadline, UTC)
-
-    @overload
-    def step(
-        self, name: str, fn: Callable[P, Awaitable[T]], /, *args: P.args, **kwargs: P.kwargs
-    ) -> Waitable[T]: ...
-    @overload
-    def step(self, name: str, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Waitable[T]: ...
-    def step(self, name: str, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Waitable[Any]:
-        """
-        Call `fn` once for all attempts of the task: `answer = await ctx.step("ask", client.ask, prompt)`.
-
-        Its result is committed under `name` before this returns, and a later attempt gets it without a call. It is kept
-        in the form of the return annotation of `fn`, else as plain JSON, and always returned as it is read back. A
-        function that is no coroutine is called where the agent runs. In a `def` agent: `ctx.step(...).wait()`.
-
-        Raises UsageError for a name that is used twice in an attempt, InvalidPayload for a result that does not fit its
-        annotation (now or as it was remembered), StaleEpoch if the attempt was superseded.
-        """
-        return step_of(_attempt(), name, fn, args, kwargs)
-
-    def progress(self, message: str | None = None, fraction: float | None = None) -> Waitable[None]:
-        """
-        Say how far the agent is: `await ctx.progress("page 3 of 10", fraction=0.3)`; it does not hang, says this too.
-
-        The idle budget of the attempt begins anew, and an event `task.AGENT.progress` carries what was said; of what is
-        said within half a second the last is kept. In a `def` agent: `ctx.progress(...).wait()`.
-
-        Raises UsageError for a fraction that is not from 0 to 1, StaleEpoch if the attempt was superseded.
-        """
-        return report_of(_attempt(), message, fraction)
-
-    def effect(self, name: str, key: str | None = None, reconcile: Reconcile | None = None) -> Effect:
-        """
-        Something that is done outside, at most once: `async with ctx.effect("charge", key=order.id) as charge:`.
-
-        The intent is committed before the body runs, the outcome before the block is left. If an earlier attempt has
-        left an intent without its outcome, `reconcile` is called with the key and says `Happened(result)`,
-        `DidNotHappen()`, or None where it cannot tell. Without it, or if it cannot tell, the body does not run: the
-        attempt ends, and the task waits for a person's word. In a `def` agent: `with ctx.effect(...) as charge:`.
-
-        Raises UsageError for a name that is used twice in an attempt, EffectInDoubt, StaleEpoch.
-        """
-        return Effect(_attempt(), name, key, reconcile)
-
-
-def _attempt() -> Running:
-    try:
-        return current_attempt.get()
-    except LookupError:
-        raise NoAttemptError(
-            "`ctx` has no attempt here",
-            remedy="It exists while Segue runs an agent; a unit test of `agent.fn(...)` must not need it.",
-        ) from None
-
-
-ctx = Ctx()

@@ -187,7 +187,7 @@ class Binder:
         if not (known and materials.all_as_pinned):
             graph = live.plan.graph
             fingerprints = {stored.record.schema for each in materials.by_node.values() for stored in each}
-            fingerprints |= {graph.node(name).output_schema for name in materials.by_node}
+            fingerprints |= {live.plan.steps[name].node.output_schema for name in materials.by_node}
             fingerprints |= {each.schema for each in graph.inputs} | {each.schema for each in arguments}
             materials.forms = await self.schemas.forms(fingerprints)
         if materials.has_artifacts:

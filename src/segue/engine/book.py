@@ -14,7 +14,8 @@ from collections.abc import Iterable, Sequence
 from segue.domain.envelope.payload import digest_of
 from segue.domain.envelope.stored import understood
 from segue.domain.records import HandoffRecord, Pin, Token, task_name
-from segue.domain.rows import RunRecord, StoredHandoff
+from segue.domain.rows import GrownRecord, RunRecord, StoredHandoff
+from segue.domain.running.growing import grown_plan
 from segue.domain.running.plan import Plan, plan_from_json
 from segue.domain.settings.options import RunOptions
 from segue.errors import StaleRead, StoreCorrupt, UnknownRun
@@ -48,6 +49,10 @@ class LiveRun:
         self.items: dict[str, list[bytes]] = {}
         """The elements of the list that a mapped node goes over, each as JSON."""
         self.bytes_kept = 0
+
+    def append(self, grown: GrownRecord) -> None:
+        """A task of the run has delegated: the plan of this run, and of no other, has one more step."""
+        self.plan = grown_plan(self.plan, [grown], self.options)
 
     def latest_pins(self, nodes: Iterable[str]) -> list[Pin] | None:
         """
@@ -100,14 +105,43 @@ class Book:
             raise UnknownRun(
                 f"there is no run {run!r} in this store", run=run, remedy="`segue runs` lists them."
             )
-        plan = await self.plan_of(record)
+        plan = await self._base_plan(record)
         with understood(f"the input of run {run}"):
             inputs = {name: json.dumps(value).encode() for name, value in json.loads(record.input).items()}
             options = RunOptions.from_json(record.options)
-        return self._runs.get(run) or self.open(run, plan, inputs, options)
+        live = self._runs.get(run) or self.open(run, plan, inputs, options)
+        return await self.grow(live) if record.grown else live
+
+    async def grow(self, live: LiveRun) -> LiveRun:
+        """Read what was appended to a run since it was read."""
+        live.plan = grown_plan(live.plan, await self._store.read_growth(live.run), live.options)
+        return live
+
+    async def knowing(self, live: LiveRun, node: str) -> LiveRun:
+        """A run that knows a node of it, which another process may have appended. Raises StoreCorrupt."""
+        if node not in live.plan.steps and node not in (await self.grow(live)).plan.steps:
+            raise StoreCorrupt(
+                f"run {live.run} has a task {node!r}, and nothing says what it is",
+                remedy="Restore the store from a backup.",
+            )
+        return live
+
+    async def handed_on(self, live: LiveRun, pin: Pin) -> StoredHandoff:
+        """What a task goes on from that was handed on, or delegated: its run knows its node from then on."""
+        await self.knowing(live, pin.node)
+        (stored,) = self.at_hand(live, [pin]) or await self.read(live, [pin])
+        return stored
 
     async def plan_of(self, record: RunRecord) -> Plan:
-        """The compiled graph that a run has pinned."""
+        """The compiled graph that a run has pinned, with what was appended to it."""
+        plan = await self._base_plan(record)
+        if not record.grown:
+            return plan
+        with understood(f"the options of run {record.run}"):
+            options = RunOptions.from_json(record.options)
+        return grown_plan(plan, await self._store.read_growth(record.run), options)
+
+    async def _base_plan(self, record: RunRecord) -> Plan:
         plan = self._plans.get(record.graph_digest)
         if plan is None:
             text = await self._store.read_graph(record.graph_digest)

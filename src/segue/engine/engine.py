@@ -31,6 +31,7 @@ from segue.domain.running.answering import Failed
 from segue.domain.running.outcome import InDoubt, Outcome, Unreadable, handed_back, settlement_of
 from segue.domain.running.pins import pin_handed_on
 from segue.domain.running.plan import root_releases
+from segue.engine import delegating
 from segue.engine.attempt import Attempt, context_for, current_attempt
 from segue.engine.binding import Binder
 from segue.engine.book import Book, LiveRun, stored_handoff
@@ -105,12 +106,14 @@ class Engine:
         self._slow = SlowReports(asked, self._fail)
         keeper = self._timekeeper = Timekeeper(clock, self._live.values, self._leave_behind, self._slow.begin)
         keeping = Keeping(asked, clock, lease_seconds, self.threads.block, keeper, self._fail)
-        self._context = context_for(self.home, keeping)
         self._claimer = self._new_claimer()
         self._later = LaterDesk(asked, self._slots, keeper, self._claimer, self._fail)
         self.binder = Binder(asked, self.book, self.registry, self.home, self._later)
         self.children = Children(clock, self._fail)
         hand_on = HandingOn(asked, self.registry, self.know)
+        shared = (asked, artifacts, self.book, self.binder, self._later, hand_on, clock)
+        delegations = delegating.Desk(*shared, self._claimer.poke, self._fail)
+        self._context = context_for(self.home, keeping, delegations)
         self._runner = Runner(self.binder, artifacts, self.threads, self.children, keeper, clock, hand_on)
         self._committer = Committer(
             store,
@@ -294,7 +297,7 @@ class Engine:
                 live = self.book.get(run) or await self.book.load(run)
                 pin = pin_handed_on(attempt.claim.pins)
                 if pin is not None:
-                    (attempt.handed_on,) = self.book.at_hand(live, [pin]) or await self.book.read(live, [pin])
+                    attempt.handed_on = await self.book.handed_on(live, pin)
                 attempt.enter(live, self.registry)
                 outcome = await self._runner.outcome_of(attempt)
                 if attempt.confirmed is not None:

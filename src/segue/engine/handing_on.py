@@ -12,6 +12,7 @@ from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import ConditionFunction
 from segue.domain.records import HandoffRecord, Pools
 from segue.domain.running.handing_on import (
+    Bounds,
     Stop,
     addressed,
     arguments_of,
@@ -19,7 +20,6 @@ from segue.domain.running.handing_on import (
     check_target,
     digest_of_arguments,
     further,
-    way_of,
 )
 from segue.domain.running.pooling import check_capacities
 from segue.engine.attempt import Attempt
@@ -45,16 +45,31 @@ class HandingOn:
 
         Raises UnknownAgent, InvalidPayload for what does not fit it, LoopDetected.
         """
+        token = attempt.claim.token
+        target, stop = self.target(attempt, sealed, given, stands_for=attempt.called_agent)
+        way = further(attempt.way, stop, self.bounds(attempt))
+        return addressed(sealed, target, token.node, token.item, way)
+
+    def target(
+        self, attempt: Attempt, sealed: Sealed, given: HandTo | None, *, stands_for: str | None = None
+    ) -> tuple[Agent[Any], Stop]:
+        """
+        The agent that is meant, and its place on a path. Where it `stands_for` the agent that the graph calls it must
+        give the same.
+
+        Raises UnknownAgent, InvalidPayload for what does not fit it.
+        """
         if given is not None and isinstance(given.agent, Agent):
             self._know([given.agent, *given.agent.fallbacks], {})
-        target = self.agent(target_of(sealed))
-        token, documents = attempt.claim.token, arguments_of(sealed)
-        node = attempt.live.plan.steps[token.node].node
-        check_target(target, documents, self._registry.find(node.agent) or attempt.agent, attempt.name)
-        stop = Stop(target.name, digest_of_arguments(documents))
-        so_far = way_of(attempt.step, None if attempt.handed_on is None else attempt.handed_on.record)
-        way = further(so_far, stop, bounds_of(node.settings, attempt.live.options))
-        return addressed(sealed, target, token.node, token.item, way)
+        target, documents = self.agent(target_of(sealed)), arguments_of(sealed)
+        other = None if stands_for is None else self._registry.find(stands_for) or attempt.agent
+        check_target(target, documents, other, attempt.name)
+        return target, Stop(target.name, digest_of_arguments(documents))
+
+    def bounds(self, attempt: Attempt) -> Bounds:
+        """How far a task may go: as the agent says that the graph calls, or the run."""
+        node = attempt.live.plan.steps[attempt.claim.token.node].node
+        return bounds_of(node.settings, attempt.live.options)
 
     async def pools(self, name: str) -> Pools:
         """The places that a claim of an agent takes. Raises PoolTooSmall, for its fallbacks too."""

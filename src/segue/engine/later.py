@@ -12,9 +12,11 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
+from segue.domain.envelope.stored import reason_of
 from segue.domain.graph.graph import Argument, nodes_of
 from segue.domain.records import SINGLE, Pin, Verdict, task_name
 from segue.domain.rows import TaskRecord
+from segue.domain.running.pins import is_grown
 from segue.domain.running.pooling import given_back
 from segue.engine import threads
 from segue.engine.attempt import Attempt
@@ -60,29 +62,44 @@ class LaterDesk:
         """
         Wait until the sources of an argument have settled and take their hand-offs as inputs.
 
-        Raises `UpstreamFailed` if one of them has nothing to hand over and the agent does not accept None there. What
+        Raises `UpstreamFailed` if one of them has nothing to hand over and the agent does not accept None there.
+        """
+        nodes = tuple(dict.fromkeys(nodes_of(argument.binding)))
+        remedy = f"Annotate {argument.parameter!r} as Later[... | None] to go on without it."
+        return await self.wait_for(attempt, nodes, remedy, optional=argument.optional)
+
+    async def wait_for(
+        self, attempt: Attempt, nodes: tuple[str, ...], remedy: str, *, optional: bool = False
+    ) -> list[Pin]:
+        """
+        Wait until nodes have settled and take their hand-offs as inputs.
+
+        Raises `UpstreamFailed`, with a remedy, if one of them has nothing to hand over, unless that is `optional`. What
         goes wrong with the store is no failure of the agent that waits: `on_failure` hears of it too.
         """
         if attempt.confirmed is not None:
             await asyncio.shield(attempt.confirmed)
         try:
-            return await self._pins(attempt, argument)
+            return await self._wait_for(attempt, nodes, remedy, optional)
         except StoreError as error:
             self._on_failure(error)
             raise
 
-    async def _pins(self, attempt: Attempt, argument: Argument) -> list[Pin]:
-        nodes = tuple(dict.fromkeys(nodes_of(argument.binding)))
+    async def _wait_for(
+        self, attempt: Attempt, nodes: tuple[str, ...], remedy: str, optional: bool
+    ) -> list[Pin]:
         seen = self._store.notifier.count
         tasks = await self._settled(attempt.claim.token.run, nodes)
         if tasks is None:
             tasks = await self._park(attempt, nodes, seen)
         broken = [task for task in tasks if task.state not in ("complete", "expanded")]
-        if broken and not argument.optional:
+        if broken and not optional:
             first = broken[0]
+            reason = reason_of(first).get("message")
             raise UpstreamFailed(
-                f"{attempt.name} awaits {task_name(first.node, first.item)}, which {_ending(first.state)}",
-                remedy=f"Annotate {argument.parameter!r} as Later[... | None] to go on without it.",
+                f"{attempt.name} awaits {task_name(first.node, first.item)}, which {_ending(first.state)}"
+                + (f": {reason}" if reason and is_grown(first.node) else ""),
+                remedy=remedy,
             )
         stored = await self._store.latest_handoffs(attempt.claim.token.run, nodes)
         pins = [

@@ -59,7 +59,7 @@ class OverdueReviews:
         """What the terms say of the hand-off that is there; whoever receives it sees whether its bytes are sound."""
         stored = await self._store.read_handoffs(task.run, [(task.node, task.item, task.version)])
         try:
-            live = await self._book.load(task.run)
+            live = await self._book.knowing(await self._book.load(task.run), task.node)
         except UnknownRun:
             return None
         if not stored:

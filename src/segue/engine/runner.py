@@ -110,6 +110,8 @@ class Runner:
         except FaultInChild as happened:
             return self._failed_by(attempt, happened.fault)
         except _Raised as raised:
+            if isinstance(raised.error, LoopDetected):
+                return self._looped(attempt, raised.error)
             return self.failure_of(attempt, raised.error)
         except StoreError:
             raise

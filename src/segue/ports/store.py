@@ -31,7 +31,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from segue.domain.decisions import Control, Decision
+from segue.domain.decisions import Append, Control, Decision
 from segue.domain.records import (
     Claim,
     ClaimRequest,
@@ -47,6 +47,7 @@ from segue.domain.records import (
 from segue.domain.rows import (
     Event,
     Expired,
+    GrownRecord,
     PauseRecord,
     PoolRecord,
     RunRecord,
@@ -199,6 +200,16 @@ class Store(ConsumerStore, PayloadStore, Protocol):
         """All pools, by name."""
         ...
 
+    async def append(self, token: Token, append: Append) -> Verdict:
+        """
+        Let a run grow by a task that a running attempt delegates, ready at once.
+
+        Fenced by the attempt's token, and written whole: the node, the task with its first hand-off, which its claims
+        have pinned, one more node (`RunRecord.grown`) and one more task that the run waits for. `repeated` if the node
+        is there with this key and document; with others, `stale`.
+        """
+        ...
+
     async def record(self, token: Token, steps: Sequence[StepRecord]) -> Verdict:
         """
         Write down what a running attempt has finished or is about to do, all of it or nothing, each with its event.
@@ -285,6 +296,10 @@ class Store(ConsumerStore, PayloadStore, Protocol):
 
     async def read_graph(self, digest: str) -> str | None:
         """The JSON of a pinned graph."""
+        ...
+
+    async def read_growth(self, run: str) -> Sequence[GrownRecord]:
+        """The nodes that were appended to a run, in this order."""
         ...
 
     async def read_schema(self, fingerprint: str) -> str | None:

@@ -6,8 +6,8 @@ import json
 import re
 from typing import NamedTuple
 
-from segue.domain.decisions import Decision, Word
-from segue.domain.records import NewRun, Settlement, TaskState
+from segue.domain.decisions import Append, Decision, Word
+from segue.domain.records import NewRun, Settlement, TaskState, Token, task_name
 from segue.domain.rows import StepRecord
 from segue.errors import CursorExpired, KeyConflict
 
@@ -18,7 +18,9 @@ RUN_PAUSED = "run.paused"
 RUN_UNPAUSED = "run.unpaused"
 RUN_ANNOTATED = "run.annotated"
 STORE_PRUNED = "store.pruned"
+RUN_GREW = "run.grew"
 RESOLVED = "resolved"
+DELEGATED = "delegated"
 
 OVERRUN_DEADLINE = '{"budget":"deadline"}'
 """The data of an event that revokes a claim because the task has passed its deadline."""
@@ -117,6 +119,12 @@ def key_conflict(new: NewRun, standing: str) -> KeyConflict:
         f"run {standing} was submitted under the key {new.key!r} with another workflow, graph or input",
         remedy="Choose another key, or submit the run exactly as it was.",
     )
+
+
+def growth_data(token: Token, append: Append) -> str:
+    """What is told of a task that was delegated: its name, its agent, and by which task."""
+    told = {"task": append.node, "agent": append.agent, "by": task_name(token.node, token.item)}
+    return json.dumps(told, separators=(",", ":"), ensure_ascii=False)
 
 
 def expiry_data(worker: str) -> str:

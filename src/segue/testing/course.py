@@ -27,6 +27,7 @@ LEAVES_HANDOFF = {
     "failed": "failed",
     "dead": "failed",
     "handed_on": "handed_on",
+    "delegated": "handed_on",
 }
 """The status of the hand-off that an ending may leave."""
 
@@ -37,6 +38,7 @@ _OPEN = _LIVE | {NOT_THERE, RESET, RESOLVED, "needs_review", "in_doubt"}
 
 _BEFORE: dict[str, frozenset[str]] = {
     "ready": frozenset({NOT_THERE, RESET}),
+    "delegated": frozenset({NOT_THERE}),
     "claimed": frozenset({NOT_THERE, RESET, RESOLVED, "ready"}),
     "complete": _LIVE | {"needs_review"},
     "failed": _LIVE | {"needs_review"},
@@ -62,6 +64,7 @@ _BEFORE: dict[str, frozenset[str]] = {
 
 _AFTER = {
     "ready": "ready",
+    "delegated": "ready",
     "claimed": "claimed",
     "retry": "ready",
     "reassigned": "ready",

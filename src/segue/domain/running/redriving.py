@@ -137,13 +137,19 @@ class Redriving:
     def _causes(self, key: TaskKey) -> list[TaskKey]:
         """What must begin anew for a task that others have ended."""
         node, item = key
-        if item != SINGLE or not self._by_others(self._tasks[key]):
+        if not self._by_others(self._tasks[key]):
             return []
+        delegated = self._keys(task for task in self._delegated(task_name(*key)) if self._may_change(task))
+        if item != SINGLE:
+            return delegated
         step = self._plan.steps[node]
         sources = {*(step.needed if step.spare is None else step.parents), *step.later}
-        return self._keys(
-            task for name in sorted(sources) for task in self._by_node[name] if self._may_change(task)
-        )
+        awaited = (task for name in sorted(sources) for task in self._by_node[name] if self._may_change(task))
+        return [*delegated, *self._keys(awaited)]
+
+    def _delegated(self, parent: str) -> Iterable[TaskRecord]:
+        """What a task has delegated: named after it."""
+        return (task for task in self._tasks.values() if task.node.rpartition("/")[0] == parent)
 
     def _consequences(self, key: TaskKey) -> list[TaskKey]:
         """What did not come about because of a task, or waits in vain for it."""

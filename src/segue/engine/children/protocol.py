@@ -204,6 +204,13 @@ class Report(NamedTuple):
     data: str
 
 
+class Delegate(NamedTuple):
+    """Let another agent answer. The answer is the JSON of what it handed over."""
+
+    verb: Literal["delegate"]
+    sealed: Sealed
+
+
 class Confirm(NamedTuple):
     """Whether the task is still the attempt's own, and its inputs durable."""
 
@@ -217,7 +224,7 @@ class Doubt(NamedTuple):
     raised: Raised
 
 
-Ask = Fetch | Settle | Upstream | Put | Read | Recall | GiveBack | Write | Report | Confirm | Doubt
+Ask = Fetch | Settle | Upstream | Put | Read | Recall | GiveBack | Write | Report | Delegate | Confirm | Doubt
 
 
 class Request(Message):

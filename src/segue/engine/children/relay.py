@@ -16,6 +16,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from segue.domain.envelope.hand_to import HandTo
+from segue.domain.envelope.sealing import Sealed
 from segue.domain.envelope.sent import Context
 from segue.domain.envelope.waiting import Block
 from segue.domain.rows import StepKind, StepRecord
@@ -25,6 +27,7 @@ from segue.engine.children.protocol import (
     Answer,
     Ask,
     Confirm,
+    Delegate,
     Doubt,
     Fetch,
     GiveBack,
@@ -180,6 +183,10 @@ class Relay:
     async def report(self, data: str) -> None:
         """Say how far the agent is."""
         await self.ask(Report("report", data))
+
+    async def delegate(self, sealed: Sealed, given: HandTo | None) -> bytes:
+        """Let another agent answer. The worker knows it by its name."""
+        return str(await self.ask(Delegate("delegate", sealed))).encode()
 
     async def confirm(self) -> None:
         """See that the inputs are durable and the task is still the attempt's own."""

@@ -19,6 +19,7 @@ from segue.engine.children.protocol import (
     Answer,
     Ask,
     Confirm,
+    Delegate,
     Doubt,
     Fetch,
     GiveBack,
@@ -42,6 +43,7 @@ class Serving:
     def __init__(self, attempt: Attempt, packed: Packed, binder: Binder, artifacts: ArtifactStore) -> None:
         self._attempt = attempt
         self._notebook = attempt.notebook
+        self._delegating = attempt.delegating
         self._packed = packed
         self._binder = binder
         self._artifacts = artifacts
@@ -79,6 +81,8 @@ class Serving:
                 await self._notebook.write(*steps)
             case Report(data=data):
                 await self._notebook.report(data)
+            case Delegate(sealed=sealed):
+                return (await self._delegating.answer(sealed, None)).decode()
             case Confirm():
                 await self._notebook.confirm()
             case Doubt(raised=raised):

@@ -23,11 +23,12 @@ class Deciding:
         task = run.tasks.get((decision.node, decision.item)) if run is not None else None
         if run is None or task is None:
             return "stale"
-        if decision.id in run.decided:
+        told = (decision.id, decision.node, decision.item)
+        if told in run.decided:
             return "repeated"
         if decision.word != "refused" and not self._counts(decision, task):
             return "stale"
-        run.decided.add(decision.id)
+        run.decided.add(told)
         state, what = wording.DECIDED[decision.word]
         if decision.handoff is not None:
             run.keep(task, task.epoch, decision.handoff)

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from segue.domain.records import RunState
-from segue.domain.rows import Event, PauseRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import (
+    Event,
+    GrownRecord,
+    PauseRecord,
+    RunRecord,
+    StepRecord,
+    StoredHandoff,
+    TaskRecord,
+)
 from segue.ports.store import StoreFacts
 from segue.stores.memory.state import State
 
@@ -39,6 +47,11 @@ class Reading:
     async def read_graph(self, digest: str) -> str | None:
         """The JSON of a pinned graph."""
         return self._state.graphs.get(digest)
+
+    async def read_growth(self, run: str) -> Sequence[GrownRecord]:
+        """The nodes that were appended to a run."""
+        found = self._state.runs.get(run)
+        return list(found.growth) if found is not None else []
 
     async def read_schema(self, fingerprint: str) -> str | None:
         """The JSON Schema behind a fingerprint."""

@@ -19,7 +19,15 @@ from segue.domain.records import (
     TaskState,
     Token,
 )
-from segue.domain.rows import Event, PauseRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import (
+    Event,
+    GrownRecord,
+    PauseRecord,
+    RunRecord,
+    StepRecord,
+    StoredHandoff,
+    TaskRecord,
+)
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
 
 TaskKey = tuple[str, int]
@@ -154,12 +162,12 @@ class Run:
     ended_at: float | None = None
     sequence: int = 0
     paused: bool = False
-    grown: int = 0
+    growth: list[GrownRecord] = field(default_factory=list)
     tasks: dict[TaskKey, Task] = field(default_factory=dict)
     handoffs: dict[TaskKey, list[StoredHandoff]] = field(default_factory=dict)
     accepted: dict[Token, str] = field(default_factory=dict)
-    decided: set[str] = field(default_factory=set)
-    """The ids of what was decided on its hand-offs."""
+    decided: set[tuple[str, str, int]] = field(default_factory=set)
+    """The ids of what was decided on its hand-offs, each with its task."""
     steps: dict[TaskKey, dict[str, WrittenStep]] = field(default_factory=dict)
     commands: dict[str, str] = field(default_factory=dict)
     """What each command that was obeyed had asked for."""
@@ -179,7 +187,7 @@ class Run:
             submitted_at=self.submitted_at,
             ended_at=self.ended_at,
             paused=self.paused,
-            grown=self.grown,
+            grown=len(self.growth),
         )
 
     def keep(self, task: Task, epoch: int, handoff: HandoffRecord) -> None:

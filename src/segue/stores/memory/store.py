@@ -33,6 +33,7 @@ from segue.stores.memory.claiming import claim_ready, own_claims, seconds_until_
 from segue.stores.memory.consuming import Consumer, Consuming
 from segue.stores.memory.controlling import Controlling
 from segue.stores.memory.deciding import Deciding
+from segue.stores.memory.growing import Growing
 from segue.stores.memory.pausing import end_pauses
 from segue.stores.memory.pooling import Pooling, check_needs
 from segue.stores.memory.reading import Reading
@@ -57,7 +58,7 @@ class NobodyDies:
         return set()
 
 
-class MemoryStore(Reading, Deciding, Controlling, Pooling, Registering, Remembering, Consuming):
+class MemoryStore(Reading, Deciding, Controlling, Pooling, Growing, Registering, Remembering, Consuming):
     """Runs, tasks, hand-offs and events in this process's memory. For tests; it keeps nothing."""
 
     def __init__(self, clock: Clock | None = None) -> None:

@@ -9,7 +9,15 @@ from typing import Any
 import apsw
 
 from segue.domain.records import ClaimRequest, HandoffRecord, PayloadRecord, RunState
-from segue.domain.rows import Event, PauseRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import (
+    Event,
+    GrownRecord,
+    PauseRecord,
+    RunRecord,
+    StepRecord,
+    StoredHandoff,
+    TaskRecord,
+)
 from segue.stores.looking import Looks
 from segue.stores.sqlite.pooling import looked_for
 from segue.stores.sqlite.remembering import step_of
@@ -53,6 +61,11 @@ def document(connection: apsw.Connection, statement: str, digest: str) -> str | 
 def payloads(connection: apsw.Connection) -> Sequence[PayloadRecord]:
     """All payloads that are registered."""
     return [PayloadRecord(*row) for row in _rows(connection, SQL.list_payloads)]
+
+
+def growth(connection: apsw.Connection, run: str) -> Sequence[GrownRecord]:
+    """The nodes that were appended to a run."""
+    return [GrownRecord(*row) for row in _rows(connection, SQL.read_growth, (run,))]
 
 
 def runs(

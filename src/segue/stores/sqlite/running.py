@@ -76,6 +76,7 @@ def prune(tx: Transaction, ended_before: float) -> int:
         SQL.prune_handoff_artifact,
         SQL.prune_handoff,
         SQL.prune_step,
+        SQL.prune_growth,
         SQL.prune_need,
         SQL.prune_pause,
         SQL.prune_command,

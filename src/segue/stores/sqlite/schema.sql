@@ -209,6 +209,20 @@ CREATE TABLE event (
 
 CREATE UNIQUE INDEX event_in_run ON event (run, sequence);
 
+-- The nodes that were appended to the graph of a run by tasks that delegated. `key` is what a task finds its delegations
+-- again by.
+CREATE TABLE growth (
+    run         TEXT NOT NULL,
+    number      INTEGER NOT NULL,
+    node        TEXT NOT NULL,
+    parent      TEXT NOT NULL,
+    parent_item INTEGER NOT NULL,
+    key         TEXT NOT NULL,
+    document    TEXT NOT NULL,
+    PRIMARY KEY (run, number),
+    UNIQUE (run, node)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE pool (
     name     TEXT NOT NULL PRIMARY KEY,
     capacity INTEGER NOT NULL CHECK (capacity > 0)

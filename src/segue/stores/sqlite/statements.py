@@ -16,6 +16,7 @@ class Statements(NamedTuple):
 
     advance_consumer: str
     any_claimed: str
+    append_task: str
     artifact_references: str
     await_task: str
     block_run: str
@@ -36,6 +37,7 @@ class Statements(NamedTuple):
     find_decision: str
     find_ending: str
     find_expired: str
+    find_grown: str
     find_handoff: str
     find_hold: str
     find_holding: str
@@ -70,6 +72,7 @@ class Statements(NamedTuple):
     go_on_task: str
     grant_consumer: str
     grant_task: str
+    grow_run: str
     hand_on_task: str
     has_claimed: str
     has_graph: str
@@ -81,6 +84,7 @@ class Statements(NamedTuple):
     insert_command: str
     insert_event: str
     insert_graph: str
+    insert_growth: str
     insert_handoff: str
     insert_handoff_artifact: str
     insert_need: str
@@ -111,6 +115,7 @@ class Statements(NamedTuple):
     prune_command: str
     prune_event: str
     prune_graphs: str
+    prune_growth: str
     prune_handoff: str
     prune_handoff_artifact: str
     prune_need: str
@@ -121,6 +126,7 @@ class Statements(NamedTuple):
     pruned_after: str
     read_expired_reviews: str
     read_graph: str
+    read_growth: str
     read_handoff: str
     read_handoff_artifacts: str
     read_meta: str

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from segue.domain.decisions import Control, Decision
+from segue.domain.decisions import Append, Control, Decision
 from segue.domain.records import (
     Claim,
     ClaimRequest,
@@ -27,6 +27,7 @@ from segue.stores.looking import Looks
 from segue.stores.sqlite import (
     claiming,
     controlling,
+    growing,
     pooling,
     reading,
     remembering,
@@ -164,6 +165,11 @@ class SqliteStore(ConsumerVerbs):
     async def set_pool(self, name: str, capacity: int) -> None:
         """Say how many places a pool has."""
         await self._write(lambda tx: pooling.set_pool(tx, name, capacity))
+
+    async def append(self, token: Token, append: Append) -> Verdict:
+        """Append a task that an attempt delegates."""
+        answer: Verdict = await self._write(lambda tx: growing.append(tx, token, append))
+        return answer
 
     async def record(self, token: Token, steps: Sequence[StepRecord]) -> Verdict:
         """Write down what an attempt has finished or is about to do."""

@@ -8,7 +8,16 @@ from pathlib import Path
 import apsw
 
 from segue.domain.records import PayloadRecord, RunState
-from segue.domain.rows import Event, PauseRecord, PoolRecord, RunRecord, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import (
+    Event,
+    GrownRecord,
+    PauseRecord,
+    PoolRecord,
+    RunRecord,
+    StepRecord,
+    StoredHandoff,
+    TaskRecord,
+)
 from segue.errors import StoreClosed
 from segue.ports.clock import Clock
 from segue.ports.store import StoreFacts
@@ -60,6 +69,10 @@ class ReadingVerbs:
     async def read_graph(self, digest: str) -> str | None:
         """The JSON of a pinned graph."""
         return self._readers().near(lambda connection: reading.document(connection, SQL.read_graph, digest))
+
+    async def read_growth(self, run: str) -> Sequence[GrownRecord]:
+        """The nodes that were appended to a run."""
+        return self._readers().near(lambda connection: reading.growth(connection, run))
 
     async def read_schema(self, fingerprint: str) -> str | None:
         """The JSON Schema behind a fingerprint."""

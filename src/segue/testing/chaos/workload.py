@@ -19,7 +19,7 @@ from segue.domain.graph.agent import agent
 from segue.domain.graph.workflow import workflow
 from segue.domain.running.steps import DidNotHappen, Happened
 from segue.domain.settings.reviewing import Review
-from segue.engine.attempt import ctx
+from segue.engine.context import ctx
 from segue.ports.clock import SystemClock
 
 LEDGER_VARIABLE = "SEGUE_CHAOS_LEDGER"

@@ -20,6 +20,7 @@ from segue.testing.conformance.consumers import ConsumerConformance
 from segue.testing.conformance.decisions import DecisionConformance
 from segue.testing.conformance.events import EventConformance
 from segue.testing.conformance.expansion import ExpansionConformance
+from segue.testing.conformance.growing import GrowingConformance
 from segue.testing.conformance.handing_on import HandingOnConformance
 from segue.testing.conformance.handoffs import HandoffConformance
 from segue.testing.conformance.joins import JoinConformance
@@ -55,6 +56,7 @@ class StoreConformance(
     HandoffConformance,
     HandingOnConformance,
     PayloadConformance,
+    GrowingConformance,
     DecisionConformance,
     ReviewConformance,
     RedriveConformance,

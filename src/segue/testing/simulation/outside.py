@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from segue.domain.running.steps import DidNotHappen, Happened
-from segue.engine.attempt import ctx
+from segue.engine.context import ctx
 
 if TYPE_CHECKING:
     from segue.domain.records import Token

@@ -1,0 +1,151 @@
+"""
+`ctx.delegate`: a task asks another agent and waits for its answer, in the middle of its work.
+
+What is delegated becomes a task of its own, appended to the run. A later attempt of the task that delegates finds it
+again, by who was asked for what and in which order, and so nobody is asked, or paid, twice. While it waits the task
+gives its place away, as for a `Later`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from segue.domain.decisions import Append
+from segue.domain.envelope.artifact import artifact_home
+from segue.domain.envelope.body import output_json
+from segue.domain.envelope.hand_to import HandTo, Target, documents_in, seal_result
+from segue.domain.envelope.schema import Schema, schema_of
+from segue.domain.envelope.sealing import Sealed
+from segue.domain.envelope.waiting import Action
+from segue.domain.graph.agent import Agent
+from segue.domain.graph.graph import Output, node_document
+from segue.domain.records import SINGLE, HandoffRecord
+from segue.domain.rows import GrownRecord
+from segue.domain.running.growing import check_depth, child_name, children_of, key_of, step_of
+from segue.domain.running.handing_on import Stop, addressed, further, node_for
+from segue.domain.running.pins import scope_of
+from segue.errors import StaleEpoch, StoreError
+from segue.ports.artifacts import ArtifactStore
+from segue.ports.clock import Clock
+from segue.ports.store import Store
+
+if TYPE_CHECKING:
+    from segue.engine.attempt import Attempt, Running
+    from segue.engine.binding import Binder
+    from segue.engine.book import Book
+    from segue.engine.handing_on import HandingOn
+    from segue.engine.later import LaterDesk
+
+_REMEDY = "Catch UpstreamFailed to go on without it; `segue retry` tries both again."
+
+
+def delegation_of(running: Running, agent: Target | str, arguments: Mapping[str, Any]) -> Action[Any]:
+    """A delegation by a running attempt. Raises InvalidPayload for what is no agent, or cannot cross."""
+    name = agent if isinstance(agent, str) else getattr(agent, "name", repr(agent))
+    where = f"{running.facts.task} delegates to {name}"
+    given = HandTo(agent, arguments=arguments)
+    sealed = seal_result(given, schema_of(Any), where=where)
+    schema: Schema[Any] = agent.output_schema if isinstance(agent, Agent) else schema_of(Any)
+
+    async def answer() -> Any:
+        return schema.load(await running.delegate(sealed, given), artifact_home.get(), where=where)
+
+    return Action(where, answer, running.notebook.block)
+
+
+class Desk(NamedTuple):
+    """What all delegations of a worker share."""
+
+    store: Store
+    artifacts: ArtifactStore
+    book: Book
+    binder: Binder
+    later: LaterDesk
+    handing_on: HandingOn
+    clock: Clock
+    on_ready: Callable[[], None]
+    on_failure: Callable[[BaseException], None]
+
+
+class Delegating:
+    """The delegations of one attempt."""
+
+    def __init__(self, attempt: Attempt, desk: Desk) -> None:
+        self._attempt = attempt
+        self._desk = desk
+        self._asked: Counter[str] = Counter()
+        """How often this attempt has asked for each thing."""
+        self._known: list[GrownRecord] | None = [] if attempt.claim.token.epoch == 1 else None
+        self._appending = asyncio.Lock()
+
+    async def answer(self, sealed: Sealed, given: HandTo | None) -> bytes:
+        """
+        The JSON that the agent which was asked has handed over.
+
+        Raises UnknownAgent, InvalidPayload, LoopDetected, UpstreamFailed, StaleEpoch.
+        """
+        attempt, desk = self._attempt, self._desk
+        target, stop = desk.handing_on.target(attempt, sealed, given)
+        key = key_of(scope_of(attempt.claim), stop.agent, stop.arguments)
+        number = self._asked[key]
+        self._asked[key] += 1
+        try:
+            node = await self._child(key, number, sealed, target, stop)
+        except StoreError as error:
+            desk.on_failure(error)
+            raise
+        pins = await desk.later.wait_for(attempt, (node,), _REMEDY)
+        where = f"the answer of {node} to {attempt.name}"
+        return await desk.binder.document(
+            attempt.live, Output(node), pins, target.output_schema, where=where, known=False
+        )
+
+    async def _child(self, key: str, number: int, sealed: Sealed, target: Agent[Any], stop: Stop) -> str:
+        """The name of the task that was appended for this, by an earlier attempt or now."""
+        attempt = self._attempt
+        if attempt.confirmed is not None:
+            await asyncio.shield(attempt.confirmed)
+        async with self._appending:
+            if self._known is None:
+                self._known = list(await self._desk.store.read_growth(attempt.claim.token.run))
+            earlier = children_of(attempt.claim.token, self._known, key)
+            if number < len(earlier):
+                await self._desk.book.knowing(attempt.live, earlier[number].node)
+                return earlier[number].node
+            grown = await self._append(key, sealed, target, stop, self._known)
+            self._known.append(grown)
+            return grown.node
+
+    async def _append(
+        self, key: str, sealed: Sealed, target: Agent[Any], stop: Stop, known: list[GrownRecord]
+    ) -> GrownRecord:
+        attempt, desk = self._attempt, self._desk
+        token = attempt.claim.token
+        way = further(attempt.way, stop, desk.handing_on.bounds(attempt))
+        check_depth(token, way)
+        name = child_name(token, target.name, known)
+        sealed = addressed(sealed, target, name, SINGLE, way)
+        for spilled in sealed.spilled:
+            await desk.artifacts.put(spilled.content)
+        node = node_for(target, name, SINGLE, documents_in(output_json(sealed)))
+        step = step_of(node, attempt.live.options)
+        document = json.dumps(node_document(node), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        now = desk.clock.wall()
+        written = (sealed.body, sealed.output_size, sealed.digest, sealed.schema, now, now, sealed.artifacts)
+        handoff = HandoffRecord(1, sealed.status, *written)
+        await desk.binder.schemas.register(target.input_schemas.values(), attempt.name)
+        pools = await desk.handing_on.pools(target.name)
+        append = Append(name, target.name, key, document, handoff, step.limits, pools)
+        if await desk.store.append(token, append) == "stale":
+            raise StaleEpoch(
+                f"{attempt.name} (epoch {token.epoch}) was superseded while it ran",
+                remedy="Nothing to do: another attempt has the task now.",
+            )
+        desk.on_ready()
+        grown = GrownRecord(token.run, 0, name, token.node, token.item, key, document)
+        attempt.live.append(grown)
+        return grown

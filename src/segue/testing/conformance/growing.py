@@ -1,0 +1,101 @@
+"""Runs that grow: tasks that a running attempt appends."""
+
+from __future__ import annotations
+
+from segue.domain.decisions import Append
+from segue.domain.records import HANDED_ON, SINGLE, Limits, Pin
+from segue.testing.conformance.base import Suite
+from segue.testing.conformance.desk import LEASE_SECONDS, Desk, handoff, settlement
+
+
+def append(node: str, key: str = "key", text: str = '{"x":1}', limits: Limits | None = None) -> Append:
+    """A task that is delegated."""
+    record = handoff(text, 1, HANDED_ON, ("sha256:" + "a" * 64,))
+    return Append(node, "child_agent", key, f'{{"name":"{node}"}}', record, limits)
+
+
+class GrowingConformance(Suite):
+    """What appending does, whole or not at all."""
+
+    async def test_an_appended_task_is_ready_and_the_run_waits_for_it(self, desk: Desk) -> None:
+        """Node, task, first hand-off and its pin are there together, and the run ends with the last of both tasks."""
+        run, (a,) = await desk.start("a")
+        child = append("a/child.1", limits=Limits(total_seconds=60.0))
+        assert await desk.store.append(a.token, child) == "accepted"
+        assert (await desk.run(run)).grown == 1
+        (grown,) = await desk.store.read_growth(run)
+        assert grown == (run, 1, "a/child.1", "a", SINGLE, "key", child.document)
+        task = await desk.task(run, "a/child.1")
+        assert (task.state, task.agent, task.version, task.epoch) == ("ready", "child_agent", 1, 0)
+        assert task.deadline == desk.clock.wall() + 60.0
+        (claim,) = await desk.claim("child_agent")
+        assert claim.pins == (Pin("a/child.1", SINGLE, 1, child.handoff.digest, HANDED_ON),)
+        assert (claim.version, claim.attempt) == (2, 1)
+        assert (await desk.end(a, run_resolved=1)).run_state is None
+        assert (await desk.end(claim, run_resolved=1)).run_state == "complete"
+        told = [(event.name, event.task, event.epoch, event.data) for event in await desk.events(run)]
+        data = '{"task":"a/child.1","agent":"child_agent","by":"a"}'
+        assert told[2:4] == [
+            ("run.grew", None, None, data),
+            ("task.child_agent.delegated", "a/child.1", 0, data),
+        ]
+        stored = await desk.store.read_handoffs(run, [("a/child.1", SINGLE, 1), ("a/child.1", SINGLE, 2)])
+        assert [each.record.status for each in stored] == [HANDED_ON, "complete"]
+
+    async def test_appending_is_fenced(self, desk: Desk) -> None:
+        """An attempt that was superseded, has ended, or whose run was cancelled appends nothing."""
+        run, (a,) = await desk.start("a")
+        desk.clock.advance(LEASE_SECONDS)
+        await desk.store.expire()
+        assert await desk.store.append(a.token, append("a/child.1")) == "accepted"
+        (again,) = await desk.claim("a_agent")
+        assert await desk.store.append(a.token, append("a/child.2")) == "stale"
+        await desk.settle(settlement(again, None, ending="retry"))
+        assert await desk.store.append(again.token, append("a/child.2")) == "stale"
+        other, (b,) = await desk.start("b")
+        await desk.cancel(other)
+        assert await desk.store.append(b.token, append("b/child.1")) == "stale"
+        assert await desk.store.append(b.token._replace(node="c"), append("c/child.1")) == "stale"
+        assert len(await desk.store.read_growth(run)) == 1
+        assert not await desk.store.read_growth(other)
+
+    async def test_what_a_paused_run_grows_is_paused(self, desk: Desk) -> None:
+        """A task that is appended to a paused run is born paused, and ready when the run goes on."""
+        run, (a,) = await desk.start("a")
+        assert await desk.control(run, "pause") == "accepted"
+        assert await desk.store.append(a.token, append("a/child.1")) == "accepted"
+        assert (await desk.task(run, "a/child.1")).state == "paused"
+        assert not await desk.claim("child_agent")
+        assert await desk.control(run, "resume") == "accepted"
+        (child,) = await desk.claim("child_agent")
+        assert child.version == 2
+
+    async def test_appending_may_be_repeated(self, desk: Desk) -> None:
+        """The same again, by whichever attempt, is `repeated` and counts nothing; another under its name is `stale`."""
+        run, (a,) = await desk.start("a")
+        child = append("a/child.1")
+        verdicts = [
+            await desk.store.append(a.token, child),
+            await desk.store.append(a.token, child),
+            await desk.store.append(a.token, append("a/child.1", key="other")),
+            await desk.store.append(a.token, append("a/child.2")),
+        ]
+        assert verdicts == ["accepted", "repeated", "stale", "accepted"]
+        record = await desk.run(run)
+        assert record.grown == 2
+        assert [each.number for each in await desk.store.read_growth(run)] == [1, 2]
+        names = await desk.names(run)
+        assert names.count("run.grew") == 2
+
+    async def test_what_was_appended_belongs_to_its_run(self, desk: Desk) -> None:
+        """Its artifacts are kept while the run is, and pruning takes everything."""
+        run, (a,) = await desk.start("a")
+        await desk.store.append(a.token, append("a/child.1"))
+        (child,) = await desk.claim("child_agent")
+        assert await desk.store.artifact_references() == ["sha256:" + "a" * 64]
+        await desk.end(child, run_resolved=1)
+        await desk.end(a, run_resolved=1)
+        desk.clock.advance(10)
+        assert await desk.store.prune(desk.clock.wall()) == 1
+        assert not await desk.store.read_growth(run)
+        assert not await desk.store.artifact_references()
