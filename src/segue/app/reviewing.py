@@ -95,7 +95,7 @@ class Reviewer:
         shown = verified(stored)
         node = await reviewed_node(self._store, plan.graph, task)
         now = round_of(node, task.agent, task.escalations)
-        objection = objection_to(said, task, shown.record, now, wall, has_output=output is not AS_SHOWN)
+        objection = objection_to(said, task, shown.record, now, wall, has_other_output=output is not AS_SHOWN)
         if objection is not None:
             if objection.concerns_others:
                 await self._store.review(told_refusal(task, said, objection, _fresh_id()))

@@ -52,11 +52,17 @@ def round_of(node: Node, agent: str, escalations: int) -> Round:
 
 
 def objection_to(
-    said: Said, task: TaskRecord, shown: HandoffRecord, now: Round, wall: float, *, has_output: bool = False
+    said: Said,
+    task: TaskRecord,
+    shown: HandoffRecord,
+    now: Round,
+    wall: float,
+    *,
+    has_other_output: bool = False,
 ) -> Objection | None:
     """
-    Why somebody may not decide so on what `shown` is the latest hand-off of; None if they may. `has_output` says that
-    they give an output of their own.
+    Why somebody may not decide so on what `shown` is the latest hand-off of; None if they may. `has_other_output`
+    says that they give one of their own.
     """
     if not now.admits(said.by):
         names = ", ".join(now.by)
@@ -76,7 +82,7 @@ def objection_to(
             f"the time for a decision has run out {wall - task.review_by:.0f} s ago",
             f"Any worker will {now.then} it now; look again then.",
         )
-    if said.approve and not shown.schema and not has_output:
+    if said.approve and not (has_other_output or has_output(shown)):
         return Objection(
             "no output",
             "it has no output that could be approved: it was stopped before there was one",
@@ -106,7 +112,10 @@ def said_by_person(
 def said_by_terms(
     plan: Plan, node: Node, task: TaskRecord, shown: HandoffRecord, decision: str, wall: float
 ) -> Decision:
-    """What the terms of a review say when nobody has decided in time; `node` is as for `round_of`."""
+    """
+    What the terms of a review say when nobody has decided in time; `node` is as for `round_of`. Where there is nothing
+    to hand over they can only reject.
+    """
     now = round_of(node, task.agent, task.escalations)
     about: dict[str, Any] = {"by": POLICY, "expired": True}
     if now.then == "escalate":
@@ -114,12 +123,18 @@ def said_by_terms(
         return _unsettled(task, "escalated", decision, about | {"to": list(following.by)})._replace(
             by_policy=True, review_seconds=following.expires_seconds
         )
-    about |= {"approved": now.then == "approve", "digest": shown.digest}
-    if now.then == "reject":
+    approve = now.then == "approve" and has_output(shown)
+    about |= {"approved": approve, "digest": shown.digest}
+    if not approve:
         who = f"none of {', '.join(now.by)}" if now.by else "nobody"
         about |= {"kind": "expired", "message": f"{who} has decided on it in time"}
     handoff = next_version(shown, wall)
-    return _settled(plan, task, handoff, decision, about, approve=now.then == "approve", by_policy=True)
+    return _settled(plan, task, handoff, decision, about, approve=approve, by_policy=True)
+
+
+def has_output(shown: HandoffRecord) -> bool:
+    """Whether there is an output: a task that goes round in circles waits for a person without one."""
+    return bool(shown.schema)
 
 
 def told_refusal(task: TaskRecord, said: Said, objection: Objection, decision: str) -> Decision:
