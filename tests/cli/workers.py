@@ -80,12 +80,13 @@ def forever(text: str) -> str:
 class Worker:
     """A `segue worker --json` and the events that it has told so far."""
 
-    def __init__(self, *arguments: str) -> None:
+    def __init__(self, *arguments: str, folder: Path | None = None) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "segue", "worker", *arguments, "--json"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            cwd=folder,
         )
         self.told: list[dict[str, Any]] = []
 

@@ -98,7 +98,7 @@ def test_every_command_is_explained() -> None:
     page = (DOCS / "reference/cli.md").read_text()
     for command in app.registered_commands:
         assert command.callback is not None
-        assert f"\n## `segue {command.callback.__name__}" in page
+        assert f"\n## `segue {command.callback.__name__.replace('_', '-')}" in page
 
 
 @pytest.mark.parametrize("page", LINKED, ids=name_of)

@@ -15,7 +15,10 @@ import pytest
 import pytest_asyncio
 
 from segue import RunFailed, SchemaDrift, Segue
+from segue.app.deploying import plan_deployment
 from segue.app.offering import all_of
+from segue.domain.graph.code_schemas import code_schemas
+from segue.domain.graph.deploying import Needs
 from segue.domain.records import ClaimRequest
 from segue.engine.registry import Registry
 from segue.errors import DefinitionError, NewerPayload
@@ -92,6 +95,13 @@ async def deployment(tmp_path: Path) -> AsyncIterator[Deployment]:
     await deployment.close()
 
 
+async def planned(client: Segue, code: ModuleType) -> Needs:
+    """What a deployment of this code is said to mean for the run in flight."""
+    offer = all_of([code])
+    plans = await plan_deployment(client.host.store, offer, code_schemas(offer.agents))
+    return plans[0].needs
+
+
 @pytest.mark.parametrize("case", CHANGES, ids=lambda case: case.name)
 async def test_what_is_in_flight_under_the_old_version(
     case: Changed, load: Load, deployment: Deployment
@@ -105,8 +115,10 @@ async def test_what_is_in_flight_under_the_old_version(
         handle = await client.submit(old.flow, case.old_value)
         await handle.handoff("find")
         await deployment.stop(sender)
+        helps = with_upcaster or not case.breaks_readers
+        assert await planned(client, new) == ("compatible" if helps else "needs upcaster")
         receiver = await deployment.start(new.use)
-        if with_upcaster or not case.breaks_readers:
+        if helps:
             await handle.result()
             assert isinstance(new.seen[0], dict if case.base == "TypedDict" else new.Found)
         else:
@@ -134,6 +146,7 @@ async def test_a_newer_hand_off_is_left_to_newer_workers(
             'can read"}'
         )
         break
+    assert await planned(client, old) == "needs old workers"
     (_, task) = await client.host.store.read_tasks(handle.run)
     assert (task.requires, task.failures, task.attempt, task.state) == ("Found@2", 0, 0, "ready")
     assert not await client.host.store.claim(ClaimRequest("old", "claim", 9, ("use",), (), 10.0))
@@ -156,6 +169,7 @@ async def test_a_change_that_does_not_say_so_is_refused(
     old, new = load(case.source("old", "1") + AGENTS), load(case.source("new", "1") + AGENTS)
     client = await deployment.start(worker=False)
     handle = await client.submit(old.flow, case.new_value)
+    assert await planned(client, new) == "needs old workers"
     await deployment.start(new.find)
     with pytest.raises(RunFailed, match=r"find: SchemaDrift: find: Found@1 is not what was registered"):
         await handle.result()

@@ -17,6 +17,7 @@ from segue.cli.output import EXIT_CODES
 from segue.cli.pools import pools
 from segue.cli.review import review
 from segue.cli.run import resume, run
+from segue.cli.schemas import plan_deploy, schema
 from segue.cli.worker import worker
 
 EPILOG = "Exit codes:\n\n\b\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES)
@@ -33,9 +34,10 @@ app = typer.Typer(
 
 for command in (
     run, resume, worker, pause, cancel, retry, reassign, annotate, review, resolve, runs, show, effects, pools,
-    consumers, graph, events, prune, backup, restore, demo, chaos,
+    consumers, graph, events, plan_deploy, prune, backup, restore, demo, chaos,
 ):  # fmt: skip
     app.command()(command)
+app.add_typer(schema, name="schema")
 
 
 def _print_version(wanted: bool) -> None:

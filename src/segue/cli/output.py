@@ -35,7 +35,7 @@ EXIT_CODES = (
     (0, "done"),
     (1, "another error"),
     (2, "a mistake in the command, the code or the input; nothing was done"),
-    (3, "a value cannot cross a hand-off"),
+    (3, "a value cannot cross a hand-off, or code could not read what is there"),
     (4, "the store cannot be used"),
     (5, "the run failed"),
     (6, "the run was cancelled"),

@@ -70,10 +70,11 @@ def change_of_forms(old: Form, new: Form) -> Change:
     )
 
 
-def change_of_payload(old: PayloadForm, new: PayloadForm) -> Change:
-    """What changed in the fields of one payload."""
+def change_of_payload(old: PayloadForm, new: PayloadForm, accepted: PayloadForm | None = None) -> Change:
+    """What changed in the fields of one payload; `accepted` is what the new code reads, if that is known."""
     before, after = old.document, new.document
-    return Change(tuple(_differences(before, after, "")), _fit(before, after), _fit(after, before))
+    reads = after if accepted is None else accepted.document
+    return Change(tuple(_differences(before, after, "")), _fit(before, reads), _fit(after, before))
 
 
 def drift(where: str, old: PayloadForm, new: PayloadForm) -> SchemaDrift:
