@@ -189,7 +189,7 @@ async def test_places_of_a_cancelled_run_are_free(segue: Segue) -> None:
     hanging = await segue.submit(one, "hangs")
     await running.wait()
     waiting = await segue.submit(one, "waits")
-    await hanging.cancel("enough")
+    await hanging.cancel(by="ops", reason="enough")
     assert await waiting.result() == "waits"
 
 

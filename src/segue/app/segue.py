@@ -27,6 +27,7 @@ from segue.domain.graph.workflow import Runnable
 from segue.domain.rows import Event, PoolRecord
 from segue.domain.running.reviewing import Said
 from segue.domain.settings.agent_settings import RunBounds
+from segue.domain.settings.options import OnDeadlock
 from segue.ports.clock import Clock, SystemClock
 from segue.stores.urls import StoreParts
 
@@ -90,6 +91,7 @@ class Segue:
         constraints: Iterable[str] = (),
         deadline: datetime | float | str | None = None,
         trace: str | None = None,
+        on_deadlock: OnDeadlock = "break",
         **bounds: Unpack[RunBounds],
     ) -> Self:
         """
@@ -100,12 +102,21 @@ class Segue:
         a graph whose declared durations cannot meet it is refused, and no task is tried past it. `trace` is a W3C
         `traceparent` to continue. `timeout`, `idle` and `queue` are the budgets of the tasks for which neither call nor
         agent says otherwise; None means no limit. `hops` is how often a task may be handed on with `HandTo`, `laps` how
-        often one agent may come again on the way. Raises UsageError.
+        often one agent may come again on the way. `on_deadlock` says what becomes of a task of these runs that is the
+        victim of a deadlock: it is tried again after a while ("break"), it fails ("fail"), or the deadlock is only told
+        ("report"). Raises UsageError.
         """
         other = type(self).__new__(type(self))
         other._host = self._host
         other._request = request_of(
-            key, goal, constraints, deadline, trace, self._host.clock.wall(), bounds=bounds
+            key,
+            goal,
+            constraints,
+            deadline,
+            trace,
+            self._host.clock.wall(),
+            bounds=bounds,
+            on_deadlock=on_deadlock,
         )
         return other
 

@@ -71,7 +71,7 @@ class Tally:
         self.running += 1 if what == "claimed" else -1
         self.settled += what in _AT_REST
         self.failed += what in ("failed", "dead")
-        self.again += what in ("retry", "reassigned", "handed_on")
+        self.again += what in ("retry", "reassigned", "handed_on", "deadlocked")
         self.handed_back += what in ("handed_back", "unreadable")
         self.lost += what == "lost"
 

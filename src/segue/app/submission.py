@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 from segue.domain.envelope.payload import digest_of, is_storable
 from segue.domain.envelope.schema import schema_of
@@ -17,7 +17,7 @@ from segue.domain.running.plan import Plan, compile_plan
 from segue.domain.settings.agent_settings import RunBounds, optional_count, refuse_others
 from segue.domain.settings.budgets import budgets_of
 from segue.domain.settings.durations import named_seconds
-from segue.domain.settings.options import RunOptions
+from segue.domain.settings.options import OnDeadlock, RunOptions
 from segue.errors import InputError, PayloadError, UsageError
 
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -60,6 +60,7 @@ def request_of(
     wall_now: float,
     module: str | None = None,
     bounds: RunBounds | None = None,
+    on_deadlock: OnDeadlock = "break",
 ) -> RunRequest:
     """Check the options of a submission. Raises UsageError."""
     if key is not None and not (key and is_storable(key)):
@@ -72,8 +73,13 @@ def request_of(
             f"the trace {trace!r} is no W3C traceparent",
             remedy='It looks like "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".',
         )
+    if on_deadlock not in get_args(OnDeadlock):
+        choices = " or ".join(map(repr, get_args(OnDeadlock)))
+        raise UsageError(f"on_deadlock={on_deadlock!r} is not known", remedy=f"Use {choices}.")
     given = bounds or {}
-    refuse_others(given, ("key", "goal", "constraints", "deadline", "trace", *RunBounds.__annotations__))
+    refuse_others(
+        given, ("key", "goal", "constraints", "deadline", "trace", "on_deadlock", *RunBounds.__annotations__)
+    )
     options = RunOptions(
         goal=goal,
         constraints=tuple(constraints),
@@ -83,6 +89,7 @@ def request_of(
         budgets=budgets_of(given),
         hops=optional_count(given, "hops"),
         laps=optional_count(given, "laps"),
+        on_deadlock=on_deadlock,
     )
     return RunRequest(key, options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from segue.domain.records import HandoffRecord, Limits, Pools, Release
+from segue.domain.records import HandoffRecord, Limits, Pools, Release, Settlement, Token
 
 
 class Reset(NamedTuple):
@@ -129,3 +129,15 @@ class Append(NamedTuple):
     handoff: HandoffRecord
     limits: Limits | None = None
     pools: Pools = ()
+
+
+class Untangling(NamedTuple):
+    """
+    What is done about a deadlock: the runs that it is in are told (`data` is the JSON of their event), and the attempt
+    of the victim is ended by `settlement`; None leaves that to somebody else. `victim` is its token.
+    """
+
+    victim: Token
+    runs: tuple[str, ...]
+    data: str
+    settlement: Settlement | None

@@ -52,12 +52,14 @@ Ending = Literal[
     "handed_back",
     "handed_on",
     "unreadable",
+    "deadlocked",
 ]
 """
-How an attempt ends. The last five end the attempt and not the task: `retry` and `reassigned` count as a failure (the
+How an attempt ends. The last six end the attempt and not the task: `retry` and `reassigned` count as a failure (the
 latter gives the task to another agent), `handed_back` and `unreadable` do not; the last says that the worker could not
 read an input and leaves the task to those that can (`Settlement.requires`). `handed_on` leaves a hand-off from which
-another agent goes on with the task. `in_doubt` waits for a person's word on an effect.
+another agent goes on with the task. `deadlocked` revokes the claim of an attempt that waits, because others wait in
+vain for what it keeps; it is counted by itself. `in_doubt` waits for a person's word on an effect.
 """
 Overrun = Literal["queue", "deadline"]
 """Which budget of a task ran out while nobody worked on it, so that any worker may claim it, to settle it."""

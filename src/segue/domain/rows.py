@@ -107,6 +107,17 @@ class GrownRecord(NamedTuple):
     document: str
 
 
+class Waits(NamedTuple):
+    """
+    All who may wait for one another, seen at once: the pools, and every task of the runs in which some need pools. What
+    is only to be settled takes no places: it is shown without pools.
+    """
+
+    pools: tuple[PoolRecord, ...]
+    runs: tuple[RunRecord, ...]
+    tasks: tuple[TaskRecord, ...]
+
+
 StepKind = Literal["step", "effect"]
 
 

@@ -55,6 +55,7 @@ from segue.engine.submitter import Submitter
 from segue.engine.sweeper import Sweeper
 from segue.engine.threads import Threads
 from segue.engine.timekeeper import Timekeeper
+from segue.engine.untangler import Untangler
 from segue.errors import SegueError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.chance import Chance
@@ -115,23 +116,15 @@ class Engine:
         delegations = delegating.Desk(*shared, self._claimer.poke, self._fail)
         self._context = context_for(self.home, keeping, delegations)
         self._runner = Runner(self.binder, artifacts, self.threads, self.children, keeper, clock, hand_on)
-        self._committer = Committer(
-            store,
-            asked,
-            clock,
-            worker,
-            lease_seconds,
-            self._claimer.wanted,
-            self._settled,
-            self._claimed,
-            self._fail,
-        )
+        told = (self._claimer.wanted, self._settled, self._claimed, self._fail)
+        self._committer = Committer(store, asked, clock, worker, lease_seconds, *told)
         self._submitter = Submitter(asked, clock, worker, lease_seconds, self._submitted, self._not_submitted)
         self._renewer = Renewer(store, clock, lease_seconds, self._running, self._lost, self._fail)
         overdue = OverdueReviews(store, self.book, clock, self._new_claim, self.decided)
-        look_again, renew = self._claimer.poke, self._renewer.renew
+        tangles = Untangler(store, self.book, clock, self._live, self._claimer, self._lost, self.decided)
+        chores, poke, renew = (overdue.decide, tangles.look), self._claimer.poke, self._renewer.renew
         self._sweeper = Sweeper(
-            store, clock, liveness, worker, lease_seconds, renew, look_again, overdue, self._fail
+            store, clock, liveness, worker, lease_seconds, renew, poke, chores, self._fail
         )
         self._early = EarlyStarts(self._live, clock, self._slots, self._start, self._lost)
         self._leaving = Leaving(

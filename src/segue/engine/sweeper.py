@@ -8,10 +8,9 @@ process did not run, a lease that has ended says nothing: whoever holds it is gi
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from segue.domain.running.lease import Contact, contact_after, leases_count, sweep_interval_seconds
-from segue.engine.reviews import OverdueReviews
 from segue.engine.service import Service
 from segue.errors import StoreUnavailable
 from segue.ports.clock import Clock
@@ -20,7 +19,7 @@ from segue.ports.store import Store
 
 
 class Sweeper(Service):
-    """Expires claims, forgets workers that are gone, and has reviews decided on which nobody has in time."""
+    """Expires claims, forgets workers that are gone, and does its `chores`: what else any worker may see to."""
 
     def __init__(
         self,
@@ -31,7 +30,7 @@ class Sweeper(Service):
         lease_seconds: float,
         renew: Callable[[], Awaitable[None]],
         on_expired: Callable[[], None],
-        reviews: OverdueReviews,
+        chores: Sequence[Callable[[], Awaitable[None]]],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         super().__init__("sweeper", on_failure)
@@ -43,7 +42,7 @@ class Sweeper(Service):
         self._contact: Contact | None = None
         self._renew = renew
         self._on_expired = on_expired
-        self._reviews = reviews
+        self._chores = chores
 
     async def sweep(self) -> None:
         """
@@ -60,7 +59,8 @@ class Sweeper(Service):
             self._on_expired()
         if dead:
             await self._store.forget_workers(dead)
-        await self._reviews.decide()
+        for chore in self._chores:
+            await chore()
 
     async def run(self) -> None:
         while True:

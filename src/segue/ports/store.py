@@ -49,7 +49,6 @@ from segue.domain.rows import (
     Expired,
     GrownRecord,
     PauseRecord,
-    PoolRecord,
     RunRecord,
     StepRecord,
     StoredHandoff,
@@ -58,6 +57,7 @@ from segue.domain.rows import (
 from segue.ports.consumers import ConsumerStore
 from segue.ports.notifier import Notifier
 from segue.ports.payloads import PayloadStore
+from segue.ports.pools import PoolStore
 
 NoteKind = Literal["awaited", "progress", "slow"]
 
@@ -87,7 +87,7 @@ class StoreFacts(NamedTuple):
     events: int
 
 
-class Store(ConsumerStore, PayloadStore, Protocol):
+class Store(ConsumerStore, PayloadStore, PoolStore, Protocol):
     """Where runs, tasks, hand-offs and events live, and how far their consumers have got."""
 
     @property
@@ -170,34 +170,6 @@ class Store(ConsumerStore, PayloadStore, Protocol):
 
     async def note(self, notes: Sequence[Note]) -> Sequence[Verdict]:
         """Append fenced remarks of running attempts as events, and record the pins that they carry."""
-        ...
-
-    async def park(self, token: Token, awaits: Sequence[str]) -> Verdict:
-        """
-        Note that an attempt waits in the middle for tasks of these nodes: of its pools it holds only what it keeps.
-
-        Accepted while the task is claimed by it, `repeated` if it waits for just these already.
-        """
-        ...
-
-    async def go_on(self, token: Token) -> Verdict | Literal["wait"]:
-        """
-        Note that an attempt goes on, if it can have its places back, all of them; `repeated` if it is not parked.
-
-        `wait`: they are kept for it from now on, before anything new; ask again when something was committed.
-        """
-        ...
-
-    async def set_pool(self, name: str, capacity: int) -> None:
-        """
-        Say how many places a pool has; 0 takes it away. Nothing is taken from those who hold places.
-
-        Raises `PoolTooSmall` if a task that has not settled, of a run that has not ended, needs more.
-        """
-        ...
-
-    async def read_pools(self) -> Sequence[PoolRecord]:
-        """All pools, by name."""
         ...
 
     async def append(self, token: Token, append: Append) -> Verdict:

@@ -17,6 +17,7 @@ RUN_RESUMED = "run.resumed"
 RUN_PAUSED = "run.paused"
 RUN_UNPAUSED = "run.unpaused"
 RUN_ANNOTATED = "run.annotated"
+RUN_DEADLOCK = "run.deadlock"
 STORE_PRUNED = "store.pruned"
 RUN_GREW = "run.grew"
 RESOLVED = "resolved"
@@ -25,7 +26,7 @@ DELEGATED = "delegated"
 OVERRUN_DEADLINE = '{"budget":"deadline"}'
 """The data of an event that revokes a claim because the task has passed its deadline."""
 
-ENDS_ATTEMPT_ONLY = frozenset({"retry", "reassigned", "handed_back", "unreadable"})
+ENDS_ATTEMPT_ONLY = frozenset({"retry", "reassigned", "handed_back", "unreadable", "deadlocked"})
 """After these the task goes on; they leave no hand-off."""
 
 _CURSOR = re.compile(r"([0-9a-f]{16}):(0|[1-9][0-9]{0,17}):(0|[1-9][0-9]{0,17})", re.ASCII)

@@ -99,6 +99,7 @@ class Ledger:
                 "handed_back",
                 "reassigned",
                 "unreadable",
+                "deadlocked",
             }:
                 self._told(Kept(*settlement.token[:3], record.version, record.digest))
             self.claimed(answer.claims)

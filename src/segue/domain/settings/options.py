@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from segue.domain.settings.budgets import NO_BUDGETS, Budgets
+
+OnDeadlock = Literal["break", "fail", "report"]
+"""The victim of a deadlock is tried again after a while, or fails, or the deadlock is only told."""
 
 
 class RunOptions(NamedTuple):
@@ -14,7 +17,8 @@ class RunOptions(NamedTuple):
 
     `deadline` is wall-clock seconds; `trace` a W3C `traceparent` that the run's hand-offs continue; `module` is where
     the agents were found: told to whoever resumes the run, and never imported because a store says so. `budgets` are
-    those of tasks for which neither call nor agent says otherwise, and so are `hops` and `laps`.
+    those of tasks for which neither call nor agent says otherwise, and so are `hops` and `laps`. `on_deadlock` says
+    what becomes of a task that is to give way in a deadlock.
     """
 
     goal: str | None = None
@@ -25,10 +29,12 @@ class RunOptions(NamedTuple):
     budgets: Budgets = NO_BUDGETS
     hops: int | None = None
     laps: int | None = None
+    on_deadlock: OnDeadlock = "break"
 
     def to_json(self) -> str:
         """The stored form: what is not set is left out."""
-        given = {name: value for name, value in self._asdict().items() if value not in (None, (), NO_BUDGETS)}
+        defaults = self._field_defaults
+        given = {name: value for name, value in self._asdict().items() if value != defaults[name]}
         return json.dumps(given, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
     @classmethod

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 from segue.domain.records import NewRun, Token, Verdict, task_name
-from segue.domain.rows import PoolRecord
-from segue.domain.running.pooling import Holding, Wanting, given_back, held_places, share_out
+from segue.domain.rows import PoolRecord, TaskRecord, Waits
+from segue.domain.running.pooling import Holding, Wanting, given_back, held_of, held_places, share_out
 from segue.errors import PoolTooSmall
 from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
@@ -83,6 +83,28 @@ class Pooling:
             )
             for name, capacity in sorted(self._state.pools.items())
         ]
+
+    async def read_waits(self) -> Waits | None:
+        """One view of all who may wait for one another."""
+        state = self._state
+        if not any(task.parked and held_of(task.pools, parked=True) for task in _pooled_claims(state)):
+            return None
+        runs = [
+            run
+            for _, run in sorted(state.runs.items())
+            if any(task.pools and task.state in {"ready", "claimed"} for task in run.tasks.values())
+        ]
+        return Waits(
+            tuple(await self.read_pools()),
+            tuple(run.record() for run in runs),
+            tuple(self._seen(task) for run in runs for _, task in sorted(run.tasks.items())),
+        )
+
+    def _seen(self, task: Task) -> TaskRecord:
+        """A task as it is read back, without pools if it is only to be settled."""
+        record = task.record()
+        overrun = self._state.overrun(task) if task.state == "ready" else task.overrun
+        return record._replace(pools=()) if task.broken or overrun is not None else record
 
 
 def holdings(state: State) -> list[Holding]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import cast
 
+from segue.domain.decisions import Untangling
 from segue.domain.records import (
     Claim,
     ClaimRequest,
@@ -168,11 +169,12 @@ class MemoryStore(Reading, Deciding, Controlling, Pooling, Growing, Registering,
 
     def _return(self, task: Task, ending: Ending, settlement: Settlement) -> None:
         """End an attempt but not its task."""
-        self._state.make_ready(task, settlement.not_before if ending == "retry" else 0.0)
+        self._state.make_ready(task, settlement.not_before if ending in {"retry", "deadlocked"} else 0.0)
         task.claim = None
         task.attempt -= ending in {"handed_back", "unreadable"}
         task.requires = settlement.requires or task.requires
         task.failures += ending == "retry"
+        task.deadlocks += ending == "deadlocked"
         if ending == "handed_on" and (left := settlement.handoff) is not None:
             pin = Pin(task.node, task.item, left.version, left.digest, left.status)
             task.pins = pins_handed_on(task.pins or (), pin)
@@ -180,6 +182,24 @@ class MemoryStore(Reading, Deciding, Controlling, Pooling, Growing, Registering,
             task.agent = settlement.successor or task.agent
             task.failures = task.losses = 0
             task.pools, task.requires = settlement.pools, None
+
+    async def untangle(self, untangling: Untangling) -> Settled:
+        """Write down a deadlock, and end the attempt of its victim if that is wanted."""
+        token, state = untangling.victim, self._state
+        task = state.find(token)
+        if task is None or not task.answers(token) or task.state != "claimed" or not task.parked:
+            return Settled("stale", (), None)
+        if token in state.deadlocks:
+            return Settled("repeated", (), None)
+        state.deadlocks.add(token)
+        for run in untangling.runs:
+            if run in state.runs:
+                state.tell(state.runs[run], wording.RUN_DEADLOCK, untangling.data)
+        if untangling.settlement is None:
+            self.notifier.notify()
+            return Settled("accepted", (), None)
+        (answer,), _ = await self.settle([untangling.settlement], "", 0.0)
+        return answer
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:
         """Claim ready tasks, oldest first."""

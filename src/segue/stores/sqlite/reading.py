@@ -87,9 +87,9 @@ def runs(
 def tasks(connection: apsw.Connection, run: str, names: Collection[tuple[str, int]]) -> Sequence[TaskRecord]:
     """The tasks of a run, by node and item."""
     if not names:
-        return [_task(row) for row in _rows(connection, SQL.read_tasks, (run,))]
+        return [task_of(row) for row in _rows(connection, SQL.read_tasks, (run,))]
     return [
-        _task(row)
+        task_of(row)
         for node, item in sorted(set(names))
         for row in _rows(connection, SQL.read_task, (run, node, item))
     ]
@@ -98,15 +98,16 @@ def tasks(connection: apsw.Connection, run: str, names: Collection[tuple[str, in
 def reviews(connection: apsw.Connection) -> Sequence[TaskRecord]:
     """The tasks that wait for a decision, by run, node and item."""
     states = ("running", "needs_review")
-    return sorted(_task(row) for state in states for row in _rows(connection, SQL.read_reviews, (state,)))
+    return sorted(task_of(row) for state in states for row in _rows(connection, SQL.read_reviews, (state,)))
 
 
 def expired_reviews(connection: apsw.Connection, wall: float) -> Sequence[TaskRecord]:
     """Some of those on which nobody has decided in time, longest overdue first."""
-    return [_task(row) for row in _rows(connection, SQL.read_expired_reviews, (wall, EXPIRED_AT_ONCE))]
+    return [task_of(row) for row in _rows(connection, SQL.read_expired_reviews, (wall, EXPIRED_AT_ONCE))]
 
 
-def _task(row: Sequence[Any]) -> TaskRecord:
+def task_of(row: Sequence[Any]) -> TaskRecord:
+    """A task as it is read back."""
     record = TaskRecord(*row)
     parked = record.state == "claimed" and bool(record.parked)
     return record._replace(

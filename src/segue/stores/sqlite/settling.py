@@ -51,6 +51,9 @@ Author = Token | tuple[str, str, int, int, None]
 ON_HOLD = PAUSED | ENDS_PAUSE
 """All ways in which a task may be on hold."""
 
+DELAYED = frozenset({"retry", "deadlocked"})
+"""After these the task is tried again after a while."""
+
 HAS_REASON = frozenset({"failed", "dead", "in_doubt", "skipped"})
 """After these the data of the settlement is the task's error."""
 
@@ -183,9 +186,9 @@ def write_handoffs(tx: Transaction, handoffs: Sequence[tuple[Author, HandoffReco
 
 def _returned_row(tx: Transaction, settlement: Settlement) -> Row:
     ending = settlement.ending
-    delay_seconds = settlement.not_before if ending == "retry" else 0.0
+    delay_seconds = settlement.not_before if ending in DELAYED else 0.0
     successor = settlement.successor if ending == "reassigned" else None
-    error = settlement.data if ending in ("retry", "reassigned") else None
+    error = settlement.data if ending in ("retry", "reassigned", "deadlocked") else None
     times = (tx.boot + delay_seconds, tx.wall + delay_seconds)
     pools = blob_of(settlement.pools) if settlement.pools else None
     return (*settlement.token, *times, ending, successor, error, pools, settlement.requires)

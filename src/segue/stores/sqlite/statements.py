@@ -16,6 +16,7 @@ class Statements(NamedTuple):
 
     advance_consumer: str
     any_claimed: str
+    any_keeper: str
     append_task: str
     artifact_references: str
     await_task: str
@@ -34,6 +35,7 @@ class Statements(NamedTuple):
     find_broken: str
     find_command: str
     find_consumer: str
+    find_deadlock: str
     find_decision: str
     find_ending: str
     find_expired: str
@@ -47,6 +49,7 @@ class Statements(NamedTuple):
     find_parked: str
     find_pooled: str
     find_payload: str
+    find_pooled_runs: str
     find_prunable: str
     find_readable: str
     find_ready: str
@@ -138,6 +141,7 @@ class Statements(NamedTuple):
     read_steps: str
     read_task: str
     read_tasks: str
+    read_waiting_tasks: str
     reassign_task: str
     record_step: str
     redrive_task: str

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from segue.domain.decisions import Append, Control, Decision
 from segue.domain.records import (
@@ -28,7 +28,6 @@ from segue.stores.sqlite import (
     claiming,
     controlling,
     growing,
-    pooling,
     reading,
     remembering,
     reviewing,
@@ -41,11 +40,12 @@ from segue.stores.sqlite.files import Opened, folder_beside, open_files
 from segue.stores.sqlite.liveness import LockedFiles
 from segue.stores.sqlite.notifier import FileNotifier
 from segue.stores.sqlite.payloads import register
+from segue.stores.sqlite.pool_verbs import PoolVerbs
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
 
 
-class SqliteStore(ConsumerVerbs):
+class SqliteStore(ConsumerVerbs, PoolVerbs):
     """
     Runs, tasks, hand-offs and events in the file at `path`, with what belongs to it in the folder `path` + `.d`.
 
@@ -149,22 +149,6 @@ class SqliteStore(ConsumerVerbs):
         """Append remarks of running attempts."""
         answer: Sequence[Verdict] = await self._write(lambda tx: claiming.note(tx, notes))
         return answer
-
-    async def park(self, token: Token, awaits: Sequence[str]) -> Verdict:
-        """Note that an attempt waits in the middle."""
-        answer: Verdict = await self._write(lambda tx: pooling.park(tx, token, awaits))
-        return answer
-
-    async def go_on(self, token: Token) -> Verdict | Literal["wait"]:
-        """Note that an attempt goes on, if it can have its places back. Who is told to wait again writes nothing."""
-        if self._readers().near(lambda connection: pooling.must_wait(connection, token)):
-            return "wait"
-        answer: Verdict | Literal["wait"] = await self._write(lambda tx: pooling.go_on(tx, token))
-        return answer
-
-    async def set_pool(self, name: str, capacity: int) -> None:
-        """Say how many places a pool has."""
-        await self._write(lambda tx: pooling.set_pool(tx, name, capacity))
 
     async def append(self, token: Token, append: Append) -> Verdict:
         """Append a task that an attempt delegates."""

@@ -12,7 +12,6 @@ from segue.domain.rows import (
     Event,
     GrownRecord,
     PauseRecord,
-    PoolRecord,
     RunRecord,
     StepRecord,
     StoredHandoff,
@@ -22,7 +21,7 @@ from segue.errors import StoreClosed
 from segue.ports.clock import Clock
 from segue.ports.store import StoreFacts
 from segue.stores.looking import Looks
-from segue.stores.sqlite import pooling, reading
+from segue.stores.sqlite import reading
 from segue.stores.sqlite.connection import Durability
 from segue.stores.sqlite.files import Opened
 from segue.stores.sqlite.readers import Readers
@@ -97,10 +96,6 @@ class ReadingVerbs:
             wall = self._clock.wall()
             return self._readers().near(lambda connection: reading.expired_reviews(connection, wall))
         return await self._readers().far(reading.reviews)
-
-    async def read_pools(self) -> Sequence[PoolRecord]:
-        """All pools, by name."""
-        return await self._readers().far(pooling.read_pools)
 
     async def read_steps(self, run: str, node: str, item: int) -> Sequence[StepRecord]:
         """What a task remembers, by name."""

@@ -35,6 +35,7 @@ from segue.testing.conformance.runs import RunConformance
 from segue.testing.conformance.settling import SettlingConformance
 from segue.testing.conformance.sharing import SharedStoreConformance
 from segue.testing.conformance.steps import StepConformance
+from segue.testing.conformance.untangling import UntanglingConformance
 from segue.testing.conformance.upkeep import UpkeepConformance
 
 __all__ = ["ArtifactConformance", "SharedStoreConformance", "StoreConformance"]
@@ -51,6 +52,7 @@ class StoreConformance(
     LossConformance,
     BudgetConformance,
     PoolConformance,
+    UntanglingConformance,
     EventConformance,
     ConsumerConformance,
     HandoffConformance,

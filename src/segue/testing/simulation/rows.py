@@ -13,7 +13,7 @@ from segue.testing.simulation.order import early_start, latest_pins, unfinished
 if TYPE_CHECKING:
     from segue.testing.simulation.world import World
 
-GIVEN_BACK = frozenset({"retry", "handed_back", "handed_on", "unreadable", "reassigned"})
+GIVEN_BACK = frozenset({"retry", "handed_back", "handed_on", "unreadable", "reassigned", "deadlocked"})
 """Endings of an attempt after which its task goes on."""
 
 MADE_READY = frozenset({"ready", "expired", "overrun", "resolved", *GIVEN_BACK})

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from segue.testing.simulation.executions import Executions
     from segue.testing.simulation.world import World
 
-REVOKING = frozenset({"retry", "handed_back", "reassigned", "handed_on", "unreadable"})
+REVOKING = frozenset({"retry", "handed_back", "reassigned", "handed_on", "unreadable", "deadlocked"})
 
 
 class Writes:

@@ -5,5 +5,6 @@ SET state = iif(hold & 3, 'paused', 'ready'), claim = NULL, lease = NULL, due = 
     attempt = attempt - (?8 IN ('handed_back', 'unreadable')), agent = coalesce(?9, agent), error = coalesce(?10, error),
     failures = CASE ?8 WHEN 'retry' THEN failures + 1 WHEN 'reassigned' THEN 0 ELSE failures END,
     losses = iif(?8 = 'reassigned', 0, losses), pools = iif(?8 = 'reassigned', ?11, pools),
-    requires = iif(?8 = 'reassigned', NULL, coalesce(?12, requires))
+    requires = iif(?8 = 'reassigned', NULL, coalesce(?12, requires)),
+    deadlocks = deadlocks + (?8 = 'deadlocked')
 WHERE run = ?1 AND node = ?2 AND item = ?3 AND epoch = ?4 AND claim = ?5 AND state IN ('claimed', 'ready', 'paused')

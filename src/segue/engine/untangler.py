@@ -1,0 +1,69 @@
+"""Looks for tasks that wait for one another in vain, and lets them go on. Any worker may; the store lets one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from segue.domain.decisions import Untangling
+from segue.domain.records import RunState, Settled
+from segue.domain.running.deadlock import untangling_of
+from segue.domain.settings.options import RunOptions
+from segue.engine.attempt import Attempt
+from segue.engine.book import Book
+from segue.engine.claimer import Claimer
+from segue.ports.clock import Clock
+from segue.ports.store import Store
+
+
+class Untangler:
+    """
+    Finds deadlocks and carries out the policy of the victim's run. `lost` is told of a victim that runs here, and
+    `on_untangled` what has become of its run.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        book: Book,
+        clock: Clock,
+        live: Mapping[str, Attempt],
+        claimer: Claimer,
+        lost: Callable[[Attempt], None],
+        on_untangled: Callable[[str, RunState], None],
+    ) -> None:
+        self._store = store
+        self._book = book
+        self._clock = clock
+        self._live = live
+        self._claimer = claimer
+        self._lost = lost
+        self._on_untangled = on_untangled
+        self._told: set[str] = set()
+        """The claims of victims that are left to somebody else."""
+
+    async def look(self) -> None:
+        """Do something about one deadlock, if there is any. Raises StoreUnavailable."""
+        waits = await self._store.read_waits()
+        if waits is None:
+            self._told.clear()
+            return
+        options = {record.run: RunOptions.from_json(record.options) for record in waits.runs}
+        plans = {
+            record.run: (await self._book.plan_of(record)).under(options[record.run]) for record in waits.runs
+        }
+        untangling = untangling_of(waits, plans, options, self._clock.wall(), self._told)
+        if untangling is not None:
+            self._untangled(untangling, await self._store.untangle(untangling))
+
+    def _untangled(self, untangling: Untangling, settled: Settled) -> None:
+        settlement = untangling.settlement
+        if settlement is None:
+            self._told.add(untangling.victim.claim)
+            return
+        if settled.verdict == "stale":
+            return
+        victim = self._live.get(untangling.victim.claim)
+        if victim is not None:
+            self._lost(victim)
+        self._claimer.poke_after(settlement.not_before)
+        self._on_untangled(untangling.victim.run, settled.run_state or "running")
