@@ -24,6 +24,7 @@ from segue import (
     RunFailed,
     Segue,
     agent,
+    ctx,
     workflow,
 )
 from segue.errors import InvalidPayload, UnknownRun, UsageError
@@ -389,6 +390,43 @@ async def test_who_gets_a_task_at_run_time_has_its_own_review(open_segue: Open) 
     assert shown.by == ("dan",)
     await segue.review(handle.run, "draft", digest=shown.digest, approve=True, by="dan", output="dear all")
     assert await soon(handle.result()) == "dear all"
+
+
+@pytest.mark.parametrize("decides", ["a person", "the terms"])
+async def test_who_is_asked_in_the_middle_of_a_task_has_its_own_review(
+    open_segue: Open, decides: str
+) -> None:
+    """A delegated task waits for a person, or the end of their time, and then its answer reaches who asked, once."""
+    ran: Counter[str] = Counter()
+
+    @agent(review=Review(by="cay", expires="1h", then="approve"))
+    async def careful(to: str) -> str:
+        ran["careful"] += 1
+        return f"dear {to}"
+
+    @agent
+    async def draft(to: str) -> str:
+        ran["draft"] += 1
+        return f"{await ctx.delegate(careful, to=to)}, no"
+
+    @workflow
+    def answer(to: str) -> str:
+        return draft(to)
+
+    clock = ManualClock()
+    segue = await open_segue(clock=clock, agents=[careful])
+    handle = await segue.submit(answer, "bob")
+    async for _ in segue.events(handle.run, names=["task.needs_review"]):
+        break
+    (shown,) = await segue.reviews(handle.run)
+    assert (shown.task, shown.agent, shown.by) == ("draft/careful.1", "careful", ("cay",))
+    if decides == "a person":
+        await decide(segue, handle.run, shown.task, approve=True, by="cay")
+    else:
+        clock.jump(HOUR)
+        clock.advance(4.0)
+    assert await soon(handle.result()) == "dear bob, no"
+    assert ran == {"draft": 1, "careful": 1}
 
 
 async def test_artifacts_of_what_is_approved_stay_with_it(segue: Segue) -> None:
