@@ -22,7 +22,7 @@ def test_the_fields_of_a_run_are_stable(ran: Project) -> None:
     view = ran.json("show", "latest")
     assert list(view) == [
         "run", "workflow", "state", "key", "submitted_at", "ended_at", "input", "options", "graph_digest",
-        "totals", "tasks", "edges", "spans",
+        "totals", "tasks", "edges", "spans", "pauses",
     ]  # fmt: skip
     assert list(view["totals"]) == [
         "wall_seconds", "working_seconds", "coordinating_seconds", "agent_seconds", "handoffs", "handoff_bytes",

@@ -223,7 +223,7 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_epoch_and_claim_are_both_compared", "test_a_retry_revokes_the_claim"],
     ),
     "late results refused": (
-        {"settle_task": ("IN ('claimed', 'ready', 'paused')", "= 'claimed'")},
+        {"settle_task": ("(state IN ('claimed', 'ready') OR state = 'paused')", "state = 'claimed'")},
         ["test_a_late_result_that_nobody_superseded_is_accepted"],
     ),
     "a version left out": (
@@ -272,6 +272,78 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
     "delays ignored": (
         {"find_ready": ("due <= ?", "due <= ? + 1e9"), "may_claim": ("due <= ?1\n", "due <= ?1 + 1e9\n")},
         ["test_a_delayed_task_waits_for_its_time"],
+    ),
+    "a dependent born ready in a paused run": (
+        {"release_task": ("?16 & 3", "0")},
+        ["test_a_paused_run_gives_nothing_out"],
+    ),
+    "a dependent that is ready although it was paused": (
+        {"release_task": ("hold & 3", "0")},
+        ["test_a_task_is_paused_before_it_is_there"],
+    ),
+    "a quorum that is ready although it was paused": (
+        {"release_quorum": ("hold & 3", "0")},
+        ["test_a_quorum_is_paused_when_it_would_start"],
+    ),
+    "a retry that is ready although it was paused": (
+        {"return_task": ("hold & 3", "0")},
+        ["test_every_way_back_to_ready_respects_a_pause"],
+    ),
+    "a lost claim that is ready although it was paused": (
+        {"expire_task": ("hold & 3", "0")},
+        ["test_every_way_back_to_ready_respects_a_pause"],
+    ),
+    "settled the quick way in a paused run": (
+        {"settle_task": ("hold <= ?13", "?13 >= 0")},
+        ["test_a_paused_run_gives_nothing_out", "test_a_pause_ends_with_the_task_that_it_lasts_for"],
+    ),
+    "a late result refused because of a pause": (
+        {"settle_task": (" OR state = 'paused'", "")},
+        ["test_a_late_result_is_accepted_while_its_task_is_paused"],
+    ),
+    "an interrupt that keeps the claim": (
+        {"interrupt_tasks": ("claim = NULL, ", "")},
+        ["test_an_interrupt_revokes_what_runs"],
+    ),
+    "a resume that starts what is paused otherwise": (
+        {"start_tasks": ("NOT hold & 3", "1")},
+        ["test_a_task_is_paused_apart_from_its_run"],
+    ),
+    "a resume of all items that starts one paused by itself": (
+        {"free_task": ("pause.item IN (-1, task.item)", "0")},
+        ["test_a_pause_of_a_mapped_task_holds_its_items"],
+    ),
+    "a pause that holds what it lasts for": (
+        {"hold_tasks": ("?2 IS NULL OR node <> ?2 OR ?3 <> -1 AND item <> ?3", "1")},
+        ["test_a_run_is_paused_until_a_task_has_settled"],
+    ),
+    "a pause that lasts for ever": (
+        {"await_task": ("hold | 4", "hold")},
+        ["test_a_pause_ends_with_the_task_that_it_lasts_for"],
+    ),
+    "a paused task whose deadline waits": (
+        {"find_running_late": ("WHERE state = 'paused'", "WHERE state = ''")},
+        ["test_the_deadline_of_a_paused_task_stands"],
+    ),
+    "a paused task that needs a review": (
+        {"block_run": (", 'paused'", "")},
+        ["test_a_pause_needs_no_review"],
+    ),
+    "a cancelled task that keeps its claim": (
+        {"cancel_task": ("claim = NULL, ", "")},
+        ["test_a_cancelled_task_tells_those_who_need_it"],
+    ),
+    "a cancelled task that fails nothing": (
+        {"count_down_run": ("task.state = 'cancelled'", "task.state = ''")},
+        ["test_a_cancelled_task_tells_those_who_need_it"],
+    ),
+    "a reassigned task whose worker keeps it": (
+        {"reassign_task": ("claim = NULL, ", "")},
+        ["test_a_task_is_given_to_others"],
+    ),
+    "a command that is obeyed twice": (
+        {"find_command": ("command = ?", "command = ? AND 0")},
+        ["test_a_command_is_obeyed_once"],
     ),
     "cancel leaves claims": (
         {"cancel_tasks": ("'waiting', 'ready', 'claimed', 'needs_review'", "'waiting', 'ready'")},

@@ -153,14 +153,14 @@ SQL_FAULTS: dict[str, tuple[str, str, str, list[str]]] = {
     ),
     "written after the end": (
         "record_step",
-        "AND state IN ('claimed', 'ready', 'paused')",
+        "AND (state IN ('claimed', 'ready') OR state = 'paused')",
         "",
         ["test_an_attempt_that_has_ended_records_nothing"],
     ),
     "late records refused": (
         "record_step",
-        "IN ('claimed', 'ready', 'paused')",
-        "= 'claimed'",
+        "(state IN ('claimed', 'ready') OR state = 'paused')",
+        "state = 'claimed'",
         ["test_a_late_record_that_nobody_superseded_is_accepted"],
     ),
     "an outcome without its intent": (

@@ -301,8 +301,9 @@ class Play:
             return target
         releases = (release("d"), join("e", 2, parents=("a",)))[: self.random.randint(0, 2)]
         tolerated = self.random.random() < 0.3
+        left = handoff("null", self.random.randint(1, 3), "failed") if self.random.random() < 0.7 else None
         return target._replace(
-            releases=releases, run_resolved=self.random.choice([0, 1]), tolerated=tolerated
+            handoff=left, releases=releases, run_resolved=self.random.choice([0, 1]), tolerated=tolerated
         )
 
     def _step(self, epoch: int) -> StepRecord:

@@ -24,6 +24,9 @@ from segue.engine.registry import Registry
 from segue.errors import ControlRefused, UsageError
 from segue.ports.store import Store
 
+TRIES = 5
+"""So often it is decided anew what a control means, where something else happens between the look and the write."""
+
 
 @dataclass(frozen=True, slots=True)
 class Controlled:
@@ -93,26 +96,28 @@ class Controls:
         Raises ControlRefused if it cannot be as things are, and UnknownRun for a task that is not there.
         """
         command = wish.checked().command or uuid7().hex
-        try:
-            control = await self._decided(wish, record, command)
-            verdict = await self._store.control(control)
-        except ControlRefused:
-            # It may be refused because this very command has been obeyed.
-            if wish.command is None or not await self._was_obeyed(wish, record):
-                raise
-            return Controlled(record.run, "done before", command, _asked_for(wish))
-        if verdict == "stale" and not (wish.command is not None and await self._was_obeyed(wish, record)):
-            raise ControlRefused(
-                f"something else happened in run {record.run} meanwhile",
-                remedy=f"Look with `segue show {record.run}`, and again.",
-            )
-        if verdict != "accepted":
-            return Controlled(record.run, "done before", command, _asked_for(wish))
-        return Controlled(record.run, "done", command, _names_of(control))
+        for _ in range(TRIES):
+            try:
+                control = await self._decided(wish, record, command)
+                verdict = await self._store.control(control)
+            except ControlRefused:
+                # It may be refused because this very command has been obeyed.
+                if not await self._was_obeyed(wish, record):
+                    raise
+                verdict = "repeated"
+            if verdict == "accepted":
+                return Controlled(record.run, "done", command, _names_of(control))
+            if verdict == "repeated" or await self._was_obeyed(wish, record):
+                return Controlled(record.run, "done before", command, _asked_for(wish))
+            record = await self._store.read_run(record.run) or record
+        raise ControlRefused(
+            f"something else happened in run {record.run} meanwhile",
+            remedy=f"Look with `segue show {record.run}`, and again.",
+        )
 
     async def _was_obeyed(self, wish: Wish, record: RunRecord) -> bool:
         """Whether the run has obeyed this command before. Raises ControlRefused if it asked for something else."""
-        asked = await self._store.read_command(record.run, wish.command or "")
+        asked = None if wish.command is None else await self._store.read_command(record.run, wish.command)
         if asked is not None and asked != wish.asked:
             raise ControlRefused(
                 f"run {record.run} has obeyed the command {wish.command!r} before, which was {asked}",
@@ -138,7 +143,7 @@ class Controls:
             case "resume":
                 targets = situation.resume(key)
             case "cancel":
-                targets = situation.cancel(key)
+                targets = situation.cancel(key, _cancelled(wish), self._wall_now)
             case "reassign":
                 assert key is not None
                 targets = situation.reassign(key, _name_of(wish.to))
@@ -163,7 +168,7 @@ class Controls:
             interrupt=wish.interrupt,
             successor=_name_of(wish.to),
             pools=pools,
-            error=_cancelled(wish) if wish.kind == "cancel" else None,
+            error=_json(_cancelled(wish)) if wish.kind == "cancel" else None,
             redrive=redrive,
         )
 
@@ -231,9 +236,9 @@ def _names_of(control: Control) -> tuple[str, ...]:
     return tuple(task_name(each.node, each.item) for each in chosen)
 
 
-def _cancelled(wish: Wish) -> str:
+def _cancelled(wish: Wish) -> dict[str, Any]:
     message = f"{wish.by} cancelled it: {wish.reason}" if wish.reason else f"{wish.by} cancelled it"
-    return _json({"kind": "cancelled", "message": message})
+    return {"kind": "cancelled", "message": message}
 
 
 def _json(value: dict[str, Any]) -> str:

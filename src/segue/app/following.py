@@ -167,7 +167,7 @@ class Following:
 
 
 def _fails_run(task: TaskRecord) -> bool:
-    return task.state in ("failed", "dead") and not task.tolerated
+    return task.state in ("failed", "dead", "cancelled") and not task.tolerated
 
 
 def _reason(task: TaskRecord) -> str:

@@ -18,7 +18,7 @@ from segue.ports.store import Store
 
 EVENTS_PER_LOOK = 1_000
 _AT_REST = frozenset({"complete", "failed", "dead", "needs_review", "in_doubt", "skipped", "cancelled"})
-_HANDED_OVER = frozenset({"complete", "failed", "dead", "needs_review"})
+_HANDED_OVER = frozenset({"complete", "failed", "dead", "needs_review", "cancelled"})
 
 
 @dataclass(slots=True)
@@ -54,7 +54,16 @@ class NodeProgress:
     def state(self) -> TaskState:
         """One state for all its tasks: the one that most needs to be seen."""
         states = self.states
-        for state in ("failed", "dead", "needs_review", "in_doubt", "claimed", "ready", "cancelled"):
+        for state in (
+            "failed",
+            "dead",
+            "needs_review",
+            "in_doubt",
+            "claimed",
+            "ready",
+            "paused",
+            "cancelled",
+        ):
             if states[state]:
                 return state
         if states["complete"]:

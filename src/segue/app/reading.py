@@ -9,12 +9,14 @@ from typing import Any, NamedTuple
 
 from segue.app.effects import read_steps
 from segue.app.views import (
+    PauseView,
     RunSummary,
     RunView,
     TaskDetail,
     WaitingReview,
     edge_views,
     handoff_view,
+    pause_view,
     task_view,
     task_views,
     unborn_task,
@@ -104,9 +106,16 @@ async def list_runs(
                 handoffs=len(handoffs),
                 handoff_bytes=sum(len(stored.record.body) for stored in handoffs),
                 waits_for=tuple((await _waiting_reviews(store, record, tasks)).values()),
+                pauses=await _pauses(store, record),
             )
         )
     return tuple(summaries)
+
+
+async def _pauses(store: Store, record: RunRecord) -> tuple[PauseView, ...]:
+    """The pauses that stand in a run that has not ended."""
+    found = await store.read_pauses(record.run) if record.ended_at is None else ()
+    return tuple(map(pause_view, found))
 
 
 async def _waiting_reviews(
@@ -129,9 +138,10 @@ async def read_view(store: Store, record: RunRecord, now: float) -> RunView:
     rows = await store.read_tasks(record.run)
     handoffs = await store.latest_handoffs(record.run)
     events = await read_events(store, record.run)
+    pauses = await _pauses(store, record)
     with understood(f"run {record.run}"):
         reviews = await _waiting_reviews(store, record, rows)
-        return _view(record, graph, rows, handoffs, events, reviews, now)
+        return _view(record, graph, rows, handoffs, events, reviews, pauses, now)
 
 
 def _view(
@@ -141,6 +151,7 @@ def _view(
     handoffs: Sequence[StoredHandoff],
     events: Sequence[Event],
     reviews: Mapping[tuple[str, int], WaitingReview],
+    pauses: tuple[PauseView, ...],
     now: float,
 ) -> RunView:
     spans = spans_of(events, handoffs, now)
@@ -163,6 +174,7 @@ def _view(
         tasks=task_views(graph, rows, handoffs, reviews),
         edges=edge_views(graph, rows, handoffs),
         spans=spans,
+        pauses=pauses,
     )
 
 

@@ -19,7 +19,7 @@ from segue.domain.graph.drawing.picture import StateOfEdge
 from segue.domain.graph.drawing.states import edge_states
 from segue.domain.graph.graph import Crossing, Graph, Node, nodes_of
 from segue.domain.records import SINGLE, RunState, TaskState, task_name
-from segue.domain.rows import RunRecord, StepKind, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import PauseRecord, RunRecord, StepKind, StepRecord, StoredHandoff, TaskRecord
 from segue.domain.running.plan import MAP_AGENT
 from segue.domain.running.reviewing import round_of
 from segue.domain.running.steps import EffectState, effect_state
@@ -65,8 +65,22 @@ class ReviewView:
 
 
 @dataclass(frozen=True, slots=True)
+class PauseView:
+    """A pause that stands: of a task, or of the whole run (`task` is None). With the task `until` it ends by itself."""
+
+    task: str | None
+    by: str
+    reason: str
+    until: str | None
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
 class RunSummary:
-    """One line about a run. `tasks` counts those that have come into being, by state; `waits_for` are its reviews."""
+    """
+    One line about a run. `tasks` counts those that have come into being, by state; `waits_for` are its reviews, and
+    `pauses` those that stand in it.
+    """
 
     run: str
     workflow: str
@@ -78,6 +92,7 @@ class RunSummary:
     handoffs: int
     handoff_bytes: int
     waits_for: tuple[WaitingReview, ...]
+    pauses: tuple[PauseView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +212,7 @@ class RunView:
     tasks: tuple[TaskView, ...]
     edges: tuple[EdgeView, ...]
     spans: tuple[Span, ...]
+    pauses: tuple[PauseView, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +283,18 @@ def waiting_review(row: TaskRecord, node: Node) -> WaitingReview:
     now = round_of(node, row.agent, row.escalations)
     then = None if row.review_by is None else now.then
     return WaitingReview(task_name(row.node, row.item), now.by, row.review_by, then)
+
+
+def pause_view(record: PauseRecord) -> PauseView:
+    """A pause as it is stored."""
+    told = json.loads(record.data)
+    return PauseView(
+        task=task_name(record.node, record.item) if record.node else None,
+        by=told.get("by", ""),
+        reason=told.get("reason", ""),
+        until=None if record.until is None else task_name(*record.until),
+        since=record.at,
+    )
 
 
 def review_view(

@@ -28,6 +28,7 @@ _ENDS = frozenset(
         "reassigned",
         "handed_back",
         "handed_on",
+        "interrupted",
         "cancelled",
     }
 )

@@ -18,6 +18,7 @@ from segue.app.reading import read_graph
 from segue.app.working import Totals
 from segue.cli.output import STATE_STYLES, err, plain
 from segue.demo.words import bytes_in_words, counted, seconds_in_words
+from segue.domain.records import PAUSED_ITSELF
 
 FRAME_SECONDS = 0.1
 """The shortest time between two frames, so that drawing never holds the agents up."""
@@ -31,6 +32,7 @@ CURSOR_CELLS = 5
 _SIGNS = {
     "waiting": "·",
     "ready": "○",
+    "paused": "‖",
     "claimed": "●",
     "complete": "✓",
     "failed": "✗",
@@ -86,11 +88,11 @@ def picture(progress: Progress, now: float, width: int, most_lines: int | None) 
     """A run as it stands; at most so many lines, in which what happens now has precedence."""
     record = progress.record
     ended = record.ended_at if record.ended_at is not None else now
-    state = "running" if record.state == "running" else record.state.replace("_", " ")
+    state = "paused" if record.state == "running" and record.paused else record.state
     head = Text.assemble(
         (plain(record.workflow), "bold"),
         (f"  {record.run}  ", "dim"),
-        (state, STATE_STYLES[record.state]),
+        (state.replace("_", " "), STATE_STYLES[state]),
         (f"  {seconds_in_words(max(ended - record.submitted_at, 0.0))}", "dim"),
     )
     grid = Table(box=None, show_header=False, pad_edge=False, padding=(0, 1, 0, 0), width=width)
@@ -122,7 +124,16 @@ def _most_interesting(nodes: Sequence[NodeProgress], most: int | None) -> list[N
     """The nodes to show, in their order: those that run or failed first, then what comes next, then what is done."""
     if most is None or len(nodes) <= most:
         return list(nodes)
-    rank = {"failed": 0, "dead": 0, "needs_review": 0, "in_doubt": 0, "claimed": 1, "ready": 2, "waiting": 3}
+    rank = {
+        "failed": 0,
+        "dead": 0,
+        "needs_review": 0,
+        "in_doubt": 0,
+        "claimed": 1,
+        "ready": 2,
+        "paused": 2,
+        "waiting": 3,
+    }
     ranked = sorted(nodes, key=lambda node: rank.get(node.state, 4))
     chosen = {node.name for node in ranked[: max(most - 1, 1)]}
     return [node for node in nodes if node.name in chosen]
@@ -156,7 +167,8 @@ def _state_in_words(progress: Progress, node: NodeProgress) -> str:
     states = node.states
     if node.state == "waiting":
         missing = progress.missing(node)
-        return f"waits for {', '.join(plain(name) for name in missing)}" if missing else "waiting"
+        waits = f"waits for {', '.join(plain(name) for name in missing)}" if missing else "waiting"
+        return f"{waits}, and is paused" if any(task.hold & PAUSED_ITSELF for task in node.own) else waits
     parked = len(node.parked)
     running = states["claimed"] - parked
     again = max((task.attempt for task in node.own if task.state in ("claimed", "ready")), default=1)
@@ -165,6 +177,7 @@ def _state_in_words(progress: Progress, node: NodeProgress) -> str:
         (running, "running"),
         (parked, f"awaits {', '.join(node.later)}"),
         (states["ready"], "ready"),
+        (states["paused"], "paused"),
         (states["failed"], "failed"),
         (states["dead"], "dead"),
         (states["needs_review"], "needs review"),

@@ -61,6 +61,7 @@ SHORT_ID_CHARACTERS = 13
 STATE_STYLES = {
     "waiting": "dim",
     "ready": "yellow",
+    "paused": "bold yellow",
     "claimed": "cyan",
     "running": "cyan",
     "complete": "green",

@@ -12,10 +12,10 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
-from segue.app.views import HandoffView, RunSummary, RunView, StepView, TaskDetail, TaskView
+from segue.app.views import HandoffView, PauseView, RunSummary, RunView, StepView, TaskDetail, TaskView
 from segue.cli.live import totals_line
 from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, block, plain, styled, table
-from segue.cli.waiting import waits_in_words
+from segue.cli.waiting import paused_in_words, waits_in_words
 from segue.demo.words import bytes_in_words, counted, seconds_in_words
 from segue.domain.envelope.stored import data_of
 from segue.domain.graph.drawing.document import draw_json
@@ -35,12 +35,12 @@ MOST_OUTPUT_LINES = 200
 def runs_table(runs: Sequence[RunSummary], now: float, width: int) -> RenderableType:
     """A line for each run."""
     length = short_length([run.run for run in runs])
-    anybody_waited_for = any(run.waits_for for run in runs)
+    anybody_waited_for = any(run.waits_for or run.pauses for run in runs)
     rows = [
         (
             run.run[:length],
             plain(run.workflow),
-            styled(run.state),
+            styled(_state_of(run.state, run.pauses)),
             ago(now - run.submitted_at),
             seconds_in_words((run.ended_at or now) - run.submitted_at),
             _tasks_in_words(run.tasks),
@@ -55,11 +55,17 @@ def runs_table(runs: Sequence[RunSummary], now: float, width: int) -> Renderable
 
 def _waits_for(run: RunSummary) -> str:
     """The first of what waits for people, and how many more there are."""
-    if not run.waits_for:
-        return ""
-    first = run.waits_for[0]
-    more = f" and {len(run.waits_for) - 1} more" if len(run.waits_for) > 1 else ""
-    return f"{plain(first.task)}: {waits_in_words(first)}{more}"
+    words = [f"{plain(each.task)}: {waits_in_words(each)}" for each in run.waits_for]
+    words += [
+        f"{plain(each.task) + ': ' if each.task else ''}paused {paused_in_words(each)}" for each in run.pauses
+    ]
+    more = f" and {len(words) - 1} more" if len(words) > 1 else ""
+    return f"{words[0]}{more}" if words else ""
+
+
+def _state_of(state: str, pauses: Sequence[PauseView]) -> str:
+    """The word for the state of a run: one that could run and is paused as a whole says that."""
+    return "paused" if state == "running" and any(each.task is None for each in pauses) else state
 
 
 def short_length(ids: Sequence[str]) -> int:
@@ -82,6 +88,7 @@ def _tasks_in_words(tasks: dict[str, int]) -> str:
         "complete",
         "claimed",
         "ready",
+        "paused",
         "needs_review",
         "in_doubt",
         "failed",
@@ -110,7 +117,7 @@ def run_picture(view: RunView, width: int) -> RenderableType:
     head = Text.assemble(
         (plain(view.workflow), "bold"),
         f"  {view.run}  ",
-        styled(view.state),
+        styled(_state_of(view.state, view.pauses)),
         f"  {_moment(view.submitted_at)}",
     )
     facts = [("input", plain(json.dumps(view.input, ensure_ascii=False)))]
@@ -126,10 +133,12 @@ def run_picture(view: RunView, width: int) -> RenderableType:
         for task in view.tasks
         if task.review is not None
     ]
+    parts += [fact_line(f"{plain(each.task or 'run')} paused", paused_in_words(each)) for each in view.pauses]
     broken = [
         task
         for task in view.tasks
-        if task.error is not None and task.state in ("failed", "dead", "in_doubt", "ready", "claimed")
+        if task.error is not None
+        and task.state in ("failed", "dead", "in_doubt", "cancelled", "ready", "claimed")
     ]
     for task in broken[:MOST_TRACEBACKS]:
         parts += [Text(), _error_picture(task)]
@@ -156,7 +165,7 @@ def _tasks_table(tasks: Sequence[TaskView], width: int) -> RenderableType:
         many = items[task.node] > MOST_ITEMS
         if many and task.state == "expanded":
             continue
-        fold = many and task.item is not None and task.state in {"complete", "ready", "skipped"}
+        fold = many and task.item is not None and task.state in {"complete", "ready", "paused", "skipped"}
         groups.setdefault(f"{task.node} {task.state}" if fold else task.task, []).append(task)
     rows = [_task_row(group[0]) if len(group) == 1 else _folded_row(group) for group in groups.values()]
     return table(("task", "state", ">try", ">time", ">bytes", "summary"), rows, "summary", width)

@@ -31,7 +31,7 @@ _STEPS = tuple(
 
 
 _STATES = (
-    "failed", "needs_review", "cancelled", "claimed", "ready", "waiting", "complete", "expanded", "skipped",
+    "failed", "needs_review", "cancelled", "claimed", "ready", "paused", "waiting", "complete", "expanded", "skipped",
 )  # fmt: skip
 
 

@@ -44,12 +44,14 @@ class Target(NamedTuple):
     A task that a control is for.
 
     `birth` brings its row into being, waiting, where nothing has released it yet; None if it must be there. A
-    cancelled task tells its dependents with `releases` and its run with `run_resolved`, as a settlement does.
+    cancelled task leaves `handoff` as its next version, which says that it was, and tells its dependents with
+    `releases` and its run with `run_resolved`, as a settlement does.
     """
 
     node: str
     item: int
     birth: Release | None = None
+    handoff: HandoffRecord | None = None
     releases: tuple[Release, ...] = ()
     run_resolved: int = 0
     tolerated: bool = False

@@ -229,8 +229,8 @@ class Store(ConsumerStore, PayloadStore, PoolStore, Protocol):
           a mapped task that was. The rows of `until` are not paused with their run, and the pause ends in the
           transaction in which the last of them settles. Past its deadline a paused task is to be settled all the same.
         - `resume`: the pause of the run, or of the task, ends. What is paused in no other way is ready, without delay.
-        - `cancel`: an open task is `cancelled`, its claim revoked, and its dependents are told. A cancelled run takes
-          all its open tasks along.
+        - `cancel`: an open task is `cancelled`, its claim revoked, and its dependents are told; its hand-off must be
+          the next version. A cancelled run takes all its open tasks along.
         - `reassign`: a task that is ready, claimed or paused is to be claimed anew, its claim revoked, its failures and
           losses forgotten; by `successor`, if one is named.
         - `retry`: what has failed, is dead or cancelled, or was skipped or waits because of these, is tried again.

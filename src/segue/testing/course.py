@@ -26,6 +26,7 @@ LEAVES_HANDOFF = {
     "needs_review": "needs_review",
     "failed": "failed",
     "dead": "failed",
+    "cancelled": "failed",
     "handed_on": "handed_on",
     "delegated": "handed_on",
 }

@@ -7,10 +7,12 @@ Everything is checked again by the store, in the transaction that does it. What 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from segue.domain.decisions import Target
-from segue.domain.records import SINGLE, task_name
+from segue.domain.envelope.sealing import seal_failure
+from segue.domain.records import SINGLE, HandoffRecord, Pin, task_name
 from segue.domain.rows import PauseRecord, RunRecord, TaskRecord
 from segue.domain.running.plan import Plan, birth_of, run_resolved, settle_releases
 from segue.errors import ControlRefused, UnknownRun
@@ -86,10 +88,14 @@ class Situation:
             remedy = f"Its run is: `segue resume {self._run}`." if self._record.paused else _NOTHING_TO_DO
         raise self._refused(f"{self._name(task)} is not paused by itself", remedy)
 
-    def cancel(self, task: TaskKey | None) -> tuple[Target, ...]:
-        """The tasks to cancel (none: the run itself). Raises ControlRefused, UnknownRun."""
+    def cancel(self, task: TaskKey | None, error: Mapping[str, Any], wall: float) -> tuple[Target, ...]:
+        """
+        The tasks to cancel (none: the run itself), each leaving a hand-off that says why (`error`), made at `wall`.
+
+        Raises ControlRefused, UnknownRun.
+        """
         self._check_open()
-        return () if task is None else tuple(self._leaving(key) for key in self._open(task))
+        return () if task is None else tuple(self._leaving(key, error, wall) for key in self._open(task))
 
     def reassign(self, task: TaskKey, agent: str | None) -> tuple[Target, ...]:
         """The tasks to give to others, or to another agent. Raises ControlRefused, UnknownRun."""
@@ -241,12 +247,20 @@ class Situation:
     def _target(self, key: TaskKey) -> Target:
         return Target(*key, birth_of(self._plan.steps[key[0]]) if key[1] == SINGLE else None)
 
-    def _leaving(self, key: TaskKey) -> Target:
-        """A task with what it means for others that it ends without a hand-off."""
+    def _leaving(self, key: TaskKey, error: Mapping[str, Any], wall: float) -> Target:
+        """A task with what it leaves when it is cancelled, and what that means for others."""
+        step, row = self._plan.steps[key[0]], self._tasks.get(key)
+        agent = None if row is None or row.agent in (step.agent, step.node.agent) else row.agent
+        sealed = seal_failure(error, agent=agent)
+        version = 1 if row is None else row.version + 1
+        written = (sealed.body, sealed.output_size, sealed.digest, sealed.schema)
+        handoff = HandoffRecord(version, "failed", *written, wall, wall, ())
+        pin = Pin(*key, version, handoff.digest, "failed")
         return self._target(key)._replace(
-            releases=settle_releases(self._plan, *key, None, lambda agent: None),
+            handoff=handoff,
+            releases=settle_releases(self._plan, *key, pin, lambda agent: None),
             run_resolved=run_resolved(self._plan, key[0]),
-            tolerated=self._plan.steps[key[0]].tolerated,
+            tolerated=step.tolerated,
         )
 
 

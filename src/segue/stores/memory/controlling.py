@@ -84,8 +84,11 @@ class Controlling:
         found, resolved = False, 0
         for target in control.targets:
             task = find_or_bear(self._state, run, target)
-            if task is None or task.state in SETTLED:
+            handoff = target.handoff
+            if task is None or task.state in SETTLED or (handoff and handoff.version != task.version + 1):
                 continue
+            if handoff is not None:
+                run.keep(task, task.epoch, handoff)
             found, resolved = True, resolved + target.run_resolved
             self._state.set_state(task, "cancelled")
             task.claim, task.error, task.tolerated = None, control.error, target.tolerated

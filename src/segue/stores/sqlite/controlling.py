@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from segue.domain.decisions import Control, Redrive
+from segue.domain.decisions import Control, Redrive, Target
 from segue.domain.records import Verdict
 from segue.domain.running.pins import pins_anew
-from segue.stores.sqlite.pausing import WHOLE_RUN, bear, end_pauses, pause, resume
+from segue.stores.sqlite.pausing import SETTLED, WHOLE_RUN, bear, end_pauses, pause, resume
 from segue.stores.sqlite.pooling import check_needs
 from segue.stores.sqlite.releasing import limits_row, release_new
-from segue.stores.sqlite.settling import move_run
+from segue.stores.sqlite.settling import move_run, write_handoffs
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, Unforeseen, blob_of, pins_of
 from segue.stores.wording import RUN_ANNOTATED, RUN_RESUMED, run_event
@@ -67,16 +67,30 @@ def _cancel_tasks(tx: Transaction, control: Control) -> bool:
     run, found, resolved = control.run, False, 0
     for target in control.targets:
         bear(tx, run, target)
-        task = (run, target.node, target.item)
-        for agent, epoch in tx.rows(SQL.cancel_task, (*task, tx.wall, control.error, target.tolerated)):
+        if _cancel_task(tx, control, target):
             found, resolved = True, resolved + target.run_resolved
-            tx.tell_task(*task, agent, "cancelled", epoch, control.data)
-            unclaimed = [release._replace(claim=None) for release in target.releases]
-            tx.tell(release_new(tx, run, unclaimed, "", 0.0)[1])
-            end_pauses(tx, *task)
     if found and move_run(tx, run, resolved) is None and tx.rows(SQL.resume_run, (run,)):
         tx.tell_run(run, RUN_RESUMED)
     return found
+
+
+def _cancel_task(tx: Transaction, control: Control, target: Target) -> bool:
+    task, handoff = (control.run, target.node, target.item), target.handoff
+    row = tx.row(SQL.find_task, task)
+    if row is None:
+        return False
+    agent, state, epoch, _, version, *_ = row
+    if state in SETTLED or (handoff is not None and handoff.version != version + 1):
+        return False
+    left: tuple[int | None, int | None] = (None, None)
+    if handoff is not None:
+        left = (handoff.version, write_handoffs(tx, [((*task, epoch, None), handoff)]))
+    tx.cursor.execute(SQL.cancel_task, (*task, tx.wall, control.error, target.tolerated, *left))
+    tx.tell_task(*task, agent, "cancelled", epoch, control.data)
+    unclaimed = [release._replace(claim=None) for release in target.releases]
+    tx.tell(release_new(tx, control.run, unclaimed, "", 0.0)[1])
+    end_pauses(tx, *task)
+    return True
 
 
 def _reassign(tx: Transaction, control: Control) -> bool:

@@ -17,7 +17,7 @@ from segue.testing.conformance.artifacts import ArtifactConformance
 from segue.testing.conformance.budgets import BudgetConformance
 from segue.testing.conformance.claims import ClaimConformance
 from segue.testing.conformance.consumers import ConsumerConformance
-from segue.testing.conformance.decisions import DecisionConformance
+from segue.testing.conformance.controls import ControlConformance
 from segue.testing.conformance.events import EventConformance
 from segue.testing.conformance.expansion import ExpansionConformance
 from segue.testing.conformance.growing import GrowingConformance
@@ -26,6 +26,7 @@ from segue.testing.conformance.handoffs import HandoffConformance
 from segue.testing.conformance.joins import JoinConformance
 from segue.testing.conformance.leases import LeaseConformance
 from segue.testing.conformance.losses import LossConformance
+from segue.testing.conformance.pausing import PauseConformance
 from segue.testing.conformance.payloads import PayloadConformance
 from segue.testing.conformance.pools import PoolConformance
 from segue.testing.conformance.quorums import QuorumConformance
@@ -59,7 +60,8 @@ class StoreConformance(
     HandingOnConformance,
     PayloadConformance,
     GrowingConformance,
-    DecisionConformance,
+    ControlConformance,
+    PauseConformance,
     ReviewConformance,
     RedriveConformance,
     StepConformance,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import count
 from typing import Any, NamedTuple
 
-from segue.domain.decisions import Control, ControlKind, Target
+from segue.domain.decisions import Control, ControlKind, Redrive, Reset, Target
 from segue.domain.records import (
     SINGLE,
     Claim,
@@ -194,6 +194,15 @@ class Desk:
         asked = f"{kind} {[each.node for each in chosen]}"
         wanted = Control(run, kind, command or self.id("command"), asked, BY_ME, chosen, **more)
         return await self.store.control(wanted)
+
+    async def retry(self, run: str, *nodes: str) -> Verdict:
+        """Somebody tries tasks of a run again, as they are now."""
+        tasks = await self.store.read_tasks(run)
+        resets = tuple(
+            Reset(task.node, task.item, task.epoch, task.agent, 0) for task in tasks if task.node in nodes
+        )
+        progress = sum(task.epoch + task.version for task in tasks)
+        return await self.control(run, "retry", redrive=Redrive(resets, len(resets), progress))
 
     async def cancel(self, run: str) -> Verdict:
         """Somebody cancels a run."""

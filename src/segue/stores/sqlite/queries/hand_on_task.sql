@@ -5,4 +5,4 @@ SET state = iif(hold & 3, 'paused', 'ready'), claim = NULL, lease = NULL, due = 
     queue_by = iif(hold & 3, NULL, ?6 + queue_seconds), agent = ?8, version = ?9, handoff = ?10, pins = ?11,
     failures = 0, losses = 0, pools = ?12, requires = NULL
 WHERE run = ?1 AND node = ?2 AND item = ?3 AND epoch = ?4 AND claim = ?5
-  AND state IN ('claimed', 'ready', 'paused') AND version = ?9 - 1
+  AND (state IN ('claimed', 'ready') OR state = 'paused') AND version = ?9 - 1

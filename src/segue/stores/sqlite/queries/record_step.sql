@@ -2,7 +2,7 @@
 INSERT INTO step (run, node, item, name, kind, state, key, body, epoch, claim, at, artifacts)
 SELECT run, node, item, ?6, ?7, ?8, ?9, ?10, epoch, claim, ?11, ?12
 FROM task
-WHERE run = ?1 AND node = ?2 AND item = ?3 AND epoch = ?4 AND claim = ?5 AND state IN ('claimed', 'ready', 'paused')
+WHERE run = ?1 AND node = ?2 AND item = ?3 AND epoch = ?4 AND claim = ?5 AND (state IN ('claimed', 'ready') OR state = 'paused')
   AND (
     ?7 = 'step' OR ?8 = 'begun'
     OR EXISTS (SELECT 1 FROM step WHERE run = ?1 AND node = ?2 AND item = ?3 AND name = ?6)

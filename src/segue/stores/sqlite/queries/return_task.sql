@@ -7,4 +7,5 @@ SET state = iif(hold & 3, 'paused', 'ready'), claim = NULL, lease = NULL, due = 
     losses = iif(?8 = 'reassigned', 0, losses), pools = iif(?8 = 'reassigned', ?11, pools),
     requires = iif(?8 = 'reassigned', NULL, coalesce(?12, requires)),
     deadlocks = deadlocks + (?8 = 'deadlocked')
-WHERE run = ?1 AND node = ?2 AND item = ?3 AND epoch = ?4 AND claim = ?5 AND state IN ('claimed', 'ready', 'paused')
+WHERE run = ?1 AND node = ?2 AND item = ?3 AND epoch = ?4 AND claim = ?5
+  AND (state IN ('claimed', 'ready') OR state = 'paused')

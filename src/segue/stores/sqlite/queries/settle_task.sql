@@ -5,4 +5,4 @@ SET state = ?6, version = coalesce(?7, version), handoff = coalesce(?8, handoff)
     settled_at = ?9, error = coalesce(?10, error), tolerated = ?11, review_by = ?12,
     claim = iif(?6 = 'in_doubt', NULL, claim)
 WHERE run = ?1 AND node = ?2 AND item = ?3 AND epoch = ?4 AND claim = ?5
-  AND state IN ('claimed', 'ready', 'paused') AND version = coalesce(?7 - 1, version) AND hold <= ?13
+  AND (state IN ('claimed', 'ready') OR state = 'paused') AND version = coalesce(?7 - 1, version) AND hold <= ?13
