@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from segue.app.handle import RunHandle
     from segue.app.monitoring import Control
+    from segue.app.registry import Registry
     from segue.app.segue import Segue
     from segue.domain.envelope.artifact import Artifact
     from segue.domain.envelope.hand_to import HandTo
@@ -66,6 +67,7 @@ __all__ = [
     "PoolTooSmall",
     "Quorum",
     "Ref",
+    "Registry",
     "Retry",
     "RetryLater",
     "Review",
@@ -96,6 +98,7 @@ __all__ = [
 _HOMES = {
     "segue.app.handle": ("RunHandle",),
     "segue.app.monitoring": ("Control",),
+    "segue.app.registry": ("Registry",),
     "segue.app.segue": ("Segue",),
     "segue.domain.graph.agent": ("Agent", "agent"),
     "segue.domain.settings.agent_settings": ("Quorum",),

@@ -3,12 +3,13 @@ Processes that watch events and die again and again, each at a commit of its own
 
 Run as `python dying.py STORY FOLDER KILLS [--forget]`: one process after the other opens the same store, works, and
 kills itself before or after one of its commits; the last may work to the end. With `--forget` neither subscription nor
-monitor says which event it acts on.
+monitor says which event it acts on, and a registry not which piece of work it is for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import signal
 import sys
@@ -17,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from segue import Control, Event, Handoff, Segue, agent, monitor, on, workflow
-from segue.app import monitoring, subscribing
+from segue.app import monitoring, registry, subscribing
 from segue.domain.records import ClaimRequest
 from segue.stores.sqlite.committing import Committer
 
-EVENTS = 100
+EVENTS = 40
 RUNS = 20
+TICKETS = 12
 POINTS = 29
 """Deaths go round over so many points; where a process has written nothing yet, one that is not there kills nobody."""
 
@@ -99,7 +101,8 @@ def die_around_commits() -> None:
 
 
 def forget_which_event() -> None:
-    """The mutant: what an event starts has no key, and what a monitor does has a new name each time."""
+    """The mutants: what is started or opened has no key, and what a monitor does has a new name each time."""
+    registry.key_of = lambda task_id: None  # type: ignore[assignment,return-value]
     subscribing.key_of = lambda subscription, event: None  # type: ignore[assignment,return-value]
     monitoring.command_of = lambda *about: os.urandom(8).hex()
 
@@ -154,7 +157,24 @@ def run_until(death: int, work: Callable[[], Coroutine[Any, Any, None]]) -> int:
     os._exit(0)
 
 
-STORIES = {"subscription": (publish, watch), "monitor": (get_into_trouble, keep_guard)}
+async def nothing(folder: Path) -> None:
+    """The loop finds nothing there."""
+
+
+async def orchestrate(folder: Path) -> None:
+    """The loop of the documentation, for one piece of work after the other."""
+    os.chdir(folder)
+    sys.path.insert(0, str(folder))
+    after = importlib.import_module("after")
+    for number in range(TICKETS):
+        await after.orchestrate(f"T-{number}", "login")
+
+
+STORIES = {
+    "subscription": (publish, watch),
+    "monitor": (get_into_trouble, keep_guard),
+    "registry": (nothing, orchestrate),
+}
 
 
 def main(story: str, folder: Path, kills: int) -> None:

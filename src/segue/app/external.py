@@ -10,6 +10,7 @@ from uuid_utils.compat import uuid7
 from segue.domain.envelope.sealing import Sealed, seal
 from segue.domain.graph.graph import Node
 from segue.domain.records import SINGLE, Claim, ClaimRequest, HandoffRecord, Settlement, parse_task_name
+from segue.domain.rows import TaskRecord
 from segue.domain.running.answering import Failed
 from segue.domain.running.external import finding_on, kept_from
 from segue.domain.running.outcome import Complete, Outcome, handed_back, settlement_of
@@ -77,8 +78,7 @@ class External:
                 if await self.settle(place, claim, record(claim.version)):
                     return
                 continue
-            rows = await self._host.store.read_tasks(place.live.run, [(place.node.name, place.item)])
-            row = rows[0] if rows else None
+            row = await self.row_of(place)
             written = await self._written(place) if row is not None and row.version else None
             needs = tuple(place.live.plan.steps[place.node.name].parents)
             waited = finding_on(place.live.run, place.task, row, written, digest, needs)
@@ -90,6 +90,11 @@ class External:
                 raise kept_from(waited)
             await self._host.store.notifier.wait(seen, self._lease_seconds / RENEWALS_PER_LEASE)
             await self._host.store.expire()
+
+    async def row_of(self, place: Place) -> TaskRecord | None:
+        """The task as it stands; None if nothing has released it yet."""
+        rows = await self._host.store.read_tasks(place.live.run, [(place.node.name, place.item)])
+        return rows[0] if rows else None
 
     async def claim(self, place: Place) -> Claim | None:
         """Take a task whose turn it is, and that nobody has."""

@@ -119,8 +119,8 @@ class Host(Following):
             self._engine.observer = self.observer
         self._waiters.start(opened.store, self.clock)
         opened.set_idle(lambda: self.engine.idle)
+        self.know(*self._agents)
         if self._is_worker:
-            self.know(*self._agents)
             watching = Watching(self, all_of(self._agents), self._lease_seconds, self._failed)
             await self._engine.start(json.dumps({"host": socket.gethostname(), "process": os.getpid()}))
             self._watching = watching
@@ -169,9 +169,15 @@ class Host(Following):
         return super().engine if self._engine is None else self._engine
 
     def know(self, *offerings: Offering) -> None:
-        """Take tasks of these agents, of the agents of these workflows, or of all that is in these modules."""
+        """
+        Take tasks of these agents, of the agents of these workflows, or of all that is in these modules. Where nothing
+        is run only those are known that nobody runs, so that it can be handed over for them.
+        """
         offer = all_of(offerings)
-        self.engine.know(offer.agents, offer.conditions)
+        if self._is_worker:
+            self.engine.know(offer.agents, offer.conditions)
+        else:
+            self.engine.know((agent for agent in offer.agents if agent.settings.external), {})
 
     async def until_failure(self) -> SegueError:
         """Why nothing can be run here any more, as soon as that is so."""
@@ -292,8 +298,7 @@ class Host(Following):
         if len(self._pinned) >= PINNED_KEPT:
             self._pinned.clear()
         self._pinned[id(built)] = pinned
-        if self._is_worker:
-            self.know(built)
+        self.know(built)
         self.engine.book.remember_plan(pinned.digest, pinned.plan)
         return pinned
 

@@ -8,7 +8,7 @@ from the store, so another process can ask the same things.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -18,6 +18,7 @@ from segue.app.controlling import Controlled
 from segue.app.handle import RunHandle
 from segue.app.host import Host
 from segue.app.offering import Offering
+from segue.app.registry import Registry, open_registry
 from segue.app.reviewing import AS_SHOWN
 from segue.app.submission import RunRequest, request_of
 from segue.app.views import ReviewView
@@ -262,6 +263,15 @@ class Segue:
     ) -> Controlled:
         """As `RunHandle.annotate`, for the run with this id."""
         return await self.handle(run).annotate(task, by=by, note=note, command=command)
+
+    async def registry(self, task_id: str, *, dependencies: Mapping[str, Iterable[str]]) -> Registry:
+        """
+        The results of one piece of work, for an orchestrator loop that exists: opened, or found as they stand.
+
+        `dependencies` says who needs whose result: `{"test_writer": ["code_reviewer"]}`. Raises `GraphError` if agents
+        depend on one another in a circle, and `KeyConflict` if the registry of this name has other dependencies.
+        """
+        return await open_registry(self._host, task_id, dependencies)
 
     async def prune(self, older_than_seconds: float) -> int:
         """Delete runs that ended longer ago than this, and artifacts that nothing points to. Returns how many runs."""
