@@ -8,7 +8,7 @@ import sys
 import traceback
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import apsw
 import pytest
@@ -16,12 +16,12 @@ import pytest
 from segue.errors import StoreError
 from segue.stores.sqlite import Durability
 from segue.testing import Ledger, ManualClock
-from segue.testing.ledger import Begun, Fact, Kept, Remembered, Told
+from segue.testing.ledger import Fact
 from tests.disk.layer import Disk
 from tests.disk.recording import FIRST, open_parts, with_small_log
 from tests.disk.story import Story
 
-FACTS: dict[str, type[Fact]] = {each.__name__: each for each in (Told, Kept, Remembered, Begun)}
+FACTS: dict[str, type[Fact]] = {each.__name__: each for each in get_args(Fact)}
 WRITING = frozenset({"create", "write", "sync", "truncate", "rename", "unlink", "mkdir"})
 """What may fail for want of room, or end half-way."""
 READING = frozenset({"open", "read", "lock"})

@@ -27,6 +27,8 @@ TRANSITIONS = (
     *("ending retry", "ending handed_back", "ending skipped", "ending expanded", "ending needs_review"),
     *("started before its input was committed", "submitted again", "decision repeated", "decision stale"),
     *("ending dead", "ending in_doubt", "ending reassigned", "redrive accepted", "doubt accepted", "paid"),
+    *("approved by a person", "approved in the end", "rejected in the end", "escalated in the end"),
+    *("word refused: no right", "word refused: other digest", "word refused: expired"),
     *("run complete", "run failed", "run cancelled"),
 )
 
