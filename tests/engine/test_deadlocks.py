@@ -140,6 +140,92 @@ async def test_two_runs_over_two_pools(segue: Segue) -> None:
     assert len(ended) == len(stories[0])
 
 
+async def test_three_in_a_circle_over_a_pool_a_later_and_a_pause(segue: Segue) -> None:
+    """
+    One keeps a place and awaits the second, the second is paused until the third has settled, the third needs the
+    place: all three are named in their order, one claim is revoked once, and everything comes to its end.
+    """
+    may_begin = asyncio.Event()
+
+    @agent
+    async def gate(text: str) -> str:
+        await may_begin.wait()
+        return text
+
+    @agent
+    async def second(text: str) -> str:
+        return f"second {text}"
+
+    @agent(pool="gpu")
+    async def third(text: str) -> str:
+        return f"third {text}"
+
+    @agent(pools={"gpu": Pool(1, keep=True)})
+    async def holder(text: str, later: Later[str]) -> str:
+        return f"{text} and {await later}"
+
+    @workflow
+    def circle(text: str) -> list[str]:
+        opened = gate(text)
+        return [holder(text, second(opened)), third(opened)]
+
+    await segue.set_pool("gpu", 1)
+    handle = await segue.submit(circle, "x")
+    async for _ in segue.events(handle.run, names="task.holder.parked"):
+        break
+    await segue.pause(handle.run, "second", by="alice", until="third")
+    may_begin.set()
+    assert await handle.result() == ["x and second x", "third x"]
+    (data,) = await told(segue, handle.run)
+    assert data["words"] == (
+        "holder holds 1 of gpu and waits for second; second is paused until third; third waits for 1 of gpu"
+    )
+    assert data["victim"] == {"run": handle.run, "task": "holder"}
+    assert await names(segue, handle.run, ".deadlocked") == ["task.holder.deadlocked"]
+    tasks = {task.node: task for task in await segue.host.store.read_tasks(handle.run)}
+    assert {name: task.attempt for name, task in tasks.items()} == {
+        **dict.fromkeys(("gate", "second", "third"), 1),
+        "holder": 2,
+    }
+
+
+async def test_two_pauses_that_wait_for_each_other(segue: Segue) -> None:
+    """Nobody keeps anything: the younger pause ends, which lets the other one end by itself, and says why."""
+    may_begin = asyncio.Event()
+
+    @agent
+    async def gate(text: str) -> str:
+        await may_begin.wait()
+        return text
+
+    @agent
+    async def one(text: str) -> str:
+        return f"one {text}"
+
+    @agent
+    async def other(text: str) -> str:
+        return f"other {text}"
+
+    @workflow
+    def both(text: str) -> list[str]:
+        opened = gate(text)
+        return [one(opened), other(opened)]
+
+    handle = await segue.submit(both, "x")
+    await segue.pause(handle.run, "one", by="alice", until="other")
+    await segue.pause(handle.run, "other", by="bob", until="one")
+    may_begin.set()
+    assert await handle.result() == ["one x", "other x"]
+    (data,) = await told(segue, handle.run)
+    assert (data["victim"], data["then"]) == ({"run": handle.run, "task": "other"}, "resumed")
+    assert data["words"] == "one is paused until other; other is paused until one"
+    ended = [event async for event in segue.events(handle.run) if event.name.endswith(".unpaused")]
+    assert [(event.task, json.loads(event.data or "")["by"]) for event in ended] == [
+        ("other", "segue"),
+        ("one", "alice"),
+    ]
+
+
 async def test_an_unknown_policy_is_refused(segue: Segue) -> None:
     """Before anything is submitted."""
     with pytest.raises(UsageError, match="on_deadlock='panic'"):

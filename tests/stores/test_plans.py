@@ -11,7 +11,7 @@ from segue.stores.sqlite.migrating import whole_schema
 from segue.stores.sqlite.statements import SQL, Statements
 
 SMALL_OR_RARE = {
-    "any_keeper": "looks at the claims that need pools, which an index has by themselves",
+    "any_knot": "looks at the claims that need pools, which an index has by themselves, and at the pauses",
     "any_claimed": "stops at the first entry of an index that has only claimed tasks",
     "artifact_references": "reads all references, for pruning",
     "count_rows": "counts everything, for a person",
@@ -20,7 +20,7 @@ SMALL_OR_RARE = {
     "find_holding": "looks at the claims that need pools, which an index has by themselves",
     "find_needing": "looks at the tasks that need pools, when a pool is changed",
     "find_pooled": "looks at the ready tasks that need pools, where some are free",
-    "find_pooled_runs": "looks at the tasks that need pools, where somebody keeps places and waits",
+    "find_knotted_runs": "looks at the tasks that need pools and at the pauses, where there may be a deadlock",
     "find_prunable": "looks at all runs, for pruning",
     "forget_all_workers": "once after a restore",
     "forget_lost_claims": "once after a restore",

@@ -135,11 +135,15 @@ class Append(NamedTuple):
 
 class Untangling(NamedTuple):
     """
-    What is done about a deadlock: the runs that it is in are told (`data` is the JSON of their event), and the attempt
-    of the victim is ended by `settlement`; None leaves that to somebody else. `victim` is its token.
+    What is done about a deadlock: the runs that it is in are told (`data` is the JSON of their event), once under one
+    `id` of the victim's `run`. If the victim is a claim, `victim` is its token and `settlement` ends the attempt; if it
+    is a pause, `control` ends that. With neither it is left to somebody else.
     """
 
-    victim: Token
+    run: str
+    id: str
     runs: tuple[str, ...]
     data: str
-    settlement: Settlement | None
+    victim: Token | None = None
+    settlement: Settlement | None = None
+    control: Control | None = None

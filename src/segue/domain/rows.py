@@ -109,13 +109,15 @@ class GrownRecord(NamedTuple):
 
 class Waits(NamedTuple):
     """
-    All who may wait for one another, seen at once: the pools, and every task of the runs in which some need pools. What
-    is only to be settled takes no places: it is shown without pools.
+    All who may wait for one another, seen at once: the pools, every task of the runs in which some need pools or are
+    paused until another one has settled, and these pauses. What is only to be settled takes no places: it is shown
+    without pools.
     """
 
     pools: tuple[PoolRecord, ...]
     runs: tuple[RunRecord, ...]
     tasks: tuple[TaskRecord, ...]
+    pauses: tuple[PauseRecord, ...] = ()
 
 
 StepKind = Literal["step", "effect"]

@@ -39,7 +39,7 @@ class Untangler:
         self._lost = lost
         self._on_untangled = on_untangled
         self._told: set[str] = set()
-        """The claims of victims that are left to somebody else."""
+        """Under which ids deadlocks were told that are left to somebody else."""
 
     async def look(self) -> None:
         """Do something about one deadlock, if there is any. Raises StoreUnavailable."""
@@ -56,14 +56,13 @@ class Untangler:
             self._untangled(untangling, await self._store.untangle(untangling))
 
     def _untangled(self, untangling: Untangling, settled: Settled) -> None:
-        settlement = untangling.settlement
-        if settlement is None:
-            self._told.add(untangling.victim.claim)
+        if untangling.settlement is None and untangling.control is None:
+            self._told.add(untangling.id)
+        if settled.verdict != "accepted":
             return
-        if settled.verdict == "stale":
-            return
-        victim = self._live.get(untangling.victim.claim)
-        if victim is not None:
-            self._lost(victim)
-        self._claimer.poke_after(settlement.not_before)
-        self._on_untangled(untangling.victim.run, settled.run_state or "running")
+        if untangling.settlement is not None:
+            victim = self._live.get(untangling.settlement.token.claim)
+            if victim is not None:
+                self._lost(victim)
+            self._claimer.poke_after(untangling.settlement.not_before)
+        self._on_untangled(untangling.run, settled.run_state or "running")

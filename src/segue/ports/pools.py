@@ -47,16 +47,17 @@ class PoolStore(Protocol):
 
     async def read_waits(self) -> Waits | None:
         """
-        One view of all who may wait for one another; None if nobody who waits keeps what others may need, so that there
-        cannot be a deadlock.
+        One view of all who may wait for one another; None if nobody who waits keeps what others may need, and no pause
+        is to end with a task, so that there cannot be a deadlock.
         """
         ...
 
     async def untangle(self, untangling: Untangling) -> Settled:
         """
-        Write down a deadlock that was found, and end the attempt of its victim if that is wanted.
+        Write down a deadlock that was found, and break it if that is wanted.
 
-        Accepted while the victim's claim stands and is parked: of several who find the same deadlock one does, and the
-        others are told `stale`. One that is only to be told is told once for each claim (`repeated`).
+        Accepted while the claim that is its victim stands and is parked, or the pause that is can still be ended: of
+        several who find the same deadlock one breaks it, and the others are told `stale`. One that is only to be told
+        is told once (`repeated`).
         """
         ...

@@ -10,7 +10,7 @@ import pytest
 from segue import Later, Pool, Quorum, agent, workflow
 from segue.domain.decisions import Untangling
 from segue.domain.records import SINGLE, Need, Pools
-from segue.domain.rows import PoolRecord, RunRecord, TaskRecord, Waits
+from segue.domain.rows import PauseRecord, PoolRecord, RunRecord, TaskRecord, Waits
 from segue.domain.running.deadlock import DEADLOCKS_MAXIMUM, untangling_of
 from segue.domain.running.plan import Plan, compile_plan
 from segue.domain.running.waiters import waiters_of
@@ -202,7 +202,7 @@ def test_the_keeper_is_tried_again_after_a_while() -> None:
         assert found is not None
         assert found.settlement is not None
         assert (found.settlement.ending, found.settlement.not_before) == ("deadlocked", delay_seconds)
-        assert found.victim[:3] == (RUN, "keeper", SINGLE)
+        assert found.settlement.token[:3] == (RUN, "keeper", SINGLE)
 
 
 def test_a_task_is_given_up_after_three_deadlocks() -> None:
@@ -248,3 +248,51 @@ def test_the_data_names_the_circle() -> None:
     }
     assert (data["victim"], data["then"]) == ({"run": RUN, "task": "keeper"}, "deadlocked")
     assert found.runs == (RUN,)
+
+
+def paused(
+    policy: OnDeadlock = "break", told: tuple[str, ...] = (), node: str = "source"
+) -> Untangling | None:
+    """What is done about a task, or a run, that is paused until what waits for it has settled."""
+    record = RunRecord(RUN, None, "circle", "running", "", "{}", "{}", 0.0, None)
+    pause = PauseRecord(RUN, node, SINGLE, ("join", SINGLE), "{}", 5.0)
+    waits = Waits(
+        (PoolRecord("cpu", 1, 0, 0), PoolRecord("gpu", 1, 0, 0)),
+        (record,),
+        (task("source", "paused"),),
+        (pause,),
+    )
+    return untangling_of(waits, {RUN: PLAN}, {RUN: RunOptions(on_deadlock=policy)}, 100.0, told)
+
+
+def test_a_pause_that_waits_for_itself_ends() -> None:
+    """A task that is paused until one has settled that needs it would be for ever: the pause ends, and says why."""
+    found = paused()
+    assert found is not None
+    assert found.control is not None
+    assert (found.control.kind, [each[:2] for each in found.control.targets]) == (
+        "resume",
+        [("source", SINGLE)],
+    )
+    words = json.loads(found.data)["words"]
+    assert words == "join waits for small; small waits for source; source is paused until join"
+    assert words in found.control.data
+    assert (found.victim, found.settlement) == (None, None)
+    assert paused(told=(found.id,)) is None
+
+
+def test_a_paused_run_that_waits_for_itself_goes_on() -> None:
+    """The whole run is resumed: what ends its pause cannot come about without its other tasks."""
+    found = paused(node="")
+    assert found is not None
+    assert found.control is not None
+    assert found.control.targets == ()
+    assert json.loads(found.data)["victim"] == {"run": RUN}
+
+
+def test_a_pause_may_be_only_reported() -> None:
+    """With the policy `report` nobody ends it."""
+    found = paused("report")
+    assert found is not None
+    assert found.control is None
+    assert json.loads(found.data)["then"] == "reported"

@@ -87,17 +87,27 @@ class Pooling:
     async def read_waits(self) -> Waits | None:
         """One view of all who may wait for one another."""
         state = self._state
-        if not any(task.parked and held_of(task.pools, parked=True) for task in _pooled_claims(state)):
+        pauses = [
+            pause
+            for _, run in sorted(state.runs.items())
+            for _, pause in sorted(run.pauses.items())
+            if pause.until is not None
+        ]
+        keepers = (task for task in _pooled_claims(state) if task.parked and held_of(task.pools, parked=True))
+        if not pauses and next(keepers, None) is None:
             return None
+        paused = {pause.run for pause in pauses}
         runs = [
             run
-            for _, run in sorted(state.runs.items())
-            if any(task.pools and task.state in {"ready", "claimed"} for task in run.tasks.values())
+            for name, run in sorted(state.runs.items())
+            if name in paused
+            or any(task.pools and task.state in {"ready", "claimed"} for task in run.tasks.values())
         ]
         return Waits(
             tuple(await self.read_pools()),
             tuple(run.record() for run in runs),
             tuple(self._seen(task) for run in runs for _, task in sorted(run.tasks.items())),
+            tuple(pauses),
         )
 
     def _seen(self, task: Task) -> TaskRecord:

@@ -38,8 +38,8 @@ class State:
         self.ready: set[tuple[str, str, int]] = set()
         self.workers: dict[str, str] = {}
         self.pools: dict[str, int] = {}
-        self.deadlocks: set[Token] = set()
-        """The claims by which deadlocks were told."""
+        self.deadlocks: set[tuple[str, str]] = set()
+        """Under which ids deadlocks were told, each of a run."""
 
     def find(self, token: Token) -> Task | None:
         """The task that a token is about."""

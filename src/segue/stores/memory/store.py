@@ -184,21 +184,25 @@ class MemoryStore(Reading, Deciding, Controlling, Pooling, Growing, Registering,
             task.pools, task.requires = settlement.pools, None
 
     async def untangle(self, untangling: Untangling) -> Settled:
-        """Write down a deadlock, and end the attempt of its victim if that is wanted."""
-        token, state = untangling.victim, self._state
-        task = state.find(token)
-        if task is None or not task.answers(token) or task.state != "claimed" or not task.parked:
+        """Write down a deadlock, and break it if that is wanted."""
+        run, told, runs, data, victim, settlement, control = untangling
+        state = self._state
+        task = state.find(victim) if victim is not None else None
+        stands = task is not None and victim is not None and task.answers(victim) and task.state == "claimed"
+        if victim is not None and not (task is not None and stands and task.parked):
             return Settled("stale", (), None)
-        if token in state.deadlocks:
+        if (run, told) in state.deadlocks:
             return Settled("repeated", (), None)
-        state.deadlocks.add(token)
-        for run in untangling.runs:
-            if run in state.runs:
-                state.tell(state.runs[run], wording.RUN_DEADLOCK, untangling.data)
-        if untangling.settlement is None:
-            self.notifier.notify()
+        if control is not None and await self.control(control) != "accepted":
+            return Settled("stale", (), None)
+        state.deadlocks.add((run, told))
+        for each in runs:
+            if each in state.runs:
+                state.tell(state.runs[each], wording.RUN_DEADLOCK, data)
+        self.notifier.notify()
+        if settlement is None:
             return Settled("accepted", (), None)
-        (answer,), _ = await self.settle([untangling.settlement], "", 0.0)
+        (answer,), _ = await self.settle([settlement], "", 0.0)
         return answer
 
     async def claim(self, request: ClaimRequest) -> Sequence[Claim]:

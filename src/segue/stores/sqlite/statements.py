@@ -16,7 +16,7 @@ class Statements(NamedTuple):
 
     advance_consumer: str
     any_claimed: str
-    any_keeper: str
+    any_knot: str
     append_task: str
     artifact_references: str
     await_task: str
@@ -43,13 +43,13 @@ class Statements(NamedTuple):
     find_handoff: str
     find_hold: str
     find_holding: str
+    find_knotted_runs: str
     find_named: str
     find_needing: str
     find_own_claims: str
     find_parked: str
     find_pooled: str
     find_payload: str
-    find_pooled_runs: str
     find_prunable: str
     find_readable: str
     find_ready: str

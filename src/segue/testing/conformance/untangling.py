@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.domain.decisions import Untangling
+from segue.domain.decisions import Control, Target, Untangling
 from segue.domain.records import Claim, Limits, Need, Settlement
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import LEASE_SECONDS, WORKER, Desk, handoff, settlement
@@ -18,6 +18,14 @@ async def stuck(desk: Desk) -> tuple[str, Claim]:
     (a,) = await claim(desk)
     await desk.store.park(a.token, ["b"])
     return run, a
+
+
+def untangling(
+    claim: Claim, settlement: Settlement | None, *others: str, data: str = '{"words":"a circle"}'
+) -> Untangling:
+    """What is done about a deadlock whose victim is a claim."""
+    token = claim.token
+    return Untangling(token.run, token.claim, (token.run, *others), data, token, settlement)
 
 
 def revoked(claim: Claim, not_before: float = 0.0) -> Settlement:
@@ -73,9 +81,9 @@ class UntanglingConformance(Suite):
         """The claim is revoked for good, each run is told once, and who comes second is told so."""
         run, a = await stuck(desk)
         other = await submit(desk, pooled("c"))
-        untangling = Untangling(a.token, (run, other), '{"words":"a circle"}', revoked(a, 5.0))
-        assert (await desk.store.untangle(untangling)).verdict == "accepted"
-        assert (await desk.store.untangle(untangling)).verdict == "stale"
+        found = untangling(a, revoked(a, 5.0), other)
+        assert (await desk.store.untangle(found)).verdict == "accepted"
+        assert (await desk.store.untangle(found)).verdict == "stale"
         task = await desk.task(run, "a")
         assert (task.state, task.claim, task.deadlocks, task.failures) == ("ready", None, 1, 0)
         assert task.error == '{"message":"a circle"}'
@@ -92,15 +100,15 @@ class UntanglingConformance(Suite):
         """Who got what he waited for meanwhile keeps his claim, and nothing is told."""
         run, a = await stuck(desk)
         await desk.store.go_on(a.token)
-        answer = await desk.store.untangle(Untangling(a.token, (run,), "{}", revoked(a)))
+        answer = await desk.store.untangle(untangling(a, revoked(a)))
         assert answer.verdict == "stale"
         assert "run.deadlock" not in await desk.names(run)
         assert (await desk.task(run, "a")).state == "claimed"
 
     async def test_the_victim_waits_for_its_next_try(self, desk: Desk) -> None:
         """Its places are free at once, and it wants them again after the delay only."""
-        run, a = await stuck(desk)
-        await desk.store.untangle(Untangling(a.token, (run,), "{}", revoked(a, 5.0)))
+        _, a = await stuck(desk)
+        await desk.store.untangle(untangling(a, revoked(a, 5.0)))
         (b,) = await claim(desk)
         await desk.end(b)
         assert await claim(desk) == []
@@ -112,7 +120,7 @@ class UntanglingConformance(Suite):
         """Then its hand-off says why, and the run ends as with any other failure."""
         run, a = await stuck(desk)
         failed = settlement(a, handoff("null", status="failed"), ending="failed", run_resolved=2, data="{}")
-        answer = await desk.store.untangle(Untangling(a.token, (run,), "{}", failed))
+        answer = await desk.store.untangle(untangling(a, failed))
         assert (answer.verdict, answer.run_state) == ("accepted", "failed")
         assert (await desk.task(run, "a")).state == "failed"
         assert (await desk.run(run)).state == "failed"
@@ -120,9 +128,39 @@ class UntanglingConformance(Suite):
     async def test_a_deadlock_that_is_only_told_is_told_once(self, desk: Desk) -> None:
         """However many find it, and however often; the claim stands."""
         run, a = await stuck(desk)
-        untangling = Untangling(a.token, (run,), '{"words":"a circle"}', None)
-        assert (await desk.store.untangle(untangling)).verdict == "accepted"
-        assert (await desk.store.untangle(untangling)).verdict == "repeated"
+        found = untangling(a, None)
+        assert (await desk.store.untangle(found)).verdict == "accepted"
+        assert (await desk.store.untangle(found)).verdict == "repeated"
         assert (await desk.names(run)).count("run.deadlock") == 1
         assert (await desk.store.renew([a.token], LEASE_SECONDS)) == [True]
         assert (await desk.task(run, "a")).worker == WORKER
+
+    async def test_a_pause_that_is_to_end_with_a_task_is_seen(self, desk: Desk) -> None:
+        """With the tasks of its run; a pause without an end is none that anybody could wait for in vain."""
+        run, _ = await desk.start("a", "b", waits_for=2)
+        data = '{"by":"alice"}'
+        forever = Control(run, "pause", "p1", "", data, (Target("a", -1),))
+        assert await desk.store.control(forever) == "accepted"
+        assert await desk.store.read_waits() is None
+        until = Control(run, "pause", "p2", "", data, (Target("b", -1),), until=Target("a", -1))
+        assert await desk.store.control(until) == "accepted"
+        waits = await desk.store.read_waits()
+        assert waits is not None
+        assert [record.run for record in waits.runs] == [run]
+        assert [task.node for task in waits.tasks] == ["a", "b"]
+        assert [(pause.run, pause.node, pause.until) for pause in waits.pauses] == [(run, "b", ("a", -1))]
+
+    async def test_a_pause_that_is_the_victim_ends(self, desk: Desk) -> None:
+        """Once; the log has both, and who comes second is told so."""
+        run, _ = await desk.start("a", "b", waits_for=2)
+        data = '{"by":"alice"}'
+        pause = Control(run, "pause", "p1", "", data, (Target("b", -1),), until=Target("a", -1))
+        assert await desk.store.control(pause) == "accepted"
+        ended = Control(run, "resume", "d1", "", '{"by":"segue"}', (Target("b", -1),))
+        found = Untangling(run, "d1", (run,), "{}", control=ended)
+        assert (await desk.store.untangle(found)).verdict == "accepted"
+        assert (await desk.store.untangle(found)).verdict == "repeated"
+        assert await desk.store.read_pauses() == []
+        assert (await desk.names(run)).count("run.deadlock") == 1
+        gone = found._replace(id="d2", control=ended._replace(command="d2"))
+        assert (await desk.store.untangle(gone)).verdict == "stale"

@@ -1,2 +1,2 @@
--- Whether a deadlock was told by the claim of its victim.
+-- Whether a deadlock was told under an id.
 SELECT 1 FROM event WHERE run = ? AND name = ? AND claim = ?

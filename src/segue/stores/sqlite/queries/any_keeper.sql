@@ -1,7 +1,0 @@
--- Whether a claim is parked and keeps places meanwhile.
-SELECT EXISTS (
-    SELECT 1
-    FROM task INDEXED BY task_holding
-    WHERE state = 'claimed' AND pools IS NOT NULL AND parked > 0
-      AND EXISTS (SELECT 1 FROM json_each(task.pools) WHERE json_extract(value, '$[2]'))
-)
