@@ -47,6 +47,10 @@ class Committer:
         self._lost = False
         self._connect()
 
+    def keep_log(self) -> None:
+        """Leave the log to whoever opens the file next, who will carry all of it over."""
+        self._connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+
     def close(self) -> None:
         """Let go of the file."""
         self._connection.close()

@@ -26,6 +26,13 @@ def cannot_create(path: object, error: OSError) -> StoreError:
     )
 
 
+def told(error: apsw.Error | OSError, path: str, system_errno: int = 0) -> StoreError:
+    """The typed error for what SQLite, or the system itself, reported about the store at `path`."""
+    if isinstance(error, apsw.Error):
+        return translate(error, path, system_errno)
+    return translate(apsw.IOError(error.strerror), path, error.errno or 0)
+
+
 def translate(error: apsw.Error, path: str, system_errno: int = 0) -> StoreError:
     """The typed error for what SQLite reported about the store at `path`."""
     failed = isinstance(error, apsw.IOError | apsw.CantOpenError)

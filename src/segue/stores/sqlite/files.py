@@ -21,12 +21,24 @@ from segue.stores.sqlite.readers import Readers
 from segue.stores.sqlite.writer import Writer
 
 
+class Locks(NamedTuple):
+    """What processes queue for: to write, and to carry the log over."""
+
+    write: WriteLock
+    carry: WriteLock
+
+    def close(self) -> None:
+        """Let go of both files."""
+        self.write.close()
+        self.carry.close()
+
+
 class Opened(NamedTuple):
     """All that is open."""
 
     path: Path
     incarnation: str
-    lock: WriteLock
+    locks: Locks
     writer: Writer
     readers: Readers
     notifier: FileNotifier
@@ -39,7 +51,7 @@ class Opened(NamedTuple):
         """
         try:
             await self.writer.close()
-            self.lock.close()
+            self.locks.close()
         finally:
             await self.notifier.close()
             self.readers.close()
@@ -48,7 +60,7 @@ class Opened(NamedTuple):
 class _Prepared(NamedTuple):
     path: Path
     connection: apsw.Connection
-    lock: WriteLock
+    locks: Locks
     incarnation: str
 
 
@@ -64,7 +76,7 @@ async def open_files(path: Path, durability: Durability, clock: Clock) -> Opened
     )
     path = prepared.path
     async with contextlib.AsyncExitStack() as undo:
-        undo.callback(prepared.lock.close)
+        undo.callback(prepared.locks.close)
         # Not closed before the others are open: SQLite throws the log away with the last connection.
         with contextlib.closing(prepared.connection):
             readers = Readers(path, durability)
@@ -74,9 +86,9 @@ async def open_files(path: Path, durability: Durability, clock: Clock) -> Opened
             except OSError as error:
                 raise cannot_create(folder_beside(path) / "wake", error) from error
             undo.push_async_callback(notifier.close)
-            writer = Writer(path, durability, clock, prepared.lock, notifier.notify, notifier.notify_soon)
+            writer = Writer(path, durability, clock, *prepared.locks, notifier.notify, notifier.notify_soon)
         undo.pop_all()
-    return Opened(path, prepared.incarnation, prepared.lock, writer, readers, notifier)
+    return Opened(path, prepared.incarnation, prepared.locks, writer, readers, notifier)
 
 
 def _prepare(path: Path, durability: Durability, boot: float) -> _Prepared:
@@ -87,17 +99,16 @@ def _prepare(path: Path, durability: Durability, boot: float) -> _Prepared:
     try:
         for each in (folder, folder / "workers", folder / "wake", folder / "artifacts"):
             each.mkdir(mode=0o700, exist_ok=True)
-        lock = WriteLock(folder / "write.lock")
+        locks = Locks(WriteLock(folder / "write.lock"), WriteLock(folder / "carry.lock"))
     except OSError as error:
         raise cannot_create(path, error) from error
-    lock.acquire()
     try:
-        connection, incarnation = _create(path, durability, boot)
+        with locks.write.held():
+            connection, incarnation = _create(path, durability, boot)
     except BaseException:
-        lock.close()
+        locks.close()
         raise
-    lock.release()
-    return _Prepared(path, connection, lock, incarnation)
+    return _Prepared(path, connection, locks, incarnation)
 
 
 def _create(path: Path, durability: Durability, boot: float) -> tuple[apsw.Connection, str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from segue.stores.sqlite.holder import HolderWatch
@@ -33,6 +35,15 @@ class WriteLock:
             fcntl.flock(self._file, fcntl.LOCK_EX)
         finally:
             self._watch.end()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Have the lock for a while."""
+        self.acquire()
+        try:
+            yield
+        finally:
+            self.release()
 
     def release(self) -> None:
         """Let the next one in."""

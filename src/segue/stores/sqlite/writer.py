@@ -25,7 +25,7 @@ from segue.ports.clock import Clock
 from segue.stores.sqlite import wal
 from segue.stores.sqlite.committing import Busy, Committer, Operation
 from segue.stores.sqlite.connection import Durability, connect
-from segue.stores.sqlite.failures import translate
+from segue.stores.sqlite.failures import told
 from segue.stores.sqlite.lock import WriteLock
 
 Waiting = tuple[Operation, "asyncio.Future[Any]"]
@@ -47,11 +47,16 @@ class Writer:
         durability: Durability,
         clock: Clock,
         lock: WriteLock,
+        carrying: WriteLock,
         on_commit: Callable[[], None],
         on_quiet_commit: Callable[[], None],
     ) -> None:
         self._path = path
         self._lock = lock
+        self._carrying = carrying
+        """Held by whoever carries the log over: one process at a time."""
+        self._is_unsynced = False
+        """A part of the log may have been carried over in vain."""
         self._on_commit = on_commit
         self._on_quiet_commit = on_quiet_commit
         self._loop = asyncio.get_running_loop()
@@ -112,6 +117,9 @@ class Writer:
                 f"{self._path} is held by another process, so that what waits cannot be written",
                 remedy="Nothing that was acknowledged is lost. Let that process go on, or end it.",
             )
+        if self._is_unsynced:
+            self._checkpointer.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
+            self._committer.keep_log()
         self._checkpointer.close()
         self._committer.close()
 
@@ -204,25 +212,47 @@ class Writer:
         return is_due
 
     def _checkpoint(self) -> None:
-        """Carry the log over: most of it beside the commits, the rest while none is made, so that it can start anew."""
+        """Carry the log over, unless another process is at it."""
+        try:
+            if not (self._is_unsynced or self._carrying.try_acquire()):
+                self._checkpoint_at = self._pages + wal.CHECKPOINT_PAGES
+                return
+            try:
+                self._carry_over()
+            except (apsw.Error, OSError) as error:
+                self._failure = told(error, str(self._path), self._checkpointer.system_errno)
+            if not self._is_unsynced:
+                self._carrying.release()
+        finally:
+            self._checkpoint_is_coming = False
+            self._thread_first = self._committer.pages_in_log >= wal.GROWN_PAGES
+
+    def _carry_over(self) -> None:
+        """
+        Most of the log beside the commits, the rest while none is made, so that it can start anew.
+
+        After a failure all of it is to be carried over again; nobody may carry over anything before that is certain.
+        """
+        if self._is_unsynced:
+            self._start_over()
         try:
             wal.carry_over(self._checkpointer)
             self._thread_first = True
-            with self._gate:
-                self._lock.acquire()
-                try:
-                    done = wal.carry_over(self._checkpointer)
-                finally:
-                    self._lock.release()
+            with self._gate, self._lock.held():
+                done = wal.carry_over(self._checkpointer)
                 # A reader that is still in an old view keeps the log; try again when it has grown as much again.
                 self._pages = 0 if done else self._committer.pages_in_log
                 self._committer.pages_in_log = self._pages
                 self._checkpoint_at = self._pages + wal.CHECKPOINT_PAGES
-        except apsw.Error as error:
-            self._failure = translate(error, str(self._path), self._checkpointer.system_errno)
-        finally:
-            self._checkpoint_is_coming = False
-            self._thread_first = self._committer.pages_in_log >= wal.GROWN_PAGES
+        except apsw.Error:
+            self._is_unsynced = True
+            self._start_over()
+            raise
+
+    def _start_over(self) -> None:
+        with self._gate, self._lock.held():
+            wal.carry_all_again(self._path)
+        self._is_unsynced = False
 
     def _grow(self) -> None:
         """Before the first commit. A disk too full for it will say so at a commit, where somebody hears it."""
