@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from segue.domain.settings.pools import Pool
     from segue.domain.settings.retrying import Retry
     from segue.domain.settings.reviewing import Review
+    from segue.domain.settings.spending import Spending
     from segue.engine.context import ctx
     from segue.errors import (
         ControlRefused,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
         RunFailed,
         SchemaDrift,
         SegueError,
+        SpendingExceeded,
         StaleEpoch,
         UnknownAgent,
         UpstreamFailed,
@@ -79,6 +81,8 @@ __all__ = [
     "SchemaDrift",
     "Segue",
     "SegueError",
+    "Spending",
+    "SpendingExceeded",
     "StaleEpoch",
     "UnknownAgent",
     "UpstreamFailed",
@@ -115,6 +119,7 @@ _HOMES = {
     "segue.domain.envelope.usage": ("Attachment", "Usage"),
     "segue.domain.graph.watching": ("monitor", "on"),
     "segue.domain.graph.workflow": ("Workflow", "condition", "workflow"),
+    "segue.domain.settings.spending": ("Spending",),
     "segue.engine.context": ("ctx",),
     "segue.errors": (
         "ControlRefused",
@@ -131,6 +136,7 @@ _HOMES = {
         "RunFailed",
         "SchemaDrift",
         "SegueError",
+        "SpendingExceeded",
         "StaleEpoch",
         "UnknownAgent",
         "UpstreamFailed",

@@ -37,6 +37,7 @@ Every error that Segue raises, in one tree.
     ├── UpstreamFailed            an awaited task failed or was skipped
     ├── UnknownAgent              a task is handed to an agent that is not there
     ├── LoopDetected              a chain of hand-offs runs in circles, or has grown too long
+    ├── SpendingExceeded          there is not so much left of a spending budget
     ├── BudgetExceeded            a task ran over one of its budgets (also a TimeoutError)
     ├── DoNotRetry                an agent says that another try would not help
     ├── RetryLater                an agent asks to be tried again, and not before a time
@@ -53,7 +54,7 @@ A message names the thing and says what to do about it; `exit_code` is what the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Literal
 
@@ -266,13 +267,8 @@ class UpstreamFailed(SegueError):
 class UnknownAgent(SegueError):
     """A task is to go on with an agent that this worker does not have: `agent`, by name; `known` are those it has."""
 
-    def __init__(self, agent: str, known: Iterable[str]) -> None:
-        self.agent = agent
-        self.known = tuple(sorted(known))
-        super().__init__(
-            f"there is no agent {agent!r} to hand the task to",
-            remedy=f"There are: {', '.join(self.known) or 'none'}. Give others to `Segue(agents=[...])`.",
-        )
+    agent: str = ""
+    known: tuple[str, ...] = ()
 
 
 class LoopDetected(SegueError):
@@ -283,16 +279,21 @@ class LoopDetected(SegueError):
     (delegations inside one another), and `limit` how much of that is allowed.
     """
 
-    def __init__(self, guard: Guard, limit: int, path: Sequence[str], *, told: str) -> None:
-        self.guard = guard
-        self.limit = limit
-        self.path = tuple(path)
-        super().__init__(
-            f"{told}: {' -> '.join(self.path)}",
-            remedy="Let it end sooner."
-            if guard == "depth"
-            else f"Let it end sooner, or raise the limit: {guard}=... on the agent or the run.",
-        )
+    guard: Guard = "hops"
+    limit: int = 0
+    path: tuple[str, ...] = ()
+
+
+class SpendingExceeded(SegueError):
+    """
+    There is not so much left of a spending budget as was `asked` for, or has been spent.
+
+    `budget` is the unit, `cap` all there may be spent of it, `spent` and `reserved` what is gone and what others have
+    set aside. `account` is the delegation whose share it is; empty for the budget of the run.
+    """
+
+    budget = account = ""
+    cap = spent = reserved = asked = 0.0
 
 
 class BudgetExceeded(SegueError, TimeoutError):

@@ -164,7 +164,7 @@ async def test_an_option_that_there_is_not(segue: Segue) -> None:
     """A misspelt option of a run is refused at once, with all that there are."""
     with pytest.raises(UsageError, match="no setting 'deadlin'") as caught:
         segue.with_(deadlin="2m")  # type: ignore[call-arg]
-    known = "key, goal, constraints, deadline, trace, on_deadlock, timeout, idle, queue, hops, laps"
+    known = "key, goal, constraints, deadline, trace, on_deadlock, timeout, idle, queue, hops, laps, budget"
     assert caught.value.remedy == f"There are: {known}."
 
 

@@ -12,6 +12,9 @@ from pydantic import BaseModel
 
 from segue import HandTo, RunFailed, Segue, UpstreamFailed, agent, ctx, workflow
 from segue.app.reading import read_drawn, read_view
+from segue.domain.records import Token
+from segue.domain.running.growing import check_depth
+from segue.domain.running.handing_on import Stop
 from segue.errors import InvalidPayload, LoopDetected, UnknownAgent
 from tests.engine import isolated
 
@@ -286,5 +289,9 @@ async def test_a_new_process_learns_what_has_grown(tmp_path: Path) -> None:
 
 
 def test_the_depth_is_an_error_of_its_own() -> None:
-    """`LoopDetected` says that it was the depth."""
-    assert LoopDetected("depth", 10, ("a",), told="too deep").guard == "depth"
+    """`LoopDetected` says that it was the depth, and of what."""
+    deep = Token("run", "a" + "/b.1" * 10, -1, 1, "claim")
+    check_depth(deep._replace(node="a/b.1"), (Stop("a"),))
+    with pytest.raises(LoopDetected, match="more than 10 levels deep") as found:
+        check_depth(deep, (Stop("a"), Stop("b")))
+    assert (found.value.guard, found.value.path) == ("depth", ("a", "b"))

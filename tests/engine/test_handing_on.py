@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from segue import Handoff, HandTo, LoopDetected, Ref, RunFailed, Segue, agent, ctx, workflow
 from segue.domain.graph.agent import Agent
+from segue.domain.running.handing_on import Bounds, Stop, further
 from segue.errors import ReviewNeeded, ReviewRefused
 
 
@@ -346,5 +347,13 @@ async def test_steps_of_one_agent_are_not_those_of_another(url: str) -> None:
 
 def test_the_error_says_what_stopped_it() -> None:
     """`LoopDetected` carries the path, the guard and its limit."""
-    error = LoopDetected("laps", 1, ("a", "b", "a"), told="a would come again")
-    assert (error.guard, error.limit, error.path) == ("laps", 1, ("a", "b", "a"))
+    way = (Stop("a"), Stop("b", "x"))
+    with pytest.raises(LoopDetected, match="a would come again for the 1st time: a -> b -> a") as laps:
+        further(way, Stop("a", "y"), Bounds(hops=9, laps=0))
+    assert (laps.value.guard, laps.value.limit, laps.value.path) == ("laps", 0, ("a", "b", "a"))
+    with pytest.raises(LoopDetected, match="handed on for the 2nd time: a -> b -> c") as hops:
+        further(way, Stop("c"), Bounds(hops=1, laps=9))
+    assert (hops.value.guard, hops.value.limit) == ("hops", 1)
+    with pytest.raises(LoopDetected, match="1 times with the same arguments"):
+        further(way, Stop("b", "x"), Bounds(hops=9, laps=0))
+    assert further(way, Stop("a"), Bounds(hops=2, laps=1)) == (*way, Stop("a"))

@@ -26,6 +26,7 @@ from segue import (
     Review,
     RunHandle,
     Segue,
+    Spending,
     Workflow,
     agent,
     condition,
@@ -372,7 +373,9 @@ assert_type(router, Agent[Any])
 @agent
 async def delegates(text: str) -> str:
     assert_type(await ctx.delegate(maybe, text=text), Page)
-    await ctx.delegate("maybe", arguments={"text": text})
+    await ctx.delegate("maybe", arguments={"text": text}, budget=Spending(tokens=100, cost=0.5))
+    async with ctx.spend(tokens=100) as spent:
+        spent.tokens = 3
     return text
 
 

@@ -211,6 +211,7 @@ class Host(Following):
             roots=(),
             needs=pinned.plan.needs,
             payloads=() if is_kept else pinned.payloads,
+            caps=options.caps,
         )
         live = self.engine.book.open(new.run, pinned.plan, documents, options)
         self._waiters.expect(new.run)

@@ -27,7 +27,7 @@ from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import Runnable
 from segue.domain.rows import Event, PoolRecord
 from segue.domain.running.reviewing import Said
-from segue.domain.settings.agent_settings import RunBounds
+from segue.domain.settings.agent_settings import RunSettings
 from segue.domain.settings.options import OnDeadlock
 from segue.ports.clock import Clock, SystemClock
 from segue.stores.urls import StoreParts
@@ -93,7 +93,7 @@ class Segue:
         deadline: datetime | float | str | None = None,
         trace: str | None = None,
         on_deadlock: OnDeadlock = "break",
-        **bounds: Unpack[RunBounds],
+        **bounds: Unpack[RunSettings],
     ) -> Self:
         """
         The same store, with options for the runs that are submitted through what is returned.
@@ -105,7 +105,7 @@ class Segue:
         agent says otherwise; None means no limit. `hops` is how often a task may be handed on with `HandTo`, `laps` how
         often one agent may come again on the way. `on_deadlock` says what becomes of a task of these runs that is the
         victim of a deadlock: it is tried again after a while ("break"), it fails ("fail"), or the deadlock is only told
-        ("report"). Raises UsageError.
+        ("report"). `budget` is what all of it may spend (`Spending`). Raises UsageError.
         """
         other = type(self).__new__(type(self))
         other._host = self._host

@@ -12,12 +12,13 @@ from segue.domain.envelope.payload import digest_of, is_storable
 from segue.domain.envelope.schema import schema_of
 from segue.domain.graph.graph import graph_to_json
 from segue.domain.graph.workflow import Built
-from segue.domain.records import PayloadRecord
+from segue.domain.records import Amounts, PayloadRecord
 from segue.domain.running.plan import Plan, compile_plan
-from segue.domain.settings.agent_settings import RunBounds, optional_count, refuse_others
+from segue.domain.settings.agent_settings import RunSettings, optional_count, refuse_others
 from segue.domain.settings.budgets import budgets_of
 from segue.domain.settings.durations import named_seconds
 from segue.domain.settings.options import OnDeadlock, RunOptions
+from segue.domain.settings.spending import Spending
 from segue.errors import InputError, PayloadError, UsageError
 
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -59,7 +60,7 @@ def request_of(
     trace: str | None,
     wall_now: float,
     module: str | None = None,
-    bounds: RunBounds | None = None,
+    bounds: RunSettings | None = None,
     on_deadlock: OnDeadlock = "break",
 ) -> RunRequest:
     """Check the options of a submission. Raises UsageError."""
@@ -78,7 +79,8 @@ def request_of(
         raise UsageError(f"on_deadlock={on_deadlock!r} is not known", remedy=f"Use {choices}.")
     given = bounds or {}
     refuse_others(
-        given, ("key", "goal", "constraints", "deadline", "trace", "on_deadlock", *RunBounds.__annotations__)
+        given,
+        ("key", "goal", "constraints", "deadline", "trace", "on_deadlock", *RunSettings.__annotations__),
     )
     options = RunOptions(
         goal=goal,
@@ -90,8 +92,18 @@ def request_of(
         hops=optional_count(given, "hops"),
         laps=optional_count(given, "laps"),
         on_deadlock=on_deadlock,
+        caps=_caps(given),
     )
     return RunRequest(key, options)
+
+
+def _caps(given: RunSettings) -> Amounts:
+    budget = given.get("budget")
+    if budget is None:
+        return ()
+    if not isinstance(budget, Spending):
+        raise UsageError(f"budget={budget!r} is no Spending", remedy="Write budget=Spending(tokens=100_000).")
+    return budget.amounts
 
 
 def _deadline(deadline: datetime | float | str | None, wall_now: float) -> float | None:

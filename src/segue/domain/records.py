@@ -79,6 +79,10 @@ Pools = tuple[Need, ...]
 """What a claim takes, each pool once, sorted by name."""
 
 
+Amounts = tuple[tuple[str, int], ...]
+"""What may be, or was, spent: whole numbers by unit (`tokens`, `cost` in billionths, `calls`, `handoffs`)."""
+
+
 class Token(NamedTuple):
     """The right of one attempt to write: the epoch orders attempts, the claim identifies one."""
 
@@ -280,6 +284,8 @@ class NewRun(NamedTuple):
     needs: tuple[NodeNeed, ...] = ()
     payloads: tuple[PayloadRecord, ...] = ()
     """What crosses in the run. The JSON Schemas behind their fingerprints are among `schemas`."""
+    caps: Amounts = ()
+    """What all of it may spend, if there is a limit."""
 
 
 class Submitted(NamedTuple):

@@ -120,6 +120,17 @@ class Waits(NamedTuple):
     pauses: tuple[PauseRecord, ...] = ()
 
 
+class AllowanceRecord(NamedTuple):
+    """What an account of a run may spend of a unit, and how much of that is spent or reserved. See `Amounts`."""
+
+    run: str
+    account: str
+    unit: str
+    cap: int
+    spent: int
+    reserved: int
+
+
 StepKind = Literal["step", "effect"]
 
 

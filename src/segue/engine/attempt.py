@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 from contextvars import Context, ContextVar, copy_context
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, ParamSpec, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from segue.domain.envelope.artifact import ArtifactHome, artifact_home
 from segue.domain.graph.agent import Agent
-from segue.domain.records import Claim, task_name
+from segue.domain.records import Amounts, Claim, task_name
 from segue.domain.running.handing_on import Way, step_handed_on, way_of
 from segue.domain.running.pins import scope_of
 from segue.domain.running.plan import MAP_AGENT, Step
 from segue.domain.running.terms import Terms
 from segue.engine.delegating import Delegating, Desk
 from segue.engine.notebook import Keeping, Notebook, TaskNotebook
+from segue.engine.spending import Means, Purse, TaskPurse
 from segue.errors import Budget, EffectInDoubt, NewerPayload
 
 if TYPE_CHECKING:
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from segue.engine.book import LiveRun
     from segue.engine.pausing import Pause
     from segue.engine.registry import Registry
-
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 
 Clocked = Budget | Literal["slow"]
@@ -61,7 +58,12 @@ class Running(Protocol):
         """What its task remembers across attempts."""
         ...
 
-    async def delegate(self, sealed: Sealed, given: HandTo | None) -> bytes:
+    @property
+    def purse(self) -> Purse:
+        """What it may spend."""
+        ...
+
+    async def delegate(self, sealed: Sealed, given: HandTo | None, share: Amounts | None) -> bytes:
         """Let another agent answer, in a task of its own; the JSON of what that hands over."""
         ...
 
@@ -72,6 +74,7 @@ class Attempt:
     __slots__ = (
         "_delegating",
         "_notebook",
+        "_purse",
         "agent",
         "begun",
         "called",
@@ -141,6 +144,7 @@ class Attempt:
         """What it awaited turned out to be newer than this process can read: it ends, and the task is for others."""
         self._notebook: Notebook | None = None
         self._delegating: Delegating | None = None
+        self._purse: TaskPurse | None = None
 
     def cancel(self) -> None:
         """
@@ -238,9 +242,17 @@ class Attempt:
             self._delegating = Delegating(self, _delegations.get())
         return self._delegating
 
-    async def delegate(self, sealed: Sealed, given: HandTo | None) -> bytes:
+    @property
+    def purse(self) -> TaskPurse:
+        """What the task may spend; opened when it is first asked for."""
+        if self._purse is None:
+            keeping = _keeping.get()
+            self._purse = TaskPurse(self, Means(keeping.store, keeping.on_failure))
+        return self._purse
+
+    async def delegate(self, sealed: Sealed, given: HandTo | None, share: Amounts | None) -> bytes:
         """Let another agent answer, in a task of its own."""
-        return await self.delegating.answer(sealed, given)
+        return await self.delegating.answer(sealed, given, share)
 
     def name_of(self, parameter: str) -> str:
         """How errors name a parameter of the task."""

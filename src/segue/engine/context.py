@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 
 from segue.domain.envelope.waiting import Waitable
 from segue.domain.graph.agent import Agent
+from segue.domain.settings.spending import Spending
 from segue.engine.attempt import Running, current_attempt
 from segue.engine.delegating import delegation_of
 from segue.engine.effects import Effect, Reconcile
 from segue.engine.reporting import report_of
+from segue.engine.spending import Spend
 from segue.engine.steps import step_of
 from segue.errors import NoAttemptError
 
@@ -87,26 +89,60 @@ class Ctx:
 
     @overload
     def delegate(
-        self, agent: Agent[T], /, *, arguments: Mapping[str, Any] | None = None, **given: Any
+        self,
+        agent: Agent[T],
+        /,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        budget: Spending | None = None,
+        **given: Any,
     ) -> Waitable[T]: ...
     @overload
     def delegate(
-        self, agent: str, /, *, arguments: Mapping[str, Any] | None = None, **given: Any
+        self,
+        agent: str,
+        /,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        budget: Spending | None = None,
+        **given: Any,
     ) -> Waitable[Any]: ...
     def delegate(
-        self, agent: Agent[Any] | str, /, *, arguments: Mapping[str, Any] | None = None, **given: Any
+        self,
+        agent: Agent[Any] | str,
+        /,
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        budget: Spending | None = None,
+        **given: Any,
     ) -> Waitable[Any]:
         """
         Let another agent answer, in a task of its own: `answer = await ctx.delegate(research, question="why?")`.
 
         The task is appended to the run, and this one waits for it without holding its place. A later attempt finds it
         again, by the agent, its arguments and the order, so it is asked once. The keywords are its arguments, which may
-        also be given as `arguments={...}`. In a `def` agent: `ctx.delegate(...).wait()`.
+        also be given as `arguments={...}`. With a `budget` it may spend so much, and no more: it is reserved from what
+        this task may spend, and what is left of it comes back. In a `def` agent: `ctx.delegate(...).wait()`.
 
         Raises UnknownAgent, InvalidPayload for arguments that do not fit it, UpstreamFailed if it comes to nothing,
-        LoopDetected, StaleEpoch if the attempt was superseded.
+        LoopDetected, SpendingExceeded, StaleEpoch if the attempt was superseded.
         """
-        return delegation_of(_attempt(), agent, {**(arguments or {}), **given})
+        share = None if budget is None else budget.amounts
+        return delegation_of(_attempt(), agent, {**(arguments or {}), **given}, share)
+
+    def spend(self, *, tokens: int | None = None, cost: float | None = None, calls: int = 1) -> Spend:
+        """
+        Set aside what a model call may take, before it is made: `async with ctx.spend(tokens=2000) as spent:`.
+
+        Set `spent.tokens` (`cost`, `calls`) in the block to what it took; what is not set was spent as it was asked
+        for. The budgets are those of the run and of the delegations that the task is in; an attempt that is lost in the
+        middle has spent what it had set aside. Where nothing limits it, nothing is written. In a `def` agent:
+        `with ctx.spend(...) as spent:`.
+
+        Raises SpendingExceeded, where there is not so much left, before the block or after it; UsageError for what is
+        no amount; StaleEpoch if the attempt was superseded.
+        """
+        return Spend(_attempt(), tokens, cost, calls)
 
     def progress(self, message: str | None = None, fraction: float | None = None) -> Waitable[None]:
         """

@@ -23,12 +23,12 @@ from segue.domain.envelope.sealing import Sealed
 from segue.domain.envelope.waiting import Action
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.graph import Output, node_document
-from segue.domain.records import SINGLE, HandoffRecord
+from segue.domain.records import SINGLE, Amounts, HandoffRecord
 from segue.domain.rows import GrownRecord
 from segue.domain.running.growing import check_depth, child_name, children_of, key_of, step_of
 from segue.domain.running.handing_on import Stop, addressed, further, node_for
 from segue.domain.running.pins import scope_of
-from segue.errors import StaleEpoch, StoreError
+from segue.errors import StaleEpoch, StoreError, UpstreamFailed
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
 from segue.ports.store import Store
@@ -43,7 +43,9 @@ if TYPE_CHECKING:
 _REMEDY = "Catch UpstreamFailed to go on without it; `segue retry` tries both again."
 
 
-def delegation_of(running: Running, agent: Target | str, arguments: Mapping[str, Any]) -> Action[Any]:
+def delegation_of(
+    running: Running, agent: Target | str, arguments: Mapping[str, Any], share: Amounts | None
+) -> Action[Any]:
     """A delegation by a running attempt. Raises InvalidPayload for what is no agent, or cannot cross."""
     name = agent if isinstance(agent, str) else getattr(agent, "name", repr(agent))
     where = f"{running.facts.task} delegates to {name}"
@@ -52,7 +54,7 @@ def delegation_of(running: Running, agent: Target | str, arguments: Mapping[str,
     schema: Schema[Any] = agent.output_schema if isinstance(agent, Agent) else schema_of(Any)
 
     async def answer() -> Any:
-        return schema.load(await running.delegate(sealed, given), artifact_home.get(), where=where)
+        return schema.load(await running.delegate(sealed, given, share), artifact_home.get(), where=where)
 
     return Action(where, answer, running.notebook.block)
 
@@ -82,11 +84,11 @@ class Delegating:
         self._known: list[GrownRecord] | None = [] if attempt.claim.token.epoch == 1 else None
         self._appending = asyncio.Lock()
 
-    async def answer(self, sealed: Sealed, given: HandTo | None) -> bytes:
+    async def answer(self, sealed: Sealed, given: HandTo | None, share: Amounts | None) -> bytes:
         """
-        The JSON that the agent which was asked has handed over.
+        The JSON that the agent which was asked has handed over; `share` is what it may spend.
 
-        Raises UnknownAgent, InvalidPayload, LoopDetected, UpstreamFailed, StaleEpoch.
+        Raises UnknownAgent, InvalidPayload, LoopDetected, SpendingExceeded, UpstreamFailed, StaleEpoch.
         """
         attempt, desk = self._attempt, self._desk
         target, stop = desk.handing_on.target(attempt, sealed, given)
@@ -94,17 +96,35 @@ class Delegating:
         number = self._asked[key]
         self._asked[key] += 1
         try:
-            node = await self._child(key, number, sealed, target, stop)
+            node = await self._child(key, number, sealed, target, stop, share)
         except StoreError as error:
             desk.on_failure(error)
             raise
-        pins = await desk.later.wait_for(attempt, (node,), _REMEDY)
+        try:
+            pins = await desk.later.wait_for(attempt, (node,), _REMEDY)
+        except UpstreamFailed:
+            await self._settle_share(node, share)
+            raise
+        await self._settle_share(node, share)
         where = f"the answer of {node} to {attempt.name}"
         return await desk.binder.document(
             attempt.live, Output(node), pins, target.output_schema, where=where, known=False
         )
 
-    async def _child(self, key: str, number: int, sealed: Sealed, target: Agent[Any], stop: Stop) -> str:
+    async def _settle_share(self, node: str, share: Amounts | None) -> None:
+        """What a delegation has left of its share goes back to where it came from."""
+        if share is not None:
+            await self._attempt.purse.settle_spent(_share_of(node), ())
+
+    async def _child(
+        self,
+        key: str,
+        number: int,
+        sealed: Sealed,
+        target: Agent[Any],
+        stop: Stop,
+        share: Amounts | None,
+    ) -> str:
         """The name of the task that was appended for this, by an earlier attempt or now."""
         attempt = self._attempt
         if attempt.confirmed is not None:
@@ -116,12 +136,18 @@ class Delegating:
             if number < len(earlier):
                 await self._desk.book.knowing(attempt.live, earlier[number].node)
                 return earlier[number].node
-            grown = await self._append(key, sealed, target, stop, self._known)
+            grown = await self._append(key, sealed, target, stop, self._known, share)
             self._known.append(grown)
             return grown.node
 
     async def _append(
-        self, key: str, sealed: Sealed, target: Agent[Any], stop: Stop, known: list[GrownRecord]
+        self,
+        key: str,
+        sealed: Sealed,
+        target: Agent[Any],
+        stop: Stop,
+        known: list[GrownRecord],
+        share: Amounts | None,
     ) -> GrownRecord:
         attempt, desk = self._attempt, self._desk
         token = attempt.claim.token
@@ -139,6 +165,9 @@ class Delegating:
         handoff = HandoffRecord(1, sealed.status, *written)
         await desk.binder.schemas.register(target.input_schemas.values(), attempt.name)
         pools = await desk.handing_on.pools(target.name)
+        await attempt.purse.charge(f"{name}.handoff", (("handoffs", 1),))
+        if share is not None:
+            await attempt.purse.reserve_as(_share_of(name), share, name)
         append = Append(name, target.name, key, document, handoff, step.limits, pools)
         if await desk.store.append(token, append) == "stale":
             raise StaleEpoch(
@@ -149,3 +178,8 @@ class Delegating:
         grown = GrownRecord(token.run, 0, name, token.node, token.item, key, document)
         attempt.live.append(grown)
         return grown
+
+
+def _share_of(node: str) -> str:
+    """What the share of a delegation is reserved under."""
+    return f"share of {node}"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from segue.domain.envelope.body import parts_of
-from segue.domain.envelope.hand_to import HandTo
+from segue.domain.envelope.hand_to import HandTo, unknown_agent
 from segue.domain.envelope.sealing import Sealed
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import ConditionFunction
@@ -24,7 +24,6 @@ from segue.domain.running.handing_on import (
 from segue.domain.running.pooling import check_capacities
 from segue.engine.attempt import Attempt
 from segue.engine.registry import Registry
-from segue.errors import UnknownAgent
 from segue.ports.store import Store
 
 Know = Callable[[Iterable[Agent[Any]], Mapping[str, ConditionFunction]], None]
@@ -83,7 +82,9 @@ class HandingOn:
         """An agent of this process by its name. Raises UnknownAgent."""
         found = self._registry.find(name)
         if found is None:
-            raise UnknownAgent(name, [each for each in self._registry.names if not each.startswith("segue.")])
+            raise unknown_agent(
+                name, [each for each in self._registry.names if not each.startswith("segue.")]
+            )
         return found
 
 

@@ -24,6 +24,8 @@ from segue.domain.records import HANDED_ON, SINGLE, HandoffRecord
 from segue.domain.running.answering import Failed
 from segue.domain.running.faults import Fault, fault_of
 from segue.domain.running.outcome import Complete, Expanded, HandedOn, Outcome, Skipped, Unreadable
+from segue.domain.running.pins import is_grown
+from segue.domain.settings.spending import amounts_used
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder, agent_of
 from segue.engine.children.packing import pack
@@ -88,6 +90,8 @@ class Runner:
             else:
                 result = await self._call(attempt)
                 sealed = self._seal(attempt, result)
+            if attempt.live.options.caps or is_grown(attempt.claim.token.node):
+                await self._charge(attempt, sealed)
             if sealed.status == HANDED_ON:
                 sealed = self._handing_on.checked(attempt, sealed, result)
                 target = self._handing_on.agent(target_agent(sealed))
@@ -117,6 +121,14 @@ class Runner:
             raise
         except Exception as error:  # noqa: BLE001 - what goes wrong with one attempt must not stop the worker
             return self.failure_of(attempt, error)
+
+    async def _charge(self, attempt: Attempt, sealed: Sealed) -> None:
+        """Charge what the hand-off says that it took, unless its agent has, and that it hands on."""
+        usage = parts_of(sealed).get("usage")
+        if usage is not None and not attempt.purse.used:
+            await attempt.purse.charge("usage", amounts_used(usage))
+        if sealed.status == HANDED_ON:
+            await attempt.purse.charge("handoff", (("handoffs", 1),))
 
     def _looped(self, attempt: Attempt, error: LoopDetected) -> Outcome:
         """The chain of hand-offs that a task is on was stopped: it fails, or a person is to say what becomes of it."""

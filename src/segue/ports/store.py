@@ -58,6 +58,7 @@ from segue.ports.consumers import ConsumerStore
 from segue.ports.notifier import Notifier
 from segue.ports.payloads import PayloadStore
 from segue.ports.pools import PoolStore
+from segue.ports.spending import SpendingStore
 
 NoteKind = Literal["awaited", "progress", "slow"]
 
@@ -87,7 +88,7 @@ class StoreFacts(NamedTuple):
     events: int
 
 
-class Store(ConsumerStore, PayloadStore, PoolStore, Protocol):
+class Store(ConsumerStore, PayloadStore, PoolStore, SpendingStore, Protocol):
     """Where runs, tasks, hand-offs and events live, and how far their consumers have got."""
 
     @property

@@ -125,7 +125,7 @@ class HandTo:
         known = {target.name: target for target in targets}
         target = known.get(document["agent"])
         if target is None:
-            raise UnknownAgent(document["agent"], known)
+            raise unknown_agent(document["agent"], known)
         arguments = document.get("arguments", {})
         if not isinstance(arguments, dict):
             raise InvalidPayload(
@@ -143,6 +143,17 @@ class HandTo:
     def __repr__(self) -> str:
         name = self.agent if isinstance(self.agent, str) else self.agent.name
         return f"<HandTo {name}: {', '.join(self.arguments)}>"
+
+
+def unknown_agent(name: str, known: Iterable[str]) -> UnknownAgent:
+    """The error for an agent that is none of those there are."""
+    names = tuple(sorted(known))
+    error = UnknownAgent(
+        f"there is no agent {name!r} to hand the task to",
+        remedy=f"There are: {', '.join(names) or 'none'}. Give others to `Segue(agents=[...])`.",
+    )
+    error.agent, error.known = name, names
+    return error
 
 
 def argument_documents(

@@ -8,7 +8,14 @@ from segue.domain.records import Claim, Ending, HandoffRecord
 from segue.domain.running.terms import Terms
 from segue.domain.settings.node_settings import OnOverrun
 from segue.domain.settings.retrying import Wishes
-from segue.errors import BudgetExceeded, LoopDetected, SegueError, UpstreamFailed, UsageError
+from segue.errors import (
+    BudgetExceeded,
+    LoopDetected,
+    SegueError,
+    SpendingExceeded,
+    UpstreamFailed,
+    UsageError,
+)
 
 Helps = Literal["again", "another", "nobody"]
 """What may help after a failure: the same agent once more, another agent at least, or nothing."""
@@ -63,7 +70,7 @@ def helps_after(error: BaseException, wishes: Wishes, on_overrun: OnOverrun, *, 
     The same agent would fail again where it was not even called, was misused or says so itself. Whoever waits for
     what will never come, or is past the deadline, cannot be helped by anybody.
     """
-    if isinstance(error, UpstreamFailed | LoopDetected):
+    if isinstance(error, UpstreamFailed | LoopDetected | SpendingExceeded):
         return "nobody"
     if isinstance(error, BudgetExceeded):
         if error.budget == "deadline":

@@ -16,11 +16,10 @@ from segue.domain.envelope.stored import understood
 from segue.domain.graph.graph import Graph, Node, node_from
 from segue.domain.records import Token, task_name
 from segue.domain.rows import GrownRecord
-from segue.domain.running.handing_on import Way
+from segue.domain.running.handing_on import Way, looped
 from segue.domain.running.plan import Plan, Step
 from segue.domain.running.terms import terms_of
 from segue.domain.settings.options import RunOptions
-from segue.errors import LoopDetected
 
 DEPTH = 10
 """How deep delegations may go into one another. Each level is a task that waits for the next."""
@@ -87,4 +86,4 @@ def check_depth(parent: Token, way: Way) -> None:
     """Refuse a delegation, the last on its path, that is too deep inside others. Raises LoopDetected."""
     if parent.node.count("/") >= DEPTH:
         told = f"{way[-1].agent} would be delegated to more than {DEPTH} levels deep"
-        raise LoopDetected("depth", DEPTH, [each.agent for each in way], told=told)
+        raise looped("depth", DEPTH, [each.agent for each in way], told=told)

@@ -8,7 +8,7 @@ nothing but the graph and the pin of this hand-off, which stands first among the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -78,8 +78,17 @@ def further(way: Way, stop: Stop, bounds: Bounds) -> Way:
     elif len(way) > bounds.hops:
         guard = ("hops", bounds.hops, f"the task would be handed on for the {_nth(len(way))} time")
     if guard is not None:
-        raise LoopDetected(guard[0], guard[1], path, told=guard[2])
+        raise looped(guard[0], guard[1], path, told=guard[2])
     return longer
+
+
+def looped(guard: Guard, limit: int, path: Iterable[str], *, told: str) -> LoopDetected:
+    """The error for a path that is to go no further, and why."""
+    agents = tuple(path)
+    raising = f", or raise the limit: {guard}=... on the agent or the run" if guard != "depth" else ""
+    error = LoopDetected(f"{told}: {' -> '.join(agents)}", remedy=f"Let it end sooner{raising}.")
+    error.guard, error.limit, error.path = guard, limit, agents
+    return error
 
 
 def step_handed_on(step: Step, record: HandoffRecord, options: RunOptions) -> Step:

@@ -19,6 +19,7 @@ from segue.domain.settings.node_settings import (
 from segue.domain.settings.pools import Pool, pools_of
 from segue.domain.settings.retrying import Retry, RetryPolicy, checked_count
 from segue.domain.settings.reviewing import Review, rounds_of
+from segue.domain.settings.spending import Spending
 from segue.errors import UsageError
 
 if TYPE_CHECKING:
@@ -47,6 +48,12 @@ class RunBounds(RunBudgets, total=False):
 
     hops: int
     laps: int
+
+
+class RunSettings(RunBounds, total=False):
+    """The same, and what the run may spend in all."""
+
+    budget: Spending
 
 
 class CallSettings(RunBounds, total=False):

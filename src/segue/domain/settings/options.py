@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Literal, NamedTuple
 
+from segue.domain.records import Amounts
 from segue.domain.settings.budgets import NO_BUDGETS, Budgets
 
 OnDeadlock = Literal["break", "fail", "report"]
@@ -30,6 +31,8 @@ class RunOptions(NamedTuple):
     hops: int | None = None
     laps: int | None = None
     on_deadlock: OnDeadlock = "break"
+    caps: Amounts = ()
+    """What all of it may spend."""
 
     def to_json(self) -> str:
         """The stored form: what is not set is left out."""
@@ -42,4 +45,5 @@ class RunOptions(NamedTuple):
         """The options behind the stored form."""
         given = json.loads(text)
         given["constraints"] = tuple(given.get("constraints", ()))
+        given["caps"] = tuple((unit, amount) for unit, amount in given.get("caps", ()))
         return cls(**given)

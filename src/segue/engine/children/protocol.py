@@ -16,6 +16,7 @@ from segue import errors
 from segue.domain.envelope.sealing import Sealed
 from segue.domain.envelope.sent import Origin
 from segue.domain.graph.isolation import Target
+from segue.domain.records import Amounts
 from segue.domain.rows import StepKind, StepRecord, StoredHandoff
 from segue.domain.running.faults import Fault
 from segue.domain.settings.node_settings import OnOverrun
@@ -209,6 +210,22 @@ class Delegate(NamedTuple):
 
     verb: Literal["delegate"]
     sealed: Sealed
+    share: Amounts | None
+
+
+class Reserve(NamedTuple):
+    """Set amounts aside. The answer is the name of the reservation, if there is one."""
+
+    verb: Literal["reserve"]
+    asked: Amounts
+
+
+class SettleSpent(NamedTuple):
+    """Say what was spent in the place of a reservation."""
+
+    verb: Literal["settle_spent"]
+    name: str
+    spent: Amounts
 
 
 class Confirm(NamedTuple):
@@ -224,7 +241,22 @@ class Doubt(NamedTuple):
     raised: Raised
 
 
-Ask = Fetch | Settle | Upstream | Put | Read | Recall | GiveBack | Write | Report | Delegate | Confirm | Doubt
+Ask = (
+    Fetch
+    | Settle
+    | Upstream
+    | Put
+    | Read
+    | Recall
+    | GiveBack
+    | Write
+    | Report
+    | Delegate
+    | Reserve
+    | SettleSpent
+    | Confirm
+    | Doubt
+)
 
 
 class Request(Message):

@@ -20,6 +20,7 @@ from segue.domain.envelope.hand_to import HandTo
 from segue.domain.envelope.sealing import Sealed
 from segue.domain.envelope.sent import Context
 from segue.domain.envelope.waiting import Block
+from segue.domain.records import Amounts
 from segue.domain.rows import StepKind, StepRecord
 from segue.engine.attempt import Facts
 from segue.engine.children.protocol import (
@@ -37,7 +38,9 @@ from segue.engine.children.protocol import (
     Recall,
     Report,
     Request,
+    Reserve,
     Settle,
+    SettleSpent,
     ToChild,
     Upstream,
     Withdraw,
@@ -48,6 +51,7 @@ from segue.engine.children.protocol import (
     to_child,
 )
 from segue.engine.notebook import Notebook
+from segue.engine.spending import Purse
 from segue.errors import EffectInDoubt, NoAttemptError
 from segue.ports.artifacts import StoredArtifact
 
@@ -184,9 +188,23 @@ class Relay:
         """Say how far the agent is."""
         await self.ask(Report("report", data))
 
-    async def delegate(self, sealed: Sealed, given: HandTo | None) -> bytes:
+    async def delegate(self, sealed: Sealed, given: HandTo | None, share: Amounts | None) -> bytes:
         """Let another agent answer. The worker knows it by its name."""
-        return str(await self.ask(Delegate("delegate", sealed))).encode()
+        return str(await self.ask(Delegate("delegate", sealed, share))).encode()
+
+    @property
+    def purse(self) -> Purse:
+        """What the task may spend."""
+        return self
+
+    async def reserve(self, asked: Amounts) -> str | None:
+        """Set amounts aside."""
+        name: str | None = await self.ask(Reserve("reserve", asked))
+        return name
+
+    async def settle_spent(self, name: str, spent: Amounts) -> None:
+        """Say what was spent in the place of a reservation."""
+        await self.ask(SettleSpent("settle_spent", name, spent))
 
     async def confirm(self) -> None:
         """See that the inputs are durable and the task is still the attempt's own."""

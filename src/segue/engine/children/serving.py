@@ -28,7 +28,9 @@ from segue.engine.children.protocol import (
     Recall,
     Report,
     Request,
+    Reserve,
     Settle,
+    SettleSpent,
     Upstream,
     Write,
     raised_by,
@@ -44,6 +46,7 @@ class Serving:
         self._attempt = attempt
         self._notebook = attempt.notebook
         self._delegating = attempt.delegating
+        self._purse = attempt.purse
         self._packed = packed
         self._binder = binder
         self._artifacts = artifacts
@@ -81,8 +84,12 @@ class Serving:
                 await self._notebook.write(*steps)
             case Report(data=data):
                 await self._notebook.report(data)
-            case Delegate(sealed=sealed):
-                return (await self._delegating.answer(sealed, None)).decode()
+            case Delegate(sealed=sealed, share=share):
+                return (await self._delegating.answer(sealed, None, share)).decode()
+            case Reserve(asked=asked):
+                return await self._purse.reserve(asked)
+            case SettleSpent(name=name, spent=spent):
+                await self._purse.settle_spent(name, spent)
             case Confirm():
                 await self._notebook.confirm()
             case Doubt(raised=raised):

@@ -28,6 +28,7 @@ from segue.domain.rows import (
     StoredHandoff,
     TaskRecord,
 )
+from segue.domain.running.spending import Reservation
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
 
 TaskKey = tuple[str, int]
@@ -163,6 +164,9 @@ class Run:
     sequence: int = 0
     paused: bool = False
     growth: list[GrownRecord] = field(default_factory=list)
+    allowances: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
+    """Cap, spent and reserved by account and unit."""
+    reservations: dict[tuple[str, int, str], Reservation] = field(default_factory=dict)
     tasks: dict[TaskKey, Task] = field(default_factory=dict)
     handoffs: dict[TaskKey, list[StoredHandoff]] = field(default_factory=dict)
     accepted: dict[Token, str] = field(default_factory=dict)

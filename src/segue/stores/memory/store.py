@@ -41,6 +41,7 @@ from segue.stores.memory.reading import Reading
 from segue.stores.memory.registering import Registering
 from segue.stores.memory.remembering import Remembering
 from segue.stores.memory.rows import Run, Task
+from segue.stores.memory.spending import MemorySpending
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
 
@@ -59,7 +60,9 @@ class NobodyDies:
         return set()
 
 
-class MemoryStore(Reading, Deciding, Controlling, Pooling, Growing, Registering, Remembering, Consuming):
+class MemoryStore(
+    Reading, Deciding, Controlling, Pooling, Growing, MemorySpending, Registering, Remembering, Consuming
+):
     """Runs, tasks, hand-offs and events in this process's memory. For tests; it keeps nothing."""
 
     def __init__(self, clock: Clock | None = None) -> None:
@@ -104,6 +107,7 @@ class MemoryStore(Reading, Deciding, Controlling, Pooling, Growing, Registering,
         state.graphs.setdefault(new.graph_digest, new.graph)
         for fingerprint, schema in new.schemas:
             state.schemas.setdefault(fingerprint, schema)
+        run.allowances = {("", unit): (cap, 0, 0) for unit, cap in new.caps}
         state.tell(run, wording.RUN_STARTED)
         claims = state.release_all(run, new.roots, worker, lease_seconds)
         return Submitted(new.run, created=True, claims=claims)

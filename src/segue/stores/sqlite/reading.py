@@ -10,6 +10,7 @@ import apsw
 
 from segue.domain.records import ClaimRequest, HandoffRecord, PayloadRecord, RunState
 from segue.domain.rows import (
+    AllowanceRecord,
     Event,
     GrownRecord,
     PauseRecord,
@@ -66,6 +67,11 @@ def payloads(connection: apsw.Connection) -> Sequence[PayloadRecord]:
 def growth(connection: apsw.Connection, run: str) -> Sequence[GrownRecord]:
     """The nodes that were appended to a run."""
     return [GrownRecord(*row) for row in _rows(connection, SQL.read_growth, (run,))]
+
+
+def allowances(connection: apsw.Connection, run: str) -> Sequence[AllowanceRecord]:
+    """The accounts of a run."""
+    return [AllowanceRecord(*row) for row in _rows(connection, SQL.read_spending, (run,))]
 
 
 def runs(

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segue.domain.records import NewRun, Submitted
+from segue.domain.running.spending import ROOT
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.payloads import keep_schemas, new_payloads
 from segue.stores.sqlite.pooling import keep_needs
 from segue.stores.sqlite.releasing import new_task
+from segue.stores.sqlite.spending import open_account
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
 from segue.stores.wording import (
@@ -57,6 +59,8 @@ def _submit(tx: Transaction, new: NewRun, worker: str, lease_seconds: float) -> 
     head = (new.run, new.key, new.workflow, new.waits_for, new.graph_digest, new.input, new.options)
     tx.cursor.execute(SQL.insert_run, (*head, tx.wall))
     keep_needs(tx, new)
+    if new.caps:
+        open_account(tx, new.run, ROOT, new.caps)
     roots = [new_task(tx, new.run, root, worker, tx.boot + lease_seconds) for root in new.roots]
     tx.cursor.executemany(SQL.insert_task, [row for row, _, _ in roots])
     tx.tell([(new.run, RUN_STARTED, None, None, tx.wall, None, None), *(event for _, _, event in roots)])
@@ -77,6 +81,8 @@ def prune(tx: Transaction, ended_before: float) -> int:
         SQL.prune_handoff,
         SQL.prune_step,
         SQL.prune_growth,
+        SQL.prune_allowance,
+        SQL.prune_reservation,
         SQL.prune_need,
         SQL.prune_pause,
         SQL.prune_command,

@@ -44,6 +44,7 @@ class Statements(NamedTuple):
     find_hold: str
     find_holding: str
     find_knotted_runs: str
+    find_lost_reservations: str
     find_named: str
     find_needing: str
     find_own_claims: str
@@ -55,10 +56,12 @@ class Statements(NamedTuple):
     find_ready: str
     find_review: str
     find_requirements: str
+    find_reservation: str
     find_run: str
     find_running_late: str
     find_short_pool: str
     find_step: str
+    find_share: str
     find_suspects: str
     find_task: str
     find_too_late: str
@@ -85,6 +88,7 @@ class Statements(NamedTuple):
     hold_task: str
     hold_tasks: str
     insert_command: str
+    insert_allowance: str
     insert_event: str
     insert_graph: str
     insert_growth: str
@@ -116,6 +120,7 @@ class Statements(NamedTuple):
     pin_task: str
     place: str
     prune_command: str
+    prune_allowance: str
     prune_event: str
     prune_graphs: str
     prune_growth: str
@@ -123,11 +128,15 @@ class Statements(NamedTuple):
     prune_handoff_artifact: str
     prune_need: str
     prune_pause: str
+    prune_reservation: str
     prune_run: str
     prune_step: str
     prune_task: str
     pruned_after: str
     read_expired_reviews: str
+    put_allowance: str
+    put_reservation: str
+    read_accounts: str
     read_graph: str
     read_growth: str
     read_handoff: str
@@ -138,6 +147,7 @@ class Statements(NamedTuple):
     read_reviews: str
     read_run: str
     read_schema: str
+    read_spending: str
     read_steps: str
     read_task: str
     read_tasks: str

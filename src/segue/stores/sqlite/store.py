@@ -10,6 +10,7 @@ from typing import Any
 
 from segue.domain.decisions import Append, Control, Decision
 from segue.domain.records import (
+    Amounts,
     Claim,
     ClaimRequest,
     NewRun,
@@ -21,6 +22,7 @@ from segue.domain.records import (
     Verdict,
 )
 from segue.domain.rows import Expired, StepRecord
+from segue.domain.running.spending import Charged
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note
 from segue.stores.looking import Looks
@@ -33,6 +35,7 @@ from segue.stores.sqlite import (
     reviewing,
     running,
     settling,
+    spending,
 )
 from segue.stores.sqlite.connection import Durability
 from segue.stores.sqlite.consumer_verbs import ConsumerVerbs
@@ -153,6 +156,16 @@ class SqliteStore(ConsumerVerbs, PoolVerbs):
     async def append(self, token: Token, append: Append) -> Verdict:
         """Append a task that an attempt delegates."""
         answer: Verdict = await self._write(lambda tx: growing.append(tx, token, append))
+        return answer
+
+    async def reserve(self, token: Token, name: str, asked: Amounts, child: str | None = None) -> Charged:
+        """Set amounts aside for a running attempt."""
+        answer: Charged = await self._write(lambda tx: spending.reserve(tx, token, name, asked, child))
+        return answer
+
+    async def spend(self, token: Token, name: str, spent: Amounts) -> Charged:
+        """Put what was spent in the place of what was reserved."""
+        answer: Charged = await self._write(lambda tx: spending.spend(tx, token, name, spent))
         return answer
 
     async def record(self, token: Token, steps: Sequence[StepRecord]) -> Verdict:

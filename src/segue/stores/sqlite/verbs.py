@@ -9,6 +9,7 @@ import apsw
 
 from segue.domain.records import PayloadRecord, RunState
 from segue.domain.rows import (
+    AllowanceRecord,
     Event,
     GrownRecord,
     PauseRecord,
@@ -72,6 +73,10 @@ class ReadingVerbs:
     async def read_growth(self, run: str) -> Sequence[GrownRecord]:
         """The nodes that were appended to a run."""
         return self._readers().near(lambda connection: reading.growth(connection, run))
+
+    async def read_spending(self, run: str) -> Sequence[AllowanceRecord]:
+        """The accounts of a run."""
+        return self._readers().near(lambda connection: reading.allowances(connection, run))
 
     async def read_schema(self, fingerprint: str) -> str | None:
         """The JSON Schema behind a fingerprint."""

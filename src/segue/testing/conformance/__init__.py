@@ -35,6 +35,7 @@ from segue.testing.conformance.reviews import ReviewConformance
 from segue.testing.conformance.runs import RunConformance
 from segue.testing.conformance.settling import SettlingConformance
 from segue.testing.conformance.sharing import SharedStoreConformance
+from segue.testing.conformance.spending import SpendingConformance
 from segue.testing.conformance.steps import StepConformance
 from segue.testing.conformance.untangling import UntanglingConformance
 from segue.testing.conformance.upkeep import UpkeepConformance
@@ -62,6 +63,7 @@ class StoreConformance(
     GrowingConformance,
     ControlConformance,
     PauseConformance,
+    SpendingConformance,
     ReviewConformance,
     RedriveConformance,
     StepConformance,
