@@ -185,7 +185,7 @@ async def test_changed_content_is_not_approved(segue: Segue) -> None:
     handle = await ask(segue, answer)
     (first,) = await segue.reviews()
     await segue.review(handle.run, "draft", digest=first.digest, approve=False, by="ann")
-    await handle.retry()
+    await handle.retry(by="ann")
     with pytest.raises(ReviewNeeded):
         await soon(handle.result())
     with pytest.raises(ReviewRefused, match="what waits is version 3") as caught:
