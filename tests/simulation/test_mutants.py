@@ -61,7 +61,12 @@ CAUGHT_BY = {
     "superseded goes on": "I3",
     "tried again twice": "I1 I2 I6",
     "tries without end": "I10",
-    "two decisions": "I1 I13",
+    "two decisions": "I1 I6 I13",
+    "newer is cut to fit": "I14",
+    "older is filled with nothing": "I14",
+    "read by anybody": "I14",
+    "read by nobody": "I8",
+    "unreadable is an attempt": "I10",
 }
 """Which invariants each mutant may violate first: it must be caught for what it is, and not because it broke."""
 

@@ -29,6 +29,7 @@ TRANSITIONS = (
     *("ending dead", "ending in_doubt", "ending reassigned", "redrive accepted", "doubt accepted", "paid"),
     *("approved by a person", "approved in the end", "rejected in the end", "escalated in the end"),
     *("word refused: no right", "word refused: other digest", "word refused: expired"),
+    *("ending unreadable", "old word for new code", "old word for old code", "new word for new code"),
     *("run complete", "run failed", "run cancelled"),
 )
 

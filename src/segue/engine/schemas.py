@@ -34,7 +34,7 @@ class Schemas:
     async def forms(self, fingerprints: Iterable[str]) -> dict[str, Form]:
         """The forms behind fingerprints, without those that the store does not have."""
         found = {}
-        for fingerprint in set(fingerprints):
+        for fingerprint in sorted(set(fingerprints)):
             form = self._forms.get(fingerprint)
             if form is None and fingerprint:
                 text = await self._store.read_schema(fingerprint)

@@ -10,6 +10,9 @@ from segue.domain.records import Token
 from segue.testing.simulation.acting import Execution
 from segue.testing.simulation.order import lacking_parent
 
+UNTOLD = "nothing was said"
+"""What an upcaster puts where the old code had no field."""
+
 if TYPE_CHECKING:
     from segue.engine.attempt import Attempt
     from segue.testing.simulation.ledger import Accounts
@@ -71,6 +74,16 @@ class Executions:
             self._wrong(
                 "I11", f"{process.name} runs {dict(here)}, and it has {process.place.concurrency} places"
             )
+
+    def heard(self, process: Process, text: str, why: str | None) -> None:
+        """An agent was given a word that another one made: all of it, if its code knows all of it."""
+        sender = next(each for each in self.by_token.values() if each.number == int(text.rpartition("#")[2]))
+        codes = sender.process.place.code, process.place.code
+        self._world.saw(f"{codes[0]} word for {codes[1]} code")
+        if codes == ("new", "old"):
+            self._wrong("I14", f"{process.name} was given {text}, which newer code has sent")
+        if codes[1] == "new" and why != (text if codes[0] == "new" else UNTOLD):
+            self._wrong("I14", f"{process.name} was given {text}, and its reason became {why!r}")
 
     def pause(self, execution: Execution) -> None:
         """An agent waits for a `Later`: it needs no place meanwhile."""

@@ -17,6 +17,7 @@ names that a failure prints:
     I11  no process runs more agents than it has places, and every place comes back
     I12  a step that is remembered is not asked for again; an effect happens once, unless somebody said that it had not
     I13  what has a review is handed over once it was shown to somebody who may decide, or as its terms say in the end
+    I14  nothing is given to code that is older than it, no field of it is lost, and what is older can be read
 """
 
 from __future__ import annotations

@@ -99,6 +99,8 @@ def texts_of(record: HandoffRecord) -> list[str]:
     if record.status != "complete":
         return []
     output = json.loads(record.body)["output"]
+    if isinstance(output, dict):
+        return [output["text"]]
     return output if isinstance(output, list) else [output]
 
 

@@ -13,6 +13,7 @@ from segue.stores.memory import MemoryArtifacts
 from segue.testing.simulation import workload
 from segue.testing.simulation.acting import here
 from segue.testing.simulation.loop import SimulatedLoop
+from segue.testing.simulation.versions import Code
 from segue.testing.simulation.wire import SimulatedStore
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Place(NamedTuple):
     boot_offset: float
     wall_offset: float
     agents: tuple[str, ...]
+    code: Code
 
 
 class SimulatedClock:
@@ -157,7 +159,7 @@ class Process:
             chance=world.chance,
             patience_seconds=PATIENCE_SECONDS,
         )
-        self.engine.know([workload.AGENTS[name] for name in self.place.agents], workload.CONDITIONS)
+        self.engine.know(workload.agents_of(self.place.code, self.place.agents), workload.CONDITIONS)
         try:
             await self.engine.start("{}")
         except StoreError as error:

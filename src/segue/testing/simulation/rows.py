@@ -159,6 +159,18 @@ class Rows:
             self._wrong("I10", f"{name_of(key)}: {after.attempt} attempts after {len(account.grants)} grants")
         self.check_kept(key)
 
+    def _check_reader(self, key: Key, task: Task) -> None:
+        """What requires something is not granted to a process whose code cannot read it."""
+        process = self._world.by_name.get(task.worker or "")
+        to_settle = task.broken or task.overrun is not None
+        if (
+            task.requires is not None
+            and process is not None
+            and not to_settle
+            and process.place.code == "old"
+        ):
+            self._wrong("I14", f"{name_of(key)} requires {task.requires} and was granted to {process.name}")
+
     def _check_way(self, verb: str, key: Key, before: Facts, after: Facts, told: list[str]) -> None:
         """Follow the events from state to state: each step may be taken, and the last is where the task is."""
         state: str = before.state or "waiting"
@@ -189,6 +201,7 @@ class Rows:
             self._wrong("I5", f"{name_of(key)} was granted before {early} had settled")
         if self._world.now < account.due - EARLY and task.overrun is None:
             self._wrong("I10", f"{name_of(key)} was granted before its delay was over")
+        self._check_reader(key, task)
         pins = frozenset(task.pins or ())
         wanted = latest_pins(run, plan.steps[task.node].parents)
         if not account.grants and pins != wanted:

@@ -22,6 +22,7 @@ from segue.domain.settings.agent_settings import Quorum
 from segue.domain.settings.options import RunOptions
 from segue.domain.settings.reviewing import Review
 from segue.testing.simulation.acting import act
+from segue.testing.simulation.versions import AGENTS_OF, Code, old_hearer, old_teller
 
 if TYPE_CHECKING:
     from segue.testing.simulation.world import World
@@ -34,7 +35,7 @@ STATUSES: tuple[Status, ...] = ("needs_review", "needs_review", "needs_review", 
 STEP_KINDS = (
     *("work", "work", "work", "eager", "eager"),
     *("hasty", "single", "hurried", "tolerant", "unsure", "unsure", "map", "when"),
-    *("checked", "vetted", "patient", "patient"),
+    *("checked", "vetted", "patient", "patient", "told"),
     *("buyer", "buyer", "replaced", "modest", "eager_join", "strict", "pressed"),
 )
 
@@ -168,10 +169,17 @@ AGENTS: dict[str, Agent[Any]] = {
     each.name: each
     for each in (
         *(work, hasty, single, eager, hurried, tolerant, patient, split, one, unsure),
-        *(buyer, replaced, modest, eager_join, strict, pressed, checked, vetted),
+        *(buyer, replaced, modest, eager_join, strict, pressed, checked, vetted, old_teller, old_hearer),
     )
 }
+"""Every agent; runs are drawn with the old code of those of which there is a new one."""
+
 CONDITIONS = {lucky.name: lucky}
+
+
+def agents_of(code: Code, names: tuple[str, ...]) -> list[Agent[Any]]:
+    """The agents of these names as a process with this code has them."""
+    return [AGENTS_OF[code].get(name) or AGENTS[name] for name in names]
 
 
 @lru_cache(SHAPES)
@@ -215,6 +223,8 @@ def _add_step(chance: Random, outputs: list[Any], maybe: list[Any]) -> None:
                 outputs.append(work(items))
             else:
                 outputs.append(tolerant(items))
+        case "told":
+            outputs.append(old_hearer(old_teller(some)))
         case "when":
             maybe.append(work.when(lucky(chance.choice(outputs)))(some))
         case _:
@@ -248,10 +258,11 @@ class Order:
             workflow=self.pinned.built.graph.workflow,
             graph_digest=self.pinned.digest,
             graph=self.pinned.graph,
-            schemas=(),
+            schemas=self.pinned.schemas,
             input=input_text(self.documents),
             options=self.options.to_json(),
             waits_for=self.pinned.plan.waits_for,
             roots=(),
             needs=self.pinned.plan.needs,
+            payloads=self.pinned.payloads,
         )

@@ -106,7 +106,7 @@ class World:
         self.people = People(self)
         self.by_name: dict[str, Process] = {}
         self.processes: list[Process] = []
-        for place in _draw_places(chance, self.weather):
+        for place in _draw_places(chance, self.weather, seed):
             self.start(place)
         for blow in self.weather.blows:
             self.after(blow.at, partial(self._strike, blow))
@@ -282,7 +282,7 @@ class World:
             raise self._violation
 
 
-def _draw_places(chance: Random, weather: Weather) -> list[Place]:
+def _draw_places(chance: Random, weather: Weather, seed: int) -> list[Place]:
     """Where processes run: on one machine or on several, with clocks that agree or do not, with all agents or some."""
     one_machine = chance.random() < 0.5
     skewed = "skew" in weather.kinds
@@ -295,6 +295,8 @@ def _draw_places(chance: Random, weather: Weather) -> list[Place]:
             boot_offset=chance.uniform(0.0, 50_000.0),
             wall_offset=chance.uniform(-3600.0, 3600.0) if skewed else 0.0,
             agents=agents,
+            # The first has everything, in its newest form: so there is always somebody who can read what was sent.
+            code="new" if slot == 0 or weather.still or (seed + slot) % 3 == 0 else "old",
         )
         for slot, agents in enumerate(_draw_agents(chance, weather))
     ]

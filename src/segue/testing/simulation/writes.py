@@ -78,6 +78,9 @@ class Writes:
         if account.facts.state == "ready":
             self._world.saw("late result accepted")
         account.accepted[token] = written_by(settlement)
+        is_hearer = settlement.agent == "hearer"
+        if is_hearer and settlement.data is not None and '"kind":"InvalidPayload"' in settlement.data:
+            self._wrong("I14", f"{token} could not be read: {settlement.data}")
         self._world.saw(f"ending {ending}")
         self._reviewed.settled(settlement)
         if ending in REVOKING:
