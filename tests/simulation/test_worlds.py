@@ -31,6 +31,7 @@ TRANSITIONS = (
     *("word refused: no right", "word refused: other digest", "word refused: expired"),
     *("ending unreadable", "old word for new code", "old word for old code", "new word for new code"),
     *("run complete", "run failed", "run cancelled"),
+    *("event handled", "event handled again", "monitor failed", "consumer granted", "consumer taken over"),
 )
 
 

@@ -5,9 +5,23 @@ A simulation that does not catch every one of them within a few seeds is not wor
 its mutant has found a mistake.
 """
 
-from segue.testing.simulation import engine_mutants, review_mutants, store_mutants, version_mutants
+from segue.testing.simulation import (
+    engine_mutants,
+    review_mutants,
+    store_mutants,
+    version_mutants,
+    watching_mutants,
+)
 from segue.testing.simulation.planting import REGISTRY, planted
 
 MUTANTS = REGISTRY
 
-__all__ = ["MUTANTS", "engine_mutants", "planted", "review_mutants", "store_mutants", "version_mutants"]
+__all__ = [
+    "MUTANTS",
+    "engine_mutants",
+    "planted",
+    "review_mutants",
+    "store_mutants",
+    "version_mutants",
+    "watching_mutants",
+]

@@ -18,6 +18,7 @@ names that a failure prints:
     I12  a step that is remembered is not asked for again; an effect happens once, unless somebody said that it had not
     I13  what has a review is handed over once it was shown to somebody who may decide, or as its terms say in the end
     I14  nothing is given to code that is older than it, no field of it is lost, and what is older can be read
+    I15  no event is passed that nobody has handled, a consumer is held by one, and what it does is done once
 """
 
 from __future__ import annotations
@@ -51,6 +52,7 @@ class Oracle:
         """A verb was carried out: what it says and what it did must agree with each other and with the accounts."""
         self._writes.look(verb, args, result)
         self._rows.look(verb)
+        self._world.watching.look(verb, args, result)
 
     def answered(self, verb: str, args: Sequence[Any], result: Any) -> None:
         """An answer has reached a process: from now on it counts on it."""

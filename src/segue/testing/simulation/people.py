@@ -30,6 +30,7 @@ class People:
         chance = world.chance
         storm = world.weather.storm
         count = 30 if storm else 1 if world.weather.still else chance.choice((1, 2, 2, 3))
+        count = 8 if world.weather.season == "watched" else count
         shapes = [chance.randrange(SHAPES) for _ in range(count)]
         if world.weather.still:  # the longer, the more often something changes hands
             shapes = [max(chance.sample(range(SHAPES), 9), key=lambda number: len(shape(number).plan.steps))]

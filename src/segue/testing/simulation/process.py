@@ -7,6 +7,7 @@ from collections.abc import Collection, Coroutine
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
+from segue.engine.consuming import Consumer
 from segue.engine.engine import Engine
 from segue.errors import StoreError
 from segue.stores.memory import MemoryArtifacts
@@ -114,6 +115,7 @@ class Process:
         """Agents that run now, those that wait for a `Later` not counted."""
         self.born_at = world.now
         self.serving = False
+        self.monitor: Consumer | None = None
         self.gave_up = False
         self.troubles: list[tuple[float, str]] = []
         """When a call went wrong that it needs to keep its claims."""
@@ -167,6 +169,9 @@ class Process:
             self.crash()
             return
         self.serving = True
+        if world.watching.is_on:
+            self.monitor = world.watching.consumer_for(self)
+            self.monitor.start()
 
     def _run_state_changed(self, run: str, state: RunState) -> None:
         if state != "needs_review":
@@ -217,6 +222,8 @@ class Process:
         if self.serving:
             since = self.world.now
             self.serving = False
+            if self.monitor is not None:
+                await self.monitor.stop()
             await self.engine.stop()
             self.world.oracle.stopped(self, since)
         self.leave()

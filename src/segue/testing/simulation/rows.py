@@ -94,7 +94,7 @@ class Rows:
                 self._wrong("I6", f"event {event.sequence} of {event.run} came where {expected} was due")
             self._world.trace.note("store", event.name, event.run, event.task, event.epoch)
             kind = event.name.rpartition(".")[2]
-            if event.name.startswith("run."):
+            if event.name.startswith("run.") and kind != "annotated":
                 self._run_told(event, kind)
             elif event.task is not None and kind in TELLING:
                 key = (event.run, *parse_task_name(event.task))

@@ -4,7 +4,8 @@ Which faults a world has, and when: drawn from its seed before it begins.
 Each kind of fault is in a world or not, so that some worlds have many kinds, some one, and some none ("swarm testing",
 Groce 2012): faults that always come together hide each other. A few seeds are special. Three kinds of storm are
 larger: in one answers get lost and nothing else happens, one has more of what superseded workers come from, one more
-crashes. And in still worlds nothing goes wrong but that wake-ups get lost, so that only the net helps.
+crashes. In watched worlds every process has a monitor. And in still worlds nothing goes wrong but that wake-ups get
+lost, so that only the net helps.
 """
 
 from __future__ import annotations
@@ -37,11 +38,11 @@ CLOCKS = ("skew",)
 
 KINDS = (*FATES, *WAKE_UPS, *SUDDEN, *CLOCKS)
 
-WRITING = frozenset({"submit", "settle", "claim", "note", "control"})
+WRITING = frozenset({"submit", "settle", "claim", "note", "control", "consume", "advance", "stumble"})
 
-Season = Literal["ordinary", "answers", "delays", "crashes", "still"]
+Season = Literal["ordinary", "answers", "delays", "crashes", "still", "watched"]
 SPECIAL_EVERY = 40
-SPECIAL: dict[int, Season] = {3: "answers", 7: "delays", 13: "still", 17: "crashes"}
+SPECIAL: dict[int, Season] = {3: "answers", 7: "delays", 13: "still", 17: "crashes", 23: "watched"}
 """Seeds that leave these over when divided by that are special."""
 
 SLOTS: dict[Season, tuple[int, ...]] = {
@@ -50,10 +51,24 @@ SLOTS: dict[Season, tuple[int, ...]] = {
     "delays": (3,),
     "crashes": (3,),
     "still": (2,),
+    "watched": (3,),
 }
 """How many processes there are at a time."""
 
 KINDS_OF: dict[Season, frozenset[str]] = {
+    "watched": frozenset(
+        {
+            "refused",
+            "written and refused",
+            "doubled",
+            "slow",
+            "crash before",
+            "crash after",
+            "kill",
+            "stop",
+            "pause",
+        }
+    ),
     "still": frozenset({"wake-up lost"}),
     "answers": frozenset({"refused", "written and refused", "doubled"}),
     "delays": frozenset(
@@ -90,7 +105,8 @@ class Weather:
             2.0 if self.season == "answers" else 1.0 if storm else chance.choice((0.6, 1.0, 2.0))
         )
         self.kinds = self._draw_kinds()
-        self.calm_at = 0.0 if not self.kinds else 12.0 if storm or self.still else chance.uniform(0.5, 3.0)
+        long = storm or self.season in ("still", "watched")
+        self.calm_at = 0.0 if not self.kinds else 12.0 if long else chance.uniform(0.5, 3.0)
         self.mean_latency_seconds = chance.choice((0.0005, 0.002, 0.01))
         self._fates = tuple(fate for fate in FATES if fate in self.kinds)
         self._rate = 0.08 if self.season == "answers" else 0.1 if storm else chance.choice((0.03, 0.1, 0.2))
@@ -122,7 +138,7 @@ class Weather:
             if kind not in self.kinds or (kind == "long outage" and (self.storm or chance.random() < 0.8)):
                 continue
             times = 1 if kind == "long outage" else chance.randint(1, 3) * (1 + self.storm)
-            if self.season == "delays":
+            if self.season in ("delays", "watched"):
                 times *= {"pause": 6, "stop": 2}.get(kind, 1)
             for _ in range(times):
                 length = chance.uniform(*lengths.get(kind, (0.0, 0.0)))

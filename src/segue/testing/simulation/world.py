@@ -27,6 +27,7 @@ from segue.testing.simulation.people import People
 from segue.testing.simulation.process import WALL_AT_START, Place, Process
 from segue.testing.simulation.trace import Trace
 from segue.testing.simulation.truth import Truth
+from segue.testing.simulation.watching import Watching
 from segue.testing.simulation.weather import Blow, Weather
 from segue.testing.simulation.wire import Wire, carry_out
 from segue.testing.simulation.workload import AGENTS, shape
@@ -104,6 +105,7 @@ class World:
         self.outside = Outside(self)
         self.oracle = Oracle(self)
         self.people = People(self)
+        self.watching = Watching(self)
         self.by_name: dict[str, Process] = {}
         self.processes: list[Process] = []
         for place in _draw_places(chance, self.weather, seed):
@@ -122,11 +124,12 @@ class World:
         """Play the world to its end. Raises `Violation`."""
         end = self.weather.calm_at + PATIENCE_SECONDS
         try:
-            self._play(lambda: self.people.content, end)
+            self._play(lambda: self.people.content and self.watching.content, end)
             self.people.say_goodbye()
             self._play(lambda: not any(process.alive for process in self.processes), end + PATIENCE_SECONDS)
             self.oracle.last_look()
             self.people.last_look()
+            self.watching.last_look()
             self._raise()
         finally:
             for process in self.processes:
