@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from segue.domain.envelope.versions import payload, upcast
     from segue.domain.graph.agent import Agent, agent
     from segue.domain.graph.graph_data import graph_from_data
+    from segue.domain.graph.routing import Finished, Person, handoff_schema, route_by_next_step
     from segue.domain.graph.watching import monitor, on
     from segue.domain.graph.workflow import Workflow, condition, workflow
     from segue.domain.rows import Event
@@ -57,6 +58,7 @@ __all__ = [
     "DidNotHappen",
     "DoNotRetry",
     "Event",
+    "Finished",
     "GraphError",
     "HandTo",
     "Handoff",
@@ -65,6 +67,7 @@ __all__ = [
     "Later",
     "LoopDetected",
     "NewerPayload",
+    "Person",
     "Pool",
     "PoolTooSmall",
     "Quorum",
@@ -92,9 +95,11 @@ __all__ = [
     "condition",
     "ctx",
     "graph_from_data",
+    "handoff_schema",
     "monitor",
     "on",
     "payload",
+    "route_by_next_step",
     "upcast",
     "workflow",
 ]
@@ -118,6 +123,7 @@ _HOMES = {
     "segue.domain.settings.reviewing": ("Review",),
     "segue.domain.envelope.usage": ("Attachment", "Usage"),
     "segue.domain.graph.watching": ("monitor", "on"),
+    "segue.domain.graph.routing": ("Finished", "Person", "handoff_schema", "route_by_next_step"),
     "segue.domain.graph.workflow": ("Workflow", "condition", "workflow"),
     "segue.domain.settings.spending": ("Spending",),
     "segue.engine.context": ("ctx",),
