@@ -203,7 +203,9 @@ class Attempt:
     def substitute(self) -> str | None:
         """The name of its agent, if the graph calls another: a fallback, handed to, or given the task by somebody."""
         name = self.claim.agent
-        return name if name not in (self.called_agent, MAP_AGENT) else None
+        if name == self.live.plan.steps[self.claim.token.node].node.agent or name == MAP_AGENT:
+            return None
+        return name
 
     @property
     def output_schema(self) -> str | None:

@@ -10,7 +10,7 @@ from the store or from an artifact, and no two tasks ever share an object.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import from_json, to_json
 
@@ -19,7 +19,7 @@ from segue.domain.envelope.handoff import Handoff, Later, Ref
 from segue.domain.envelope.schema import Schema, schema_of
 from segue.domain.envelope.sealing import output_at, refer, unseal, whole_output
 from segue.domain.graph.agent import Agent
-from segue.domain.graph.graph import Argument, Binding, Constant, Handed, Output, Path, path_of
+from segue.domain.graph.graph import Argument, Binding, Constant, Handed, Node, Output, Path, path_of
 from segue.domain.records import HANDED_ON, SINGLE, Pin, task_name
 from segue.domain.rows import StoredHandoff
 from segue.engine.attempt import Attempt
@@ -38,6 +38,18 @@ from segue.ports.store import Store
 _PLAIN = schema_of(bool)
 
 
+NODES_KEPT = 4096
+"""Nodes remembered at once with whether they take what this process has."""
+
+
+class _Compared(NamedTuple):
+    """Whether the code of an agent takes just what a pinned node says."""
+
+    node: Node
+    agent: Agent[Any]
+    known: bool
+
+
 class Binder:
     """Puts the arguments of attempts together."""
 
@@ -49,6 +61,7 @@ class Binder:
         self._home = home
         self._later = later
         self.schemas = Schemas(store)
+        self._pinned: dict[int, _Compared] = {}
 
     def arguments_at_hand(self, attempt: Attempt) -> dict[str, Any] | None:
         """The keyword arguments of an attempt whose inputs this process still has in memory, whole; else None."""
@@ -57,7 +70,7 @@ class Binder:
         if handoffs is None or live.plan.mapped:
             return None
         materials = Materials(live, handoffs)
-        if materials.has_artifacts or not (materials.all_as_pinned and _knows_pinned(attempt)):
+        if materials.has_artifacts or not (materials.all_as_pinned and self._knows_pinned(attempt)):
             return None
         return self._arguments(attempt, materials)
 
@@ -89,10 +102,23 @@ class Binder:
             return None
         return Reading(live, materials.forms, self._registry.classes, schema, where)
 
+    def _knows_pinned(self, attempt: Attempt) -> bool:
+        """Whether the agent's code takes just what the run was submitted with."""
+        node, agent = attempt.step.node, agent_of(attempt)
+        seen = self._pinned.get(id(node))
+        if seen is None or seen.node is not node or seen.agent is not agent:
+            known = all(
+                schema_for(agent, each.parameter).fingerprint == each.schema for each in node.arguments
+            )
+            if len(self._pinned) >= NODES_KEPT:
+                self._pinned.clear()
+            seen = self._pinned[id(node)] = _Compared(node, agent, known)
+        return seen.known
+
     async def materials_of(self, attempt: Attempt) -> Materials:
         """Everything that the arguments of an attempt are put together from."""
         arguments = attempt.step.node.arguments
-        known = _knows_pinned(attempt)
+        known = self._knows_pinned(attempt)
         return await self._materials(attempt.live, attempt.claim.pins, arguments, known=known)
 
     def _argument(
@@ -277,14 +303,6 @@ class Binder:
             return schema.load(document, self._home, where=attempt.name_of(argument.parameter))
 
         return Later(settle, self._home.block)
-
-
-def _knows_pinned(attempt: Attempt) -> bool:
-    """Whether the agent's code takes just what the run was submitted with."""
-    agent = agent_of(attempt)
-    return all(
-        schema_for(agent, each.parameter).fingerprint == each.schema for each in attempt.step.node.arguments
-    )
 
 
 def agent_of(attempt: Attempt) -> Agent[Any]:

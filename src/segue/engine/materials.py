@@ -26,16 +26,31 @@ from segue.engine.reading import Reading
 class Materials:
     """The hand-offs of a claim by node, in the order of their items, and spilled content by its digest."""
 
-    __slots__ = ("by_node", "contents", "forms", "has_artifacts", "live", "reading", "skipped")
+    __slots__ = (
+        "all_as_pinned",
+        "by_node",
+        "contents",
+        "forms",
+        "has_artifacts",
+        "live",
+        "reading",
+        "skipped",
+    )
 
     def __init__(self, live: LiveRun, handoffs: Sequence[StoredHandoff]) -> None:
         self.live = live
         self.by_node: dict[str, list[StoredHandoff]] = {}
         self.has_artifacts = False
+        self.all_as_pinned = True
+        """Whether all was sent by the code that the run was submitted with."""
+        steps = live.plan.steps
         for stored in handoffs:
-            self.by_node.setdefault(stored.node, []).append(stored)
-            if stored.record.artifacts:
+            node, record = stored.node, stored.record
+            self.by_node.setdefault(node, []).append(stored)
+            if record.artifacts:
                 self.has_artifacts = True
+            if record.schema and record.schema != steps[node].node.output_schema:
+                self.all_as_pinned = False
         self.contents: Mapping[str, bytes] = {}
         self.skipped: frozenset[str] = frozenset()
         """Mapped nodes that were skipped; one that left nothing and is not here went over an empty list."""
@@ -43,16 +58,6 @@ class Materials:
         """The forms of what was handed over, where that is not all as this process knows it."""
         self.reading: Reading | None = None
         """By which they are brought to the form of one receiver."""
-
-    @property
-    def all_as_pinned(self) -> bool:
-        """Whether all was sent by the code that the run was submitted with."""
-        steps = self.live.plan.steps
-        return all(
-            stored.record.schema == steps[node].node.output_schema or not stored.record.schema
-            for node, handoffs in self.by_node.items()
-            for stored in handoffs
-        )
 
     def read_by(self, reading: Reading | None) -> Materials:
         """The same, for one receiver."""

@@ -38,6 +38,7 @@ class Registry:
         self._agents: dict[str, Agent[Any]] = {}
         self._conditions: dict[str, ConditionFunction] = {}
         self.names: tuple[str, ...] = (MAP_AGENT,)
+        self._ours = frozenset(self.names)
         self._payloads: dict[str, PayloadForm] = {}
         self.classes: dict[str, type] = {}
         """The classes of the payloads that its agents take and give, by name."""
@@ -61,8 +62,9 @@ class Registry:
         self._agents.update({agent.name: agent for agent in added})
         self._conditions.update(conditions)
         if added:
-            ours = (name for name, agent in self._agents.items() if not agent.settings.external)
+            ours = {name for name, agent in self._agents.items() if not agent.settings.external}
             self.names = (*sorted(ours), MAP_AGENT)
+            self._ours = frozenset(self.names)
             later = (each.label for each in self._payloads.values() if each.version != FIRST)
             self.reads = tuple(sorted(later))
         return added
@@ -80,8 +82,7 @@ class Registry:
                 self.classes.setdefault(each.name, schema.classes[each.name])
 
     def __contains__(self, name: str) -> bool:
-        agent = self._agents.get(name)
-        return name == MAP_AGENT or (agent is not None and not agent.settings.external)
+        return name in self._ours
 
     def lets_lie(self, release: Release) -> bool:
         """Whether a task that this process could take was released without being claimed for it."""
