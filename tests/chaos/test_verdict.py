@@ -60,6 +60,19 @@ def pay_twice(crew: Crew) -> None:
     crew.payments.write_bytes(crew.payments.read_bytes() * 2)
 
 
+def start_for_nothing(crew: Crew) -> None:
+    first = "SELECT min(key) FROM run WHERE key LIKE 'on:receipt:%'"
+    write(crew, f"UPDATE run SET key = 'on:receipt:nothing:1' WHERE key = ({first})")
+
+
+def note_twice(crew: Crew) -> None:
+    write(
+        crew,
+        "INSERT INTO event (run, sequence, name, at)"
+        " SELECT run, 1000, name, at FROM event WHERE name = 'run.annotated' LIMIT 1",
+    )
+
+
 def leave_a_run_open(crew: Crew) -> None:
     write(crew, "UPDATE run SET state = 'running', ended_at = NULL WHERE key = 'story-1'")
 
@@ -103,6 +116,8 @@ def damage_the_file(crew: Crew) -> None:
         (lose_a_run, {"kept", "ended"}),
         (accept_twice, {"once", "log"}),
         (pay_twice, {"paid"}),
+        (start_for_nothing, {"told"}),
+        (note_twice, {"told", "log"}),
         (leave_a_run_open, {"ended", "log"}),
         (leave_a_gap, {"kept", "once", "log"}),
         (run_twice, {"waste"}),

@@ -325,6 +325,42 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         {"find_running_late": ("WHERE state = 'paused'", "WHERE state = ''")},
         ["test_the_deadline_of_a_paused_task_stands"],
     ),
+    "a consumer without a fence": (
+        {"advance_consumer": ("epoch = ?2 AND claim = ?3", "?2 AND ?3 IS NOT NULL")},
+        ["test_after_its_lease_another_takes_over"],
+    ),
+    "a consumer that goes back": (
+        {"advance_consumer": (" AND position <= ?4", "")},
+        ["test_who_holds_it_moves_it_on"],
+    ),
+    "a consumer that keeps its troubles": (
+        {"advance_consumer": ("failures = iif(?4 > position, 0, failures)", "failures = failures")},
+        ["test_trouble_waits_for_its_time"],
+    ),
+    "a consumer that stays with the dead": (
+        {"free_consumers": ("worker IN", "worker NOT IN")},
+        ["test_a_dead_worker_lets_go"],
+    ),
+    "a consumer begun anew": (
+        {"register_consumer": ("DO NOTHING", "DO UPDATE SET position = 0")},
+        ["test_a_consumer_begins_where_it_says"],
+    ),
+    "a consumer that is forgotten while it is held": (
+        {"forget_consumer": ("(lease > ?2) IS NOT TRUE", "?2")},
+        ["test_only_what_nobody_holds_is_forgotten"],
+    ),
+    "a parked consumer that skips nothing": (
+        {"unpark_consumer": ("iif(?2, trouble, position)", "iif(?2, position, position)")},
+        ["test_a_parked_consumer_waits_for_a_person"],
+    ),
+    "pruned before its consumers": (
+        {"find_prunable": ("position < (", "position < -(")},
+        ["test_nothing_is_pruned_before_its_consumers"],
+    ),
+    "a named task claimed although it is only to be settled": (
+        {"find_named": ("broken = 0", "broken >= 0")},
+        ["test_named_tasks_are_claimed_alone"],
+    ),
     "a paused task that needs a review": (
         {"block_run": (", 'paused'", "")},
         ["test_a_pause_needs_no_review"],

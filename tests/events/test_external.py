@@ -118,7 +118,10 @@ async def test_a_failure_is_handed_over_as_one(segue: Segue) -> None:
     """Whoever could not do it says so, and the run fails as it does with agents."""
     handle = await segue.submit(edit, "a book")
     await soon(handle.handoff("draft"))
-    await handle.hand_over("judge", Handoff(Verdict(good=False), status="failed", summary="the judge is ill"))
+    for _ in range(2):
+        await handle.hand_over(
+            "judge", Handoff(Verdict(good=False), status="failed", summary="the judge is ill")
+        )
     with pytest.raises(RunFailed, match="the judge is ill"):
         await soon(handle.result())
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from secrets import SystemRandom
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from uuid_utils.compat import uuid7
@@ -14,6 +15,7 @@ from segue.domain.rows import TaskRecord
 from segue.domain.running.answering import Failed
 from segue.domain.running.external import finding_on, kept_from
 from segue.domain.running.outcome import Complete, Outcome, handed_back, settlement_of
+from segue.engine.patience import PATIENCE_SECONDS, patient
 from segue.engine.runner import failure_told_by
 from segue.errors import UnknownRun, UsageError
 
@@ -42,6 +44,8 @@ class External:
 
     def __init__(self, host: Host, lease_seconds: float) -> None:
         self._host = host
+        # A claim whose answer was lost is asked for again as it was, and found.
+        self._store = patient(host.store, host.clock, SystemRandom(), PATIENCE_SECONDS)
         self._lease_seconds = lease_seconds
 
     async def place_of(self, run: str, task: str) -> Place:
@@ -72,7 +76,7 @@ class External:
         """
         held: tuple[int, float] | None = None
         while True:
-            seen, now = self._host.store.notifier.count, self._host.clock.boot()
+            seen, now = self._store.notifier.count, self._host.clock.boot()
             claim = await self.claim(place)
             if claim is not None:
                 if await self.settle(place, claim, record(claim.version)):
@@ -88,12 +92,12 @@ class External:
                 held = (waited.epoch, now)
             elif now - held[1] > self._lease_seconds:
                 raise kept_from(waited)
-            await self._host.store.notifier.wait(seen, self._lease_seconds / RENEWALS_PER_LEASE)
-            await self._host.store.expire()
+            await self._store.notifier.wait(seen, self._lease_seconds / RENEWALS_PER_LEASE)
+            await self._store.expire()
 
     async def row_of(self, place: Place) -> TaskRecord | None:
         """The task as it stands; None if nothing has released it yet."""
-        rows = await self._host.store.read_tasks(place.live.run, [(place.node.name, place.item)])
+        rows = await self._store.read_tasks(place.live.run, [(place.node.name, place.item)])
         return rows[0] if rows else None
 
     async def claim(self, place: Place) -> Claim | None:
@@ -107,7 +111,7 @@ class External:
             lease_seconds=self._lease_seconds,
             tasks=((place.live.run, place.node.name, place.item),),
         )
-        claims = await self._host.store.claim(request)
+        claims = await self._store.claim(request)
         return claims[0] if claims else None
 
     async def settle(self, place: Place, claim: Claim, record: HandoffRecord) -> bool:
@@ -126,13 +130,13 @@ class External:
         """Keep a claimed task until cancelled, or until somebody else has it."""
         while True:
             await self._host.clock.sleep(self._lease_seconds / RENEWALS_PER_LEASE)
-            (kept,) = await self._host.store.renew([claim.token], self._lease_seconds)
+            (kept,) = await self._store.renew([claim.token], self._lease_seconds)
             if not kept:
                 return
 
     async def _end(self, settlement: Settlement) -> bool:
         host = self._host
-        (settled,), _ = await host.store.settle([settlement], host.engine.worker, self._lease_seconds)
+        (settled,), _ = await self._store.settle([settlement], host.engine.worker, self._lease_seconds)
         if settled.verdict == "stale":
             return False
         host.settled(settlement.token.run, settled.run_state)
@@ -140,7 +144,7 @@ class External:
 
     async def _written(self, place: Place) -> str | None:
         """The digest of what stands there."""
-        stored = await self._host.store.latest_handoffs(place.live.run, [place.node.name])
+        stored = await self._store.latest_handoffs(place.live.run, [place.node.name])
         return next((each.record.digest for each in stored if each.item == place.item), None)
 
 

@@ -24,6 +24,11 @@ Verb = Literal[
     "note",
     "record",
     "review",
+    "control",
+    "register_consumer",
+    "consume",
+    "advance",
+    "stumble",
     "forget_workers",
     "artifact",
 ]

@@ -14,7 +14,7 @@ from segue.errors import SegueError
 from segue.ports.clock import SystemClock
 from segue.testing.chaos.crew import Crew, Member
 from segue.testing.chaos.verdict import Verdict, verdict
-from segue.testing.chaos.workload import TASKS_PER_RUN, story
+from segue.testing.chaos.workload import TASKS_PER_RUN, all_noted, story
 
 STOPS_PER_KILL = 0.15
 """How many workers are stopped, most of them for longer than their lease, for each that is killed."""
@@ -27,6 +27,9 @@ OPEN_RUNS_PER_WORKER = 6
 
 LOOK_SECONDS = 0.05
 """How often it is seen whether there is something to do."""
+
+RUNS_AT_ONCE = 1_000
+"""So many open runs are looked at."""
 
 PATIENCE_SECONDS = 120.0
 """How long the last runs may take once nobody is killed any more."""
@@ -88,6 +91,7 @@ class _Storm:
         self._chance = random.Random(plan.seed)  # noqa: S311 - the seed plays it again
         self._on_progress = on_progress
         self._numbers: list[int] = []
+        self._runs: list[str] = []
         self._open: set[str] = set()
         self._stopped: dict[Member, asyncio.Task[None]] = {}
         self._kills = 0
@@ -130,13 +134,14 @@ class _Storm:
         )
 
     async def _submit(self, segue: Segue) -> None:
-        running = await segue.host.store.list_runs(len(self._open) + 1, None, OPEN)
+        running = await segue.host.store.list_runs(RUNS_AT_ONCE, None, OPEN)
         self._open &= {record.run for record in running}
         while len(self._open) < self._plan.workers * OPEN_RUNS_PER_WORKER:
             number = len(self._numbers)
             handle = await segue.with_(key=f"story-{number}").submit(story, number)
             self._numbers.append(number)
             self._open.add(handle.run)
+            self._runs.append(handle.run)
 
     async def _disturb(self, working: list[Member]) -> None:
         """Kill one worker after another, and stop some; a new one comes for each that was killed."""
@@ -166,10 +171,17 @@ class _Storm:
     async def _finish(self, segue: Segue) -> None:
         clock = self._crew.clock
         give_up_at = clock.boot() + PATIENCE_SECONDS
-        while left := await segue.host.store.list_runs(1000, None, OPEN):
+        while left := await segue.host.store.list_runs(RUNS_AT_ONCE, None, OPEN):
             if clock.boot() > give_up_at:
                 raise StuckError(
                     f"{len(left)} runs do not end: {left[0].run}", remedy="Look at one with `segue show`."
                 )
             self._on_progress(f"waiting for the last {len(left)} runs")
             await clock.sleep(LOOK_SECONDS)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await all_noted(segue, self._runs)
+        except TimeoutError:
+            raise StuckError(
+                "there are events that nobody acts on", remedy="Look with `segue consumers`."
+            ) from None

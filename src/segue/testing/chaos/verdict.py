@@ -21,6 +21,7 @@ INVARIANTS = {
     "kept": "what was acknowledged is in the store, unchanged",
     "once": "every task has exactly one accepted hand-off",
     "paid": "every effect outside happened exactly once",
+    "told": "every event that somebody wanted was acted on exactly once",
     "ended": "every run has ended, with the right result",
     "log": "the log says what the state says, without a gap, and every artifact is there",
     "waste": "nothing ran twice without a reason that is in the log",
@@ -46,7 +47,8 @@ async def verdict(host: Host, crew: Crew, numbers: Sequence[int]) -> Verdict:
     return {
         "kept": await missing(host.store, read_journals(crew.folder / "journals")),
         "once": [line for run in runs for line in _doubled(run)],
-        "paid": list(_paid_wrongly(crew.payments, runs)),
+        "paid": list(_paid_wrongly(crew.payments, [run for run in runs if run.record.workflow == "story"])),
+        "told": list(_told_wrongly(runs)),
         "ended": [line async for line in _not_ended(host, [run.record for run in runs], numbers)],
         "log": await audit(host.store, host.artifacts),
         "waste": [*_ran_twice(crew.folder / "ledgers"), *(line for run in runs for line in _wasted(run))],
@@ -71,6 +73,20 @@ def _paid_wrongly(payments: Path, runs: Sequence[RunContents]) -> Iterator[str]:
         times = paid[run.record.run]
         if times != 1:
             yield f"run {run.record.run} paid {times} times"
+
+
+def _told_wrongly(runs: Sequence[RunContents]) -> Iterator[str]:
+    """Each story has one receipt, in a run whose key names the event, and one note of the clerk."""
+    keys = Counter(run.record.key for run in runs if run.record.workflow == "receipt.on")
+    for run in runs:
+        if run.record.workflow != "story":
+            continue
+        ends = [event.sequence for event in run.events if event.name == "task.close.complete"]
+        receipts = [keys.pop(f"on:receipt:{run.record.run}:{sequence}", 0) for sequence in ends]
+        notes = sum(event.name == "run.annotated" for event in run.events)
+        if (receipts, notes) != ([1], 1):
+            yield f"run {run.record.run} has {sum(receipts)} receipts and {notes} notes"
+    yield from (f"run {key} was started for nothing" for key in keys)
 
 
 async def _not_ended(host: Host, runs: Sequence[RunRecord], numbers: Sequence[int]) -> AsyncIterator[str]:

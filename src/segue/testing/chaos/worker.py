@@ -19,7 +19,7 @@ from segue.ports.clock import SystemClock
 from segue.stores.urls import open_store
 from segue.testing.chaos.failpoint import Trap, parse_failpoint
 from segue.testing.chaos.witness import watched
-from segue.testing.chaos.workload import expected, story
+from segue.testing.chaos.workload import OFFERED, all_noted, expected, story
 
 PAUSE_SECONDS = 0.1
 """Between two tries to reach the store."""
@@ -41,12 +41,13 @@ async def work(options: argparse.Namespace) -> int:
 
 async def _work_once(options: argparse.Namespace, trap: Trap) -> int:
     parts = watched(open_store(options.url, durability=options.durability), trap, Path(options.journal))
-    async with Segue(parts, agents=[story], concurrency=16, lease_seconds=options.lease) as segue:
+    async with Segue(parts, agents=[story, *OFFERED], concurrency=16, lease_seconds=options.lease) as segue:
         if not options.runs:
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
             return 0
         handles = [await segue.with_(key=f"story-{number}").submit(story, number) for number in options.runs]
         results = await asyncio.gather(*(_result(segue, handle) for handle in handles))
+        await all_noted(segue, {handle.run for handle in handles})
         right = results == [expected(number) for number in options.runs]
         return 0 if right else RESULTS_DIFFER
 

@@ -1,6 +1,7 @@
 """
 What the workers of `segue chaos` work on: a workflow with a map, a join, an artifact, a `Later`, threads, a remembered
-step, an effect outside, a review that ends by itself, and agents that fail now and then or take their time.
+step, an effect outside, a review that ends by itself, and agents that fail now and then or take their time. What ends
+it starts something else, and is noted by a monitor.
 
 Its result is known beforehand, so a run that ended with another one has been told something wrong. Each agent notes
 that it ran, in a file of its own outside the store: what ran twice and why is told from there.
@@ -10,14 +11,20 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from segue.app.monitoring import Control
+from segue.app.segue import Segue
 from segue.domain.envelope.handoff import Handoff, Later
 from segue.domain.graph.agent import agent
+from segue.domain.graph.watching import monitor, on
 from segue.domain.graph.workflow import workflow
+from segue.domain.rows import Event
 from segue.domain.running.steps import DidNotHappen, Happened
+from segue.domain.settings.retrying import Retry
 from segue.domain.settings.reviewing import Review
 from segue.engine.context import ctx
 from segue.ports.clock import SystemClock
@@ -108,6 +115,36 @@ def _look_up(key: str) -> Happened | DidNotHappen:
     payments = Path(os.environ[PAYMENTS_VARIABLE])
     paid = payments.read_text().splitlines() if payments.exists() else []
     return Happened() if any(json.loads(line)[0] == key for line in paid) else DidNotHappen()
+
+
+@on("task.close.complete")
+@agent
+async def receipt(paid: str) -> str:
+    """Is started once for every story that has ended."""
+    _note()
+    return f"receipt for {paid}"
+
+
+@monitor("task.close.complete", since="start", retries=Retry(20, backoff="10ms"))
+async def clerk(event: Event, control: Control) -> None:
+    """Notes in every story that it has ended; fails when it has just done so, and is told again."""
+    noted = await control.annotate(event.run, note="closed")
+    if noted.verdict == "done":
+        raise PassingError("not today")
+
+
+OFFERED = (receipt, clerk)
+"""What workers do about events, beside the story."""
+
+
+async def all_noted(segue: Segue, runs: Collection[str]) -> None:
+    """Wait until stories that have ended have been acted on."""
+    noted: set[str] = set()
+    receipts: set[str] = set()
+    async for event in segue.events(names=("run.annotated", "task.receipt.complete")):
+        (noted if event.name == "run.annotated" else receipts).add(event.run)
+        if noted.issuperset(runs) and len(receipts) >= len(runs):
+            return
 
 
 @workflow
