@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from segue import Event, RetryLater
+from segue import Event, RetryLater, Segue, agent, workflow
 from segue.domain.settings.retrying import Retry
 from segue.engine.consuming import NET_SECONDS, Consumer, Duty
 from segue.stores.memory import MemoryStore
@@ -20,6 +21,16 @@ from segue.testing.conformance.desk import Desk
 from tests.engine.turning import turning
 
 GUARD = "monitor:guard"
+
+
+@agent
+async def twice(number: int) -> int:
+    return 2 * number
+
+
+@workflow
+def double(number: int) -> int:
+    return twice(number)
 
 
 class Counting:
@@ -239,3 +250,15 @@ async def test_its_own_troubles_are_not_told_to_it(watch: Watch) -> None:
     began = watch.clock.boot()
     await watch.until(lambda: watch.clock.boot() - began > 60.0)
     assert [sequence for _, sequence in watch.handled] == [1, 1, 2]
+
+
+async def test_a_worker_without_any_pays_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker that was given nothing to do about events has no task for them, and asks the store nothing."""
+    asked: list[str] = []
+    for verb in ("tail", "cursor", "register_consumer", "consume", "advance"):
+        monkeypatch.setattr(MemoryStore, verb, lambda *_, verb=verb: asked.append(verb))
+    async with Segue("memory:", agents=[double]) as segue:
+        assert await segue.run(double, 2) == 4
+        names = {task.get_name() for task in asyncio.all_tasks()}
+    assert [name for name in names if "consumer" in name] == []
+    assert asked == []

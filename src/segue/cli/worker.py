@@ -73,7 +73,7 @@ def worker(
         with lines.shown(serving.tally):
             async with _leaving() as began, segue:
                 began.set()
-                lines.started(store, segue.host.engine.worker, offer.names, concurrency)
+                lines.started(store, segue.host.engine.worker, offer.names, offer.consumers, concurrency)
                 await serving.until_told(
                     told, grace_seconds, lambda: lines.draining(serving.tally, grace_seconds)
                 )

@@ -52,11 +52,13 @@ class Lines:
     def happened(self, happening: Happening) -> None:
         """A task was claimed, or its attempt has ended."""
 
-    def started(self, store: str, worker: str, agents: Sequence[str], concurrency: int) -> None:
+    def started(
+        self, store: str, worker: str, agents: Sequence[str], consumers: Sequence[str], concurrency: int
+    ) -> None:
         """The worker has opened the store."""
         self._say(
             f"worker, process {os.getpid()}, takes tasks of {counted(len(agents), 'agent')} from {store}: "
-            f"{', '.join(agents)}"
+            f"{', '.join((*agents, *consumers))}"
         )
 
     def draining(self, tally: Tally, grace_seconds: float) -> None:
@@ -88,7 +90,9 @@ class JsonLines(Lines):
         given = {name: value for name, value in happening._asdict().items() if value is not None}
         self._print({"event": given.pop("what"), **given})
 
-    def started(self, store: str, worker: str, agents: Sequence[str], concurrency: int) -> None:
+    def started(
+        self, store: str, worker: str, agents: Sequence[str], consumers: Sequence[str], concurrency: int
+    ) -> None:
         self._print(
             {
                 "event": "started",
@@ -96,6 +100,7 @@ class JsonLines(Lines):
                 "worker": worker,
                 "process": os.getpid(),
                 "agents": list(agents),
+                "consumers": list(consumers),
                 "concurrency": concurrency,
             }
         )
