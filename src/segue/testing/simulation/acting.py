@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from random import Random  # noqa: TID251 (the one of a world's seed)
@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from segue.domain.records import Token
 from segue.engine.attempt import current_attempt
+from segue.engine.context import ctx
+from segue.errors import SpendingExceeded
 
 if TYPE_CHECKING:
     from segue.engine.attempt import Attempt
@@ -62,7 +64,14 @@ def draw_behaviour(chance: Random, season: Season, faulty: bool) -> Behaviour:
     return Behaviour("kills", chance.choice((1, 1, 2, 9)), seconds)
 
 
-async def act(texts: Sequence[str | None], later: Any = None, *, shops: bool = False) -> str:
+async def act(
+    texts: Sequence[str | None],
+    later: Any = None,
+    *,
+    shops: bool = False,
+    asks: Callable[[], Any] | None = None,
+    pays: bool = False,
+) -> str:
     """Be an agent: take some time, go wrong if it is to be, else hand over a text that names this execution."""
     process = here.get()
     world = process.world
@@ -79,14 +88,33 @@ async def act(texts: Sequence[str | None], later: Any = None, *, shops: bool = F
             text = await later
             executions.resume(execution)
             execution.inputs += [] if text is None else [text]
+        if asks is not None:
+            executions.pause(execution)
+            text = await asks()
+            executions.resume(execution)
+            execution.inputs.append(text)
+        dies = behaviour.mood == "kills" and behaviour.executions <= behaviour.times
+        if pays:
+            await _pay(process, execution.token, dies=behaviour.executions < behaviour.times or dies)
         if shops:
-            dies = behaviour.mood == "kills" and behaviour.executions <= behaviour.times
             await world.outside.shop(process, execution.token, dies=dies)
         if behaviour.executions <= behaviour.times:
             await _go_wrong(behaviour.mood, process)
         return f"{execution.token.run}/{attempt.name}#{execution.number}"
     finally:
         executions.end(execution)
+
+
+async def _pay(process: Process, token: Token, *, dies: bool) -> None:
+    """Make a call that costs, if there is something left for it."""
+    try:
+        async with ctx.spend(calls=1):
+            process.world.oracle.grown.called(token.run)
+            if dies:
+                await _go_wrong("kills", process)
+            await process.clock.sleep(0.01)
+    except SpendingExceeded:
+        process.world.saw("call too dear")
 
 
 async def _go_wrong(mood: Mood, process: Process) -> None:

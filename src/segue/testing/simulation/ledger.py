@@ -45,6 +45,7 @@ class Account:
     decisions: set[str] = field(default_factory=set)
     """The ids of what was decided on its hand-offs."""
     handed_back: int = 0
+    handed_on: int = 0
     failures: int = 0
     losses: int = 0
     losses_at: dict[Token, int] = field(default_factory=dict)

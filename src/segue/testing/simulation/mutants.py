@@ -7,6 +7,7 @@ its mutant has found a mistake.
 
 from segue.testing.simulation import (
     engine_mutants,
+    growing_mutants,
     review_mutants,
     store_mutants,
     version_mutants,
@@ -19,6 +20,7 @@ MUTANTS = REGISTRY
 __all__ = [
     "MUTANTS",
     "engine_mutants",
+    "growing_mutants",
     "planted",
     "review_mutants",
     "store_mutants",

@@ -19,6 +19,8 @@ names that a failure prints:
     I13  what has a review is handed over once it was shown to somebody who may decide, or as its terms say in the end
     I14  nothing is given to code that is older than it, no field of it is lost, and what is older can be read
     I15  no event is passed that nobody has handled, a consumer is held by one, and what it does is done once
+    I16  what was appended to a run is there whole, told of and waited for; nothing is asked for twice, no path too long
+    I17  what is spent and reserved never passes a cap, and nothing was spent that is not counted
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from segue.testing.simulation.executions import Executions
+from segue.testing.simulation.grown import Grown
 from segue.testing.simulation.ledger import Accounts, name_of
 from segue.testing.simulation.rows import Rows
 from segue.testing.simulation.writes import Writes
@@ -46,12 +49,14 @@ class Oracle:
         self._accounts = Accounts()
         self.executions = Executions(world, self._accounts)
         self._writes = Writes(world, self._accounts, self.executions)
-        self._rows = Rows(world, self._accounts)
+        self.grown = Grown(world)
+        self._rows = Rows(world, self._accounts, self.grown)
 
     def transition(self, verb: str, args: Sequence[Any], result: Any) -> None:
         """A verb was carried out: what it says and what it did must agree with each other and with the accounts."""
         self._writes.look(verb, args, result)
         self._rows.look(verb)
+        self.grown.look()
         self._world.watching.look(verb, args, result)
 
     def answered(self, verb: str, args: Sequence[Any], result: Any) -> None:
@@ -95,7 +100,7 @@ class Oracle:
             self._rows.check_kept(key)
             plan = self._world.plan_of(self._world.truth.runs[key[0]])
             pressed = plan.steps[key[1]].limits is not None
-            if not self._world.weather.kinds and len(account.grants) > 1 and not pressed:
+            if not self._world.weather.kinds and len(account.grants) > 1 + account.handed_on and not pressed:
                 self._wrong(
                     "I10", f"{name_of(key)} was granted {len(account.grants)} times and nothing failed"
                 )

@@ -6,7 +6,8 @@ import json
 from collections.abc import Iterator
 
 from segue.domain.graph.graph import Node, nodes_of
-from segue.domain.records import SINGLE, HandoffRecord, Pin, task_name
+from segue.domain.records import HANDED_ON, SINGLE, HandoffRecord, Pin, task_name
+from segue.domain.running.pins import pin_handed_on
 from segue.domain.running.plan import Plan
 from segue.stores.memory.rows import Run, Task
 
@@ -79,6 +80,7 @@ def wrong_inputs(plan: Plan, run: Run, task: Task, inputs: list[str]) -> str | N
     A text that no pinned hand-off carries is wrong, and so is a hand-off that did not arrive; of a mapped node each
     task gets one element only.
     """
+    going_on = pin_handed_on(task.pins or ())
     node = plan.steps[task.node].node
     by_node: dict[str, set[str]] = {}
     for pin in task.pins or ():
@@ -91,14 +93,19 @@ def wrong_inputs(plan: Plan, run: Run, task: Task, inputs: list[str]) -> str | N
     if strange:
         return f"it was given {min(strange)!r}, which is not in what it has pinned"
     missed = {text for name in _whole_inputs(node) for text in by_node.get(name, ())} - given
+    if going_on is not None:
+        handed = run.handoffs[task.node, task.item][going_on.version - 1].record
+        missed = set(texts_of(handed)) - given - {run.new.key}
     return f"it was not given {min(missed)!r}, which it has pinned" if missed else None
 
 
 def texts_of(record: HandoffRecord) -> list[str]:
     """What a hand-off of a simulated agent carries."""
-    if record.status != "complete":
+    if record.status not in ("complete", HANDED_ON):
         return []
     output = json.loads(record.body)["output"]
+    if record.status == HANDED_ON:
+        return [text for each in output.values() for text in (each if isinstance(each, list) else [each])]
     if isinstance(output, dict):
         return [output["text"]]
     return output if isinstance(output, list) else [output]

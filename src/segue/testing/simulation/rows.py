@@ -6,17 +6,20 @@ from typing import TYPE_CHECKING
 
 from segue.domain.records import TaskState, Token, parse_task_name
 from segue.domain.rows import Event
+from segue.domain.running.pins import is_grown
 from segue.stores.memory.rows import Task
+from segue.stores.wording import RUN_GREW
 from segue.testing.simulation.ledger import Account, Accounts, Facts, Key, facts_of, name_of
 from segue.testing.simulation.order import early_start, latest_pins, unfinished
 
 if TYPE_CHECKING:
+    from segue.testing.simulation.grown import Grown
     from segue.testing.simulation.world import World
 
 GIVEN_BACK = frozenset({"retry", "handed_back", "handed_on", "unreadable", "reassigned", "deadlocked"})
 """Endings of an attempt after which its task goes on."""
 
-MADE_READY = frozenset({"ready", "expired", "overrun", "resolved", *GIVEN_BACK})
+MADE_READY = frozenset({"ready", "delegated", "expired", "overrun", "resolved", *GIVEN_BACK})
 ENDINGS: frozenset[TaskState] = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
 
 REVOKED = frozenset({"overrun", "redriven", "resolved", "cancelled", *GIVEN_BACK})
@@ -44,11 +47,12 @@ EARLY = 1e-6
 class Rows:
     """Compares the rows with what they were, and with the log."""
 
-    def __init__(self, world: World, accounts: Accounts) -> None:
+    def __init__(self, world: World, accounts: Accounts, grown: Grown) -> None:
         self._world = world
         self._truth = world.truth
         self._wrong = world.violated
         self._accounts = accounts
+        self._grown = grown
         self._sequences: dict[str, int] = {}
         self._run_ends: dict[str, str] = {}
         self._position = 0
@@ -94,7 +98,9 @@ class Rows:
                 self._wrong("I6", f"event {event.sequence} of {event.run} came where {expected} was due")
             self._world.trace.note("store", event.name, event.run, event.task, event.epoch)
             kind = event.name.rpartition(".")[2]
-            if event.name.startswith("run.") and kind != "annotated":
+            if event.name == RUN_GREW:
+                self._grown.told(event.run)
+            elif event.name.startswith("run.") and kind != "annotated":
                 self._run_told(event, kind)
             elif event.task is not None and kind in TELLING:
                 key = (event.run, *parse_task_name(event.task))
@@ -203,7 +209,8 @@ class Rows:
             self._wrong("I10", f"{name_of(key)} was granted before its delay was over")
         self._check_reader(key, task)
         pins = frozenset(task.pins or ())
-        wanted = latest_pins(run, plan.steps[task.node].parents)
+        own = (task.node,) if is_grown(task.node) else plan.steps[task.node].parents
+        wanted = latest_pins(run, own)
         if not account.grants and pins != wanted:
             self._wrong("I4", f"{name_of(key)} has pinned {sorted(pins)} and not {sorted(wanted)}")
         self._world.saw("taken over" if account.grants else "granted")

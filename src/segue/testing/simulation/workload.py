@@ -14,6 +14,7 @@ from random import Random  # noqa: TID251 (with a seed)
 from typing import TYPE_CHECKING, Any
 
 from segue.app.submission import Pinned, input_documents, input_text, pin
+from segue.domain.envelope.hand_to import HandTo
 from segue.domain.envelope.handoff import Handoff, Later, Status
 from segue.domain.graph.agent import Agent, agent
 from segue.domain.graph.workflow import Built, condition, workflow
@@ -21,11 +22,15 @@ from segue.domain.records import NewRun
 from segue.domain.settings.agent_settings import Quorum
 from segue.domain.settings.options import RunOptions
 from segue.domain.settings.reviewing import Review
+from segue.engine.context import ctx
 from segue.testing.simulation.acting import act
 from segue.testing.simulation.versions import AGENTS_OF, Code, old_hearer, old_teller
 
 if TYPE_CHECKING:
     from segue.testing.simulation.world import World
+
+HOPS_ALLOWED = 1
+"""How often a wandering task may be handed on."""
 
 SHAPES = 400
 """Workflows to choose from: drawing and checking one costs as much as a small world, so they are kept."""
@@ -154,6 +159,32 @@ async def vetted(texts: list[str]) -> Handoff[str]:
     return Handoff(text, status=STATUSES[toss(text, len(STATUSES))])
 
 
+@agent(hops=HOPS_ALLOWED, laps=1, retries=1, backoff="50ms")
+async def wanderer(texts: list[str]) -> str | HandTo:
+    """Gives its task away now and then."""
+    text = await act(texts)
+    return text if toss(text, 5) == 0 else HandTo("taker", texts=[text])
+
+
+@agent(retries=1, backoff="50ms")
+async def taker(texts: list[str]) -> str | HandTo:
+    """Goes on with what others have begun, and may give it back."""
+    text = await act(texts)
+    return text if toss(text, 2) == 0 else HandTo("wanderer", texts=[text])
+
+
+@agent(retries=2, backoff="50ms")
+async def asker(texts: list[str]) -> str:
+    """Asks somebody in the middle of its work, and pays for a call."""
+    return await act(texts, asks=lambda: ctx.delegate("answerer", text=texts[0]), pays=True)
+
+
+@agent(retries=1, backoff="50ms")
+async def answerer(text: str) -> str:
+    """Is asked, and pays for a call."""
+    return await act([text], pays=True)
+
+
 @condition
 def lucky(text: str) -> bool:
     """Whether a task is to run."""
@@ -170,6 +201,7 @@ AGENTS: dict[str, Agent[Any]] = {
     for each in (
         *(work, hasty, single, eager, hurried, tolerant, patient, split, one, unsure),
         *(buyer, replaced, modest, eager_join, strict, pressed, checked, vetted, old_teller, old_hearer),
+        *(wanderer, taker, asker, answerer),
     )
 }
 """Every agent; runs are drawn with the old code of those of which there is a new one."""
@@ -197,6 +229,8 @@ def _draw(number: int) -> Built:
         maybe: list[Any] = []
         for _ in range(chance.randint(1, 6)):
             _add_step(chance, outputs, maybe)
+        if number % 3 < 2:
+            outputs.append((asker, wanderer)[number % 3](outputs[-2:]))
         return [*outputs[1:], *maybe]
 
     return drawn.build()
@@ -246,7 +280,8 @@ class Order:
 
     def __post_init__(self) -> None:
         self.pinned = shape(self.number)
-        self.options = RunOptions()
+        caps = (("calls", self.number % 5),) if self.number % 3 == 0 else ()
+        self.options = RunOptions(caps=caps)
         self.documents = input_documents(self.pinned.built, (self.key,), {})
 
     def new_run(self) -> NewRun:
@@ -265,4 +300,5 @@ class Order:
             roots=(),
             needs=self.pinned.plan.needs,
             payloads=self.pinned.payloads,
+            caps=self.options.caps,
         )

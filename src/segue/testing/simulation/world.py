@@ -17,7 +17,9 @@ from random import Random  # noqa: TID251 (the one source of chance of a world)
 from typing import Any
 
 from segue.domain.records import Token, task_name
+from segue.domain.running.growing import grown_plan
 from segue.domain.running.plan import Plan
+from segue.domain.settings.options import RunOptions
 from segue.errors import StoreUnavailable
 from segue.stores.memory.rows import Run
 from segue.testing.simulation.acting import Behaviour, draw_behaviour
@@ -200,7 +202,8 @@ class World:
 
     def plan_of(self, run: Run) -> Plan:
         """The plan of a stored run."""
-        return shape(int(run.new.workflow.rpartition("_")[2])).plan
+        plan = shape(int(run.new.workflow.rpartition("_")[2])).plan
+        return grown_plan(plan, run.growth, RunOptions()) if run.growth else plan
 
     def behaviour_of(self, token: Token) -> Behaviour:
         """How the agent of a task behaves: drawn when it first runs."""

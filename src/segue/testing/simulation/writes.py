@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from segue.domain.records import HandoffRecord, Settled, Settlement, Token
+from segue.domain.records import SINGLE, HandoffRecord, Settled, Settlement, Token
 from segue.domain.rows import Expired
 from segue.testing.simulation.ledger import Account, Accounts, Key, name_of, written_by
 from segue.testing.simulation.order import lacking_parent, texts_of, wrong_inputs
 from segue.testing.simulation.reviewed import Reviewed
 from segue.testing.simulation.rows import EARLY
+from segue.testing.simulation.workload import AGENTS
 
 if TYPE_CHECKING:
-    from segue.domain.decisions import Decision
+    from segue.domain.decisions import Append, Decision
     from segue.testing.simulation.executions import Executions
     from segue.testing.simulation.world import World
 
@@ -37,12 +38,22 @@ class Writes:
             case "settle":
                 for settlement, settled in zip(args[0], result[0], strict=True):
                     self._settled(settlement, settled)
+            case "append":
+                self._appended(args[0], args[1], result)
             case "review":
                 self._decided(args[0], result)
             case "renew":
                 self._renewed(args[0], args[1], result)
             case "expire":
                 self._expired(set(args[0]) if args else set(), result)
+
+    def _appended(self, token: Token, append: Append, verdict: str) -> None:
+        self._world.saw(f"append {verdict}")
+        if verdict == "accepted":
+            account = self._accounts[token[:3]]
+            if token != account.latest or token in account.revoked:
+                self._wrong("I3", f"{token} was superseded by {account.latest} and appended {append.node}")
+            self._accounts[token.run, append.node, SINGLE].digests.append(append.handoff.digest)
 
     def _settled(self, settlement: Settlement, settled: Settled) -> None:
         token = settlement.token
@@ -91,10 +102,17 @@ class Writes:
             self._check_tries(settlement, account)
         if handoff is not None:
             self._check_handoff(token, handoff, account)
+        if ending == "handed_on":
+            account.handed_on += 1
+            self._world.oracle.grown.handed_on(self._world.truth.runs[token.run], token.node, token.item)
 
     def _check_tries(self, settlement: Settlement, account: Account) -> None:
         step = self._world.plan_of(self._world.truth.runs[settlement.token.run]).steps[settlement.token.node]
-        allowed = step.terms[settlement.agent].settings.retry.retries if settlement.agent in step.terms else 0
+        terms = step.terms.get(settlement.agent)
+        settings = None if terms is None else terms.settings
+        if account.handed_on:
+            settings = AGENTS[settlement.agent].settings
+        allowed = 0 if settings is None else settings.retry.retries
         if account.failures > allowed:
             self._wrong(
                 "I10", f"{name_of(settlement.token[:3])} is tried again after {account.failures} failures"
