@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib.util
 import json
 import sys
@@ -230,6 +231,28 @@ async def test_old_and_new_workers_side_by_side(project: Project) -> None:
     assert ways == {("old", "old"), ("old", "new"), ("new", "new")}
     assert names.count("run.complete") == RUNS
     assert not [name for name in names if name.endswith((".failed", ".dead", ".retry"))]
+
+
+def test_a_task_says_what_it_waits_for(project: Project) -> None:
+    """What no worker that is there can read is named, with who could: on the pages of the run and of the task."""
+    for name, text in (("old", OLD), ("new", NEW)):
+        (project.folder / f"{name}.py").write_text(HEAD + text + SIDE_BY_SIDE)
+    old, new = (load(project.folder / f"{name}.py", name) for name in ("old", "new"))
+
+    async def leave_it() -> None:
+        async with (
+            Segue(project.store, worker=False) as client,
+            Segue(project.store, agents=[new.find]),
+            Segue(project.store, agents=[old.use]),
+        ):
+            handle = await client.submit(old.flow, 1)
+            async for _ in client.events(handle.run, names="task.use.unreadable"):
+                break
+
+    asyncio.run(leave_it())
+    assert "use waits for: a worker that reads Found@2" in project.run("show", "latest").stdout
+    assert "waits for: a worker that reads Found@2" in project.run("show", "latest", "use").stdout
+    assert project.json("show", "latest", "use")["task"]["requires"] == "Found@2"
 
 
 def load(path: Path, name: str) -> ModuleType:

@@ -29,7 +29,7 @@ def test_the_fields_of_a_run_are_stable(ran: Project) -> None:
     ]  # fmt: skip
     assert list(view["tasks"][0]) == [
         "task", "node", "item", "agent", "state", "attempt", "epoch", "worker", "ready_at", "claimed_at",
-        "settled_at", "inputs", "handoff", "error", "review",
+        "settled_at", "inputs", "handoff", "error", "review", "requires",
     ]  # fmt: skip
     assert list(view["edges"][0]) == ["source", "target", "crossing", "state", "seconds", "size_bytes"]
 

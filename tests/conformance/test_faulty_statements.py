@@ -50,6 +50,22 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         },
         ["test_a_reassigned_task_begins_anew_with_its_successor"],
     ),
+    "what cannot be read is given to anybody": (
+        {"find_ready": (" AND requires IS NULL", "")},
+        ["test_a_task_that_cannot_be_read_is_for_others"],
+    ),
+    "what cannot be read is given to nobody": (
+        {"find_requirements": ("state = 'ready'", "state = ''")},
+        ["test_a_task_that_cannot_be_read_is_for_others", "test_all_that_is_required_must_be_read"],
+    ),
+    "an attempt to read is an attempt": (
+        {"return_task": ("IN ('handed_back', 'unreadable')", "= 'handed_back'")},
+        ["test_a_task_that_cannot_be_read_is_for_others"],
+    ),
+    "a successor must read what its predecessor could not": (
+        {"return_task": ("iif(?8 = 'reassigned', NULL, coalesce(?12, requires))", "coalesce(?12, requires)")},
+        ["test_a_retry_still_requires_it_and_another_agent_does_not"],
+    ),
     "a reassigned task stays with its agent": (
         {"return_task": ("agent = coalesce(?9, agent)", "agent = iif(?9 IS NULL, agent, agent)")},
         ["test_a_reassigned_task_begins_anew_with_its_successor"],

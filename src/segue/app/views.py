@@ -157,6 +157,8 @@ class TaskView:
     handoff: HandoffView | None
     error: ErrorView | None
     review: WaitingReview | None = None
+    requires: str | None = None
+    """What a worker must be able to read to be given it: one that could not has handed it back."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +277,7 @@ def task_view(
         handoff=None if stored is None else handoff_view(stored),
         error=None if row.error is None else _error_view(json.loads(row.error)),
         review=review,
+        requires=row.requires,
     )
 
 

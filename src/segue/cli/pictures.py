@@ -133,6 +133,11 @@ def run_picture(view: RunView, width: int) -> RenderableType:
         for task in view.tasks
         if task.review is not None
     ]
+    parts += [
+        fact_line(f"{plain(task.task)} waits for", _reader_in_words(task.requires))
+        for task in view.tasks
+        if task.requires is not None and task.state == "ready"
+    ]
     parts += [fact_line(f"{plain(each.task or 'run')} paused", paused_in_words(each)) for each in view.pauses]
     broken = [
         task
@@ -228,6 +233,10 @@ def _error_picture(task: TaskView) -> RenderableType:
     return Group(head, Text(indented(block(task.error.traceback.rstrip())), style="dim"))
 
 
+def _reader_in_words(requires: str) -> str:
+    return f"a worker that reads {plain(requires)}"
+
+
 def task_picture(detail: TaskDetail) -> RenderableType:
     """One task: where it stands, what it was given, what it handed over, and why it failed."""
     task = detail.task
@@ -238,6 +247,8 @@ def task_picture(detail: TaskDetail) -> RenderableType:
     facts += [("claimed", "" if task.claimed_at is None else _moment(task.claimed_at))]
     parts += [fact_line(name, plain(value)) for name, value in facts if value]
     parts += [] if task.review is None else [fact_line("waits for", waits_in_words(task.review))]
+    if task.requires is not None and task.state == "ready":
+        parts.append(fact_line("waits for", _reader_in_words(task.requires)))
     for pin in task.inputs[:MOST_ITEMS]:
         parts.append(fact_line("input", f"{plain(pin.task)}@{pin.version}  {pin.status}  {pin.digest[:19]}…"))
     if len(task.inputs) > MOST_ITEMS:
