@@ -351,3 +351,99 @@ def test_reads_are_what_is_beyond_the_first_version(load: Load) -> None:
     other = Registry()
     other.add(all_of([load(CHANGES[0].source("new", "2") + AGENTS)]).agents, {})
     assert other.reads == ("Found@2",)
+
+
+async def test_a_later_that_turns_out_newer_ends_the_attempt(load: Load, deployment: Deployment) -> None:
+    """Whatever the agent makes of the error, its task is left to newer workers, and that counts as no attempt."""
+    text = """
+from segue import Later, agent, workflow
+
+@agent
+async def find(value: dict[str, Any]) -> Found:
+    return value
+
+@agent
+async def use(goal: str, later: Later[Found]) -> str:
+    try:
+        return f"{goal}: {(await later).a}"
+    except Exception as error:
+        return f"swallowed {error}"
+
+@workflow
+def flow(goal: str, value: dict[str, Any]) -> str:
+    return use(goal, find(value))
+"""
+    old, new = load(CHANGES[0].source("old", "1") + text), load(CHANGES[0].source("new", "2") + text)
+    client = await deployment.start(worker=False)
+    await deployment.start(old.use)
+    await deployment.start(new.find)
+    handle = await client.submit(old.flow, "sum", {"a": 7, "b": "x"})
+    async for _ in client.events(handle.run, names="task.use.unreadable"):
+        break
+    await deployment.start(new.use)
+    assert await handle.result() == "sum: 7"
+
+
+async def test_what_was_handed_on_is_brought_up(load: Load, deployment: Deployment) -> None:
+    """The arguments of a `HandTo` of the old code reach the agent of the new code in its form."""
+    text = """
+import asyncio
+from segue import HandTo, agent, workflow
+
+@agent
+async def first(value: dict[str, Any]) -> str:
+    return HandTo(second, found=Found(**value))
+
+@agent
+async def second(found: Found) -> str:
+    if not hasattr(found, "reasoning_trace"):
+        await asyncio.Event().wait()  # until its worker stops, and hands it back
+    return str(found.model_dump())
+
+@workflow
+def flow(value: dict[str, Any]) -> str:
+    return first(value)
+"""
+    head = CHANGES[0].source("old", "1").partition("@payload")[0]
+    old, new = load(CHANGES[0].source("old", "1") + text), load(head + TRACE + text)
+    client = await deployment.start(worker=False)
+    sender = await deployment.start(old.first)
+    handle = await client.submit(old.flow, {"a": 7})
+    async for event in client.events(handle.run, names="task.handed_on"):
+        assert event.task == "first"
+        break
+    await deployment.stop(sender)
+    await deployment.start(new.second)
+    assert await handle.result() == "{'a': 7, 'reasoning_trace': 'none was kept'}"
+
+
+async def test_what_was_spilled_is_brought_up(load: Load, deployment: Deployment) -> None:
+    """An output too large for the envelope is brought up like any other."""
+    text = """
+from segue import Handoff, agent, workflow
+
+@agent
+async def find(size: int) -> Found:
+    return Found(a=1, text="x" * size)
+
+@agent
+async def use(found: Found, whole: Handoff[Found], text: str) -> list[Any]:
+    return [len(found.text), found.b, len(whole.output.text), whole.output.b, len(text)]
+
+@workflow
+def flow(size: int) -> list[Any]:
+    found = find(size)
+    return use(found, found, found.text)
+"""
+    case = Changed(
+        "", "a: int\ntext: str", "a: int\ntext: str\nb: str", {}, {}, "data['b'] = '?'", True, True, "b"
+    )
+    old = load(case.source("old", "1") + text)
+    new = load(case.source("new", "2", with_upcaster=True) + text.replace("a=1", "b='', a=1"))
+    client = await deployment.start(worker=False)
+    sender = await deployment.start(old.find)
+    handle = await client.submit(old.flow, 900_000)
+    await handle.handoff("find")
+    await deployment.stop(sender)
+    await deployment.start(new.use)
+    assert await handle.result() == [900_000, "?", 900_000, "?", 900_000]
