@@ -89,6 +89,8 @@ async def test_the_graph_grows_and_the_answers_come_back_as_values(segue: Segue)
     assert {task.task for task in view.tasks} == set(tasks)
     drawn = await read_drawn(segue.host.store, record)
     assert [node.name for node in drawn.graph.nodes] == list(tasks)
+    edges = {(edge.source, edge.target) for edge in view.edges}
+    assert {("report", "report/research.1"), ("report", "report/research.2")} <= edges
     assert (await handle.handoff("report/research.1")).output == {"text": "what is tea!"}
 
 

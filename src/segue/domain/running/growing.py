@@ -34,8 +34,12 @@ def grown_plan(plan: Plan, grown: Iterable[GrownRecord], options: RunOptions) ->
 
 
 def grown_graph(graph: Graph, grown: Iterable[GrownRecord]) -> Graph:
-    """A graph with what was appended to its run."""
-    return replace(graph, nodes=(*graph.nodes, *(grown_node(each) for each in grown)))
+    """
+    A graph with what was appended to its run, as it is drawn: a delegation comes after the task that asked. To the
+    engine it waits for nobody.
+    """
+    drawn = (replace(grown_node(each), after=(each.parent,)) for each in grown)
+    return replace(graph, nodes=(*graph.nodes, *drawn))
 
 
 def grown_node(grown: GrownRecord) -> Node:
