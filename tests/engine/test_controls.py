@@ -240,6 +240,24 @@ async def test_a_cancelled_task_commits_nothing_and_its_dependents_are_skipped(s
     assert await audit(segue.host.store) == []
 
 
+async def test_what_ran_for_a_cancelled_task_alone_is_cancelled_with_it(segue: Segue) -> None:
+    """Nobody needs it any more, so the run has come to its end; tried again, it begins with the task."""
+    stage = Stage()
+    stage.gate("first")
+    run = await segue.submit(chain(stage), "x")
+    await stage.has_started("first")
+    await run.cancel("third", by="ann", reason="not wanted")
+    with pytest.raises(RunFailed) as failure:
+        await run.result()
+    assert set(failure.value.failures) == {"third"}
+    assert await states(segue, run.run) == dict.fromkeys(("first", "second", "third"), "cancelled")
+    assert await audit(segue.host.store) == []
+    stage.gate("first").set()
+    assert (await run.retry("third", by="ann")).tasks == ("first", "second", "third")
+    assert await run.result() == "x123"
+    assert await audit(segue.host.store) == []
+
+
 async def test_a_run_bears_a_cancelled_task_that_nobody_needs(segue: Segue) -> None:
     """Whoever can do without goes on without it, and the run is complete."""
     stage = Stage()

@@ -7,6 +7,10 @@ import pytest
 from segue.testing.simulation import MUTANTS, simulate
 
 CAUGHT_BY = {
+    "a pause without end": "I18",
+    "born awake": "I18",
+    "cancelled and still held": "I3",
+    "tried again in spite of a pause": "I18",
     "acknowledged before it is written": "I2",
     "anybody decides": "I13",
     "asked the same again": "I13",
@@ -17,7 +21,7 @@ CAUGHT_BY = {
     "child not waited for": "I16",
     "claim asked for anew": "I10",
     "claim started twice": "I10",
-    "commands forgotten": "I15",
+    "commands forgotten": "I15 I18",
     "completion not idempotent": "I2",
     "consumer granted twice": "I15",
     "consumer without a fence": "I15",

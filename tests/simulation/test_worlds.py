@@ -32,6 +32,8 @@ TRANSITIONS = (
     *("ending unreadable", "old word for new code", "old word for old code", "new word for new code"),
     *("run complete", "run failed", "run cancelled"),
     *("event handled", "event handled again", "monitor failed", "consumer granted", "consumer taken over"),
+    *("pause accepted", "pause repeated", "pause ended by itself", "resume accepted", "reassign accepted"),
+    *("cancel accepted", "annotate accepted", "control refused"),
 )
 
 

@@ -288,7 +288,9 @@ class Play:
         if kind == "reassign":
             more = {"successor": self.random.choice([None, *AGENTS])}
         if kind == "cancel":
-            more = {"error": '{"kind":"cancelled"}'}
+            spare = [node for node in "abcem" if node not in nodes and self.random.random() < 0.1]
+            needless = tuple(self._target(node, "pause")._replace(item=SINGLE) for node in spare)
+            more = {"error": '{"kind":"cancelled"}', "needless": needless}
         await self.control(run, kind, *(self._target(node, kind) for node in nodes), **more)
 
     def _target(self, node: str, kind: ControlKind) -> Target:

@@ -135,6 +135,7 @@ class Controls:
         awaited: Target | None = None
         redrive: Redrive | None = None
         pools: Pools = ()
+        needless: tuple[Target, ...] = ()
         told: dict[str, Any] = {"by": wish.by, "reason": wish.reason, "command": command}
         match wish.kind:
             case "pause":
@@ -144,6 +145,7 @@ class Controls:
                 targets = situation.resume(key)
             case "cancel":
                 targets = situation.cancel(key, _cancelled(wish), self._wall_now)
+                needless = situation.needless(key)
             case "reassign":
                 assert key is not None
                 targets = situation.reassign(key, _name_of(wish.to))
@@ -169,6 +171,7 @@ class Controls:
             successor=_name_of(wish.to),
             pools=pools,
             error=_json(_cancelled(wish)) if wish.kind == "cancel" else None,
+            needless=needless,
             redrive=redrive,
         )
 

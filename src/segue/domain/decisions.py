@@ -65,7 +65,8 @@ class Control(NamedTuple):
     same. `data` is the JSON of its event: who (`by`), why (`reason`) and under which name. Without `targets` it is for
     the run itself. `until` names the task with whose settling a pause ends by itself; `interrupt` revokes the claims of
     what runs. `successor` is the agent that a reassigned task is for from now on, with the `pools` it needs; `error` is
-    kept as that of a cancelled one, and `redrive` says how what was given up begins anew.
+    kept as that of a cancelled one, and of those that nobody needs then (`needless`), which are cancelled with it.
+    `redrive` says how what was given up begins anew.
     """
 
     run: str
@@ -79,6 +80,7 @@ class Control(NamedTuple):
     successor: str | None = None
     pools: Pools = ()
     error: str | None = None
+    needless: tuple[Target, ...] = ()
     redrive: Redrive | None = None
 
 

@@ -7,7 +7,7 @@ Everything is checked again by the store, in the transaction that does it. What 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from segue.domain.decisions import Target
@@ -96,6 +96,25 @@ class Situation:
         """
         self._check_open()
         return () if task is None else tuple(self._leaving(key, error, wall) for key in self._open(task))
+
+    def needless(self, task: TaskKey | None) -> tuple[Target, ...]:
+        """What nobody needs any more when a task is cancelled: what has not settled and was for it alone."""
+        if task is None or task[1] != SINGLE:
+            return ()
+        gone = {task[0]}
+        while more := {
+            name for name in self._plan.steps if name not in gone and self._is_only_for(name, gone)
+        }:
+            gone |= more
+        return tuple(self._target((name, SINGLE)) for name in sorted(gone - {task[0]}) if self._is_open(name))
+
+    def _is_only_for(self, node: str, gone: Collection[str]) -> bool:
+        step = self._plan.steps[node]
+        return not step.ends_run and all(name in gone for name in step.dependents)
+
+    def _is_open(self, node: str) -> bool:
+        rows = [task for key, task in self._tasks.items() if key[0] == node]
+        return not rows or any(task.state not in SETTLED for task in rows)
 
     def reassign(self, task: TaskKey, agent: str | None) -> tuple[Target, ...]:
         """The tasks to give to others, or to another agent. Raises ControlRefused, UnknownRun."""

@@ -135,9 +135,9 @@ class Redriving:
         return [name for name, step in self._plan.steps.items() if node in step.parents or node in step.later]
 
     def _causes(self, key: TaskKey) -> list[TaskKey]:
-        """What must begin anew for a task that others have ended."""
+        """What must begin anew for a task that others have ended, or that was cancelled before these had."""
         node, item = key
-        if not self._by_others(self._tasks[key]):
+        if not self._by_others(self._tasks[key]) and self._tasks[key].state != "cancelled":
             return []
         delegated = self._keys(task for task in self._delegated(task_name(*key)) if self._may_change(task))
         if item != SINGLE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from segue.domain.decisions import Control, Redrive, Reset
+from segue.domain.decisions import Control, Redrive, Reset, Target
 from segue.domain.records import Verdict, task_name
 from segue.domain.running.pins import pins_anew
 from segue.stores import wording
@@ -97,12 +97,30 @@ class Controlling:
             for release in target.releases:
                 self._state.release(run, release._replace(claim=None), "", 0.0)
             end_pauses(self._state, run, task)
+        for target in control.needless if found else ():
+            self._cancel_needless(run, target, control.error)
         self._state.count_down(run, resolved)
         return found
 
+    def _cancel_needless(self, run: Run, target: Target, error: str | None) -> None:
+        """Cancel a task, a mapped one with all its items, that nobody needs any more."""
+        find_or_bear(self._state, run, target)
+        for task in [each for key, each in sorted(run.tasks.items()) if key[0] == target.node]:
+            if task.state not in SETTLED:
+                self._state.set_state(task, "cancelled")
+                task.claim, task.error, task.tolerated, task.review_by = None, error, True, None
+                self._state.tell_task(run, task, "cancelled")
+                end_pauses(self._state, run, task)
+
     def _reassign(self, run: Run, control: Control) -> bool:
         tasks = [run.tasks.get(target[:2]) for target in control.targets]
-        found = [task for task in tasks if task is not None and task.state in {"ready", "claimed", "paused"}]
+        found = [
+            task
+            for task in tasks
+            if task is not None
+            and task.state in {"ready", "claimed", "paused"}
+            and (task.claim is not None or control.successor is not None)
+        ]
         for task in found:
             self._state.tell_task(run, task, "reassigned", control.data)
             if control.successor is not None:

@@ -69,6 +69,12 @@ def _cancel_tasks(tx: Transaction, control: Control) -> bool:
         bear(tx, run, target)
         if _cancel_task(tx, control, target):
             found, resolved = True, resolved + target.run_resolved
+    for target in control.needless if found else ():
+        bear(tx, run, target)
+        ended = tx.rows(SQL.cancel_needless, (run, target.node, tx.wall, control.error))
+        for node, item, agent, epoch in sorted(ended):
+            tx.tell_task(run, node, item, agent, "cancelled", epoch)
+            end_pauses(tx, run, node, item)
     if found and move_run(tx, run, resolved) is None and tx.rows(SQL.resume_run, (run,)):
         tx.tell_run(run, RUN_RESUMED)
     return found

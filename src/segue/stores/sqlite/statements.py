@@ -21,6 +21,7 @@ class Statements(NamedTuple):
     artifact_references: str
     await_task: str
     block_run: str
+    cancel_needless: str
     cancel_run: str
     cancel_task: str
     cancel_tasks: str

@@ -69,6 +69,22 @@ class ControlConformance(Suite):
             assert (await desk.end(claim, both)).claims == ()
         assert (await desk.task(run, "c")).state == "cancelled"
 
+    async def test_what_nobody_needs_is_cancelled_with_it(self, desk: Desk) -> None:
+        """With all its items, also where it is not there yet; it tells nobody and fails nothing."""
+        run, (a, m) = await desk.start("a", "m", waits_for=1)
+        items = [release("m", item=item, need=0, resolved=0, claim=f"item{item}") for item in range(2)]
+        await desk.settle(settlement(m, None, *items, ending="expanded"))
+        target = Target(
+            "d", SINGLE, join("d", 3, parents=("a", "c", "m"), resolved=0), run_resolved=1, tolerated=True
+        )
+        others = (Target("a", SINGLE), Target("m", SINGLE), unborn("c"))
+        assert await desk.control(run, "cancel", target, needless=others) == "accepted"
+        assert await states(desk, run) == {"m": "expanded"} | dict.fromkeys(
+            ("a", "c", "d", "m0", "m1"), "cancelled"
+        )
+        assert (await desk.run(run)).state == "complete"
+        assert (await desk.end(a)).verdict == "stale"
+
     async def test_a_hand_off_that_is_not_the_next_cancels_nothing(self, desk: Desk) -> None:
         """Somebody decided on what is no longer so, and hears of it."""
         run, _ = await desk.start("a")

@@ -21,6 +21,7 @@ names that a failure prints:
     I15  no event is passed that nobody has handled, a consumer is held by one, and what it does is done once
     I16  what was appended to a run is there whole, told of and waited for; nothing is asked for twice, no path too long
     I17  what is spent and reserved never passes a cap, and nothing was spent that is not counted
+    I18  nobody is given what somebody has paused; it goes on when that ends, and a command is obeyed once
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from segue.testing.simulation.executions import Executions
 from segue.testing.simulation.grown import Grown
 from segue.testing.simulation.ledger import Accounts, name_of
 from segue.testing.simulation.rows import Rows
+from segue.testing.simulation.steered import Steered
 from segue.testing.simulation.writes import Writes
 
 if TYPE_CHECKING:
@@ -48,13 +50,15 @@ class Oracle:
         self._wrong = world.violated
         self._accounts = Accounts()
         self.executions = Executions(world, self._accounts)
-        self._writes = Writes(world, self._accounts, self.executions)
+        self._steered = Steered(world, self._accounts)
+        self._writes = Writes(world, self._accounts, self.executions, self._steered)
         self.grown = Grown(world)
-        self._rows = Rows(world, self._accounts, self.grown)
+        self._rows = Rows(world, self._accounts, self.grown, self._steered)
 
     def transition(self, verb: str, args: Sequence[Any], result: Any) -> None:
         """A verb was carried out: what it says and what it did must agree with each other and with the accounts."""
         self._writes.look(verb, args, result)
+        self._steered.look()
         self._rows.look(verb)
         self.grown.look()
         self._world.watching.look(verb, args, result)

@@ -48,7 +48,7 @@ def lacking_parent(plan: Plan, run: Run, task: Task) -> str | None:
         return None
     for parent in plan.steps[task.node].needed:
         states = {each.state for (node, _), each in run.tasks.items() if node == parent}
-        if states & {"failed", "dead", "skipped"}:
+        if states & {"failed", "dead", "skipped", "cancelled"}:
             return parent
     return None
 

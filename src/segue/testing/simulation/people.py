@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from segue.domain.decisions import Control, ControlKind, Target
 from segue.domain.rows import Event
 from segue.domain.running.redriving import redrive_of
 from segue.domain.running.steps import Happened, Kept, draft
 from segue.errors import ControlRefused
 from segue.stores.memory.rows import Run, Task
 from segue.testing.simulation.reviewers import Reviewers
+from segue.testing.simulation.steering import Steering
 from segue.testing.simulation.workload import SHAPES, Order, shape
 
 if TYPE_CHECKING:
@@ -42,8 +42,8 @@ class People:
             world.after(chance.uniform(0.2, 9.0 if storm else 1.5), partial(self._change_mind, order))
         self._looked_into: set[str] = set()
         self._reviewers = Reviewers(world)
+        self._steering = Steering(world)
         world.after(0.3, self._decide)
-        self._commands = 0
         self._cursor: str | None = None
         self._read: list[Event] = []
         world.after(0.1, self._read_on)
@@ -70,16 +70,8 @@ class People:
             self._world.after(self._world.chance.uniform(0.3, 1.0), partial(self._want, order))
 
     def _change_mind(self, order: Order) -> None:
-        process = self._somebody()
-        if process is not None and order.run is not None:
-            process.control(self._wish(order.run, "cancel"))
-
-    def _wish(self, run: str, kind: ControlKind, *targets: Target, **more: Any) -> Control:
-        """Something that is wanted, under a name of its own."""
-        self._commands += 1
-        command = f"command-{self._commands}"
-        asked = f"{kind} {[target[:2] for target in targets]}"
-        return Control(run, kind, command, asked, '{"by":"people"}', targets, **more)
+        if order.run is not None:
+            self._steering.say(self._steering.wish(order.run, "cancel"))
 
     def _decide(self) -> None:
         """Look for what only a person can move: reviews, effects in doubt, and runs that failed."""
@@ -117,7 +109,7 @@ class People:
             redrive = redrive_of(world.plan_of(run), run.new.run, tasks)
         except ControlRefused:
             return
-        wishes = [self._wish(run.new.run, "retry", redrive=redrive) for _ in range(2)]
+        wishes = [self._steering.wish(run.new.run, "retry", redrive=redrive) for _ in range(2)]
         first, second = (world.execute(None, "control", (wish,), {})[0] for wish in wishes)
         world.saw(f"redrive {first}")
         if (first, second) != ("accepted", "stale"):

@@ -14,30 +14,35 @@ from segue.testing.simulation.order import early_start, latest_pins, unfinished
 
 if TYPE_CHECKING:
     from segue.testing.simulation.grown import Grown
+    from segue.testing.simulation.steered import Steered
     from segue.testing.simulation.world import World
 
 GIVEN_BACK = frozenset({"retry", "handed_back", "handed_on", "unreadable", "reassigned", "deadlocked"})
 """Endings of an attempt after which its task goes on."""
 
-MADE_READY = frozenset({"ready", "delegated", "expired", "overrun", "resolved", *GIVEN_BACK})
+MADE_READY = frozenset(
+    {"ready", "delegated", "expired", "overrun", "resolved", "unpaused", "interrupted", *GIVEN_BACK}
+)
+"""Events after which a task is ready, or paused where somebody wants that."""
 ENDINGS: frozenset[TaskState] = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
 
-REVOKED = frozenset({"overrun", "redriven", "resolved", "cancelled", *GIVEN_BACK})
+REVOKED = frozenset({"overrun", "redriven", "resolved", "cancelled", "interrupted", *GIVEN_BACK})
 """Events after which nobody holds the task, and nobody who held it may write."""
 
-TELLING = frozenset({"claimed", "needs_review", "in_doubt", "redriven", *MADE_READY, *ENDINGS})
+TELLING = frozenset({"claimed", "paused", "needs_review", "in_doubt", "redriven", *MADE_READY, *ENDINGS})
 """Events that say which state a task is in; all others are notes."""
 
 NEXT_STATES: dict[str, frozenset[TaskState]] = {
-    "waiting": frozenset({"ready", "claimed", "cancelled"}),
+    "waiting": frozenset({"ready", "paused", "claimed", "cancelled"}),
     "needs_review": frozenset({"complete", "failed", "cancelled", "needs_review"}),
-    "ready": frozenset({"claimed", "ready", "needs_review", "in_doubt", *ENDINGS}),
-    "claimed": frozenset({"ready", "needs_review", "in_doubt", *ENDINGS}),
-    "in_doubt": frozenset({"ready", "cancelled"}),
+    "ready": frozenset({"claimed", "ready", "paused", "needs_review", "in_doubt", *ENDINGS}),
+    "paused": frozenset({"ready", "paused", "needs_review", "in_doubt", *ENDINGS}),
+    "claimed": frozenset({"ready", "paused", "needs_review", "in_doubt", *ENDINGS}),
+    "in_doubt": frozenset({"ready", "paused", "cancelled"}),
 }
 """Where a task may go from a state; from any other it goes nowhere, unless somebody lets it be tried again."""
 
-AGAIN = frozenset({"failed", "dead", "skipped", "waiting"})
+AGAIN = frozenset({"failed", "dead", "cancelled", "skipped", "waiting"})
 
 GRANTING = frozenset({"submit", "settle", "claim"})
 EARLY = 1e-6
@@ -47,8 +52,9 @@ EARLY = 1e-6
 class Rows:
     """Compares the rows with what they were, and with the log."""
 
-    def __init__(self, world: World, accounts: Accounts, grown: Grown) -> None:
+    def __init__(self, world: World, accounts: Accounts, grown: Grown, steered: Steered) -> None:
         self._world = world
+        self._steered = steered
         self._truth = world.truth
         self._wrong = world.violated
         self._accounts = accounts
@@ -105,10 +111,22 @@ class Rows:
             elif event.task is not None and kind in TELLING:
                 key = (event.run, *parse_task_name(event.task))
                 account = self._accounts[key]
-                if kind != "resolved" or account.facts.state == "in_doubt":
+                if self._moves(event, kind, key, told.get(key, [account.facts.state])[-1]):
                     told.setdefault(key, []).append(kind)
                     self._task_told(account, kind)
         return told
+
+    def _moves(self, event: Event, kind: str, key: Key, before: str | None) -> bool:
+        """Whether an event says that its task has changed its state: a word on one that runs may not."""
+        match kind:
+            case "resolved":
+                return before == "in_doubt"
+            case "paused":
+                return event.data is None or before == "ready"
+            case "unpaused":
+                lay = before in {"paused", "expired", *GIVEN_BACK}
+                return lay and self._truth.runs[key[0]].tasks[key[1:]].state != "paused"
+        return True
 
     def _task_told(self, account: Account, kind: str) -> None:
         account.ends_told += kind in ENDINGS
@@ -122,16 +140,20 @@ class Rows:
             case "redriven" | "reassigned" | "handed_on":
                 account.failures = account.losses = 0
                 account.is_lost = False
-            case "ready":
+            case "ready" | "paused" | "unpaused":
                 pass
             case _:
                 account.is_lost = False
         if kind == "redriven":
-            account.ends_told, account.due = 0, 0.0
-        if kind in ("redriven", "overrun") and account.latest is not None:
+            account.ends_told = 0
+        if kind in ("redriven", "unpaused"):
+            account.due = 0.0
+        if kind in ("redriven", "overrun", "interrupted") and account.latest is not None:
             account.revoked.add(account.latest)
 
     def _run_told(self, event: Event, kind: str) -> None:
+        if kind not in ("started", "resumed", "needs_review", "complete", "failed", "cancelled"):
+            return  # a word about it
         run = self._truth.runs[event.run]
         running = kind in ("started", "resumed")
         if not running and kind not in (run.state, "needs_review"):
@@ -150,6 +172,7 @@ class Rows:
 
     def _changed(self, verb: str, key: Key, task: Task, before: Facts, after: Facts, told: list[str]) -> None:
         account = self._accounts[key]
+        self._steered.check(key, task, after.state or "")
         self._check_way(verb, key, before, after, told)
         if after.epoch != before.epoch:
             self._granted(verb, key, task, before, after)
@@ -180,12 +203,14 @@ class Rows:
     def _check_way(self, verb: str, key: Key, before: Facts, after: Facts, told: list[str]) -> None:
         """Follow the events from state to state: each step may be taken, and the last is where the task is."""
         state: str = before.state or "waiting"
+        lying = "paused" if self._steered.holds(key) else "ready"
         for kind in told:
             if kind == "redriven":
-                following = "waiting" if after.state == "waiting" else "ready"
+                following = "waiting" if after.state == "waiting" else lying
                 allowed = verb == "control" and state in AGAIN
             else:
-                following = "ready" if kind in MADE_READY else kind
+                following = lying if kind in MADE_READY and kind != "overrun" else kind
+                following = "ready" if kind == "overrun" else following
                 allowed = following in NEXT_STATES.get(state, frozenset())
             if not allowed:
                 self._wrong("I1", f"{name_of(key)} was {state} and became {following} by {verb}")
@@ -205,6 +230,8 @@ class Rows:
         early = early_start(plan, run, task)
         if early is not None:
             self._wrong("I5", f"{name_of(key)} was granted before {early} had settled")
+        if self._steered.holds(key) and task.overrun is None:
+            self._wrong("I18", f"{name_of(key)} was granted, and somebody has paused it")
         if self._world.now < account.due - EARLY and task.overrun is None:
             self._wrong("I10", f"{name_of(key)} was granted before its delay was over")
         self._check_reader(key, task)

@@ -56,8 +56,10 @@ class Wire:
     def send(
         self, process: Process, verb: str, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> asyncio.Future[Any]:
-        """Send a call; the answer comes with the future, if it comes."""
+        """Send a call; the answer comes with the future, if it comes. A process that is gone sends nothing."""
         world, weather = self._world, self._weather
+        if not process.alive:
+            return process.loop.create_future()
         fate = weather.fate(verb, world.now)
         if fate in HINDERING and verb in KEEPING:
             process.troubles.append((world.now, fate))

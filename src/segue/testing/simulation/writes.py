@@ -16,6 +16,7 @@ from segue.testing.simulation.workload import AGENTS
 if TYPE_CHECKING:
     from segue.domain.decisions import Append, Decision
     from segue.testing.simulation.executions import Executions
+    from segue.testing.simulation.steered import Steered
     from segue.testing.simulation.world import World
 
 REVOKING = frozenset({"retry", "handed_back", "reassigned", "handed_on", "unreadable", "deadlocked"})
@@ -24,12 +25,13 @@ REVOKING = frozenset({"retry", "handed_back", "reassigned", "handed_on", "unread
 class Writes:
     """Judges answers by the accounts as they were before."""
 
-    def __init__(self, world: World, accounts: Accounts, executions: Executions) -> None:
+    def __init__(self, world: World, accounts: Accounts, executions: Executions, steered: Steered) -> None:
         self._world = world
         self._wrong = world.violated
         self._accounts = accounts
         self._executions = executions
         self._reviewed = Reviewed(world, accounts)
+        self._steered = steered
         self._acknowledged: dict[tuple[Key, int], str] = {}
 
     def look(self, verb: str, args: Sequence[Any], result: Any) -> None:
@@ -42,6 +44,10 @@ class Writes:
                 self._appended(args[0], args[1], result)
             case "review":
                 self._decided(args[0], result)
+            case "control":
+                self._steered.controlled(args[0], result)
+            case "untangle" if args[0].control is not None:
+                self._steered.controlled(args[0].control, result.verdict)
             case "renew":
                 self._renewed(args[0], args[1], result)
             case "expire":
@@ -75,7 +81,7 @@ class Writes:
                 if before == written:
                     self._wrong("I2", f"{token} was told 'stale' about what it has written itself")
                 may_write = token == account.latest and token not in account.revoked and before is None
-                if may_write and account.facts.state in ("claimed", "ready"):
+                if may_write and account.facts.state in ("claimed", "ready", "paused"):
                     self._wrong("I2", f"{token} was refused although nobody has superseded it")
 
     def _accept(self, settlement: Settlement, account: Account) -> None:

@@ -5,3 +5,4 @@ SET state = iif(hold & 3, 'paused', 'ready'), claim = NULL, lease = NULL, due = 
     pools = iif(?6 IS NULL, pools, ?7), requires = iif(?6 IS NULL, requires, NULL), failures = 0,
     losses = 0
 WHERE run = ?1 AND node = ?2 AND item = ?3 AND state IN ('ready', 'claimed', 'paused')
+  AND (claim IS NOT NULL OR ?6 IS NOT NULL)

@@ -1,0 +1,41 @@
+"""Stores that do not quite do what people want with their runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from segue.stores.memory import store as memory_store
+from segue.stores.memory.state import State
+from segue.stores.memory.store import MemoryStore
+from segue.testing.simulation.planting import without
+
+
+@without("born awake", "What comes into being in a paused run is paused.", (State, "_hold_at_birth"))
+def _born_awake(_: Any) -> Any:
+    return lambda self, run, release: 0
+
+
+@without("tried again in spite of a pause", "What is paused is not tried again.", (State, "make_ready"))
+def _tried_again(original: Any) -> Any:
+    return lambda self, task, delay_seconds, **options: original(self, task, delay_seconds, to_settle=True)
+
+
+@without("a pause without end", "A pause ends with the task that it lasts for.", (memory_store, "end_pauses"))
+def _never_ends(_: Any) -> Any:
+    return lambda state, run, task: None
+
+
+@without(
+    "cancelled and still held",
+    "What a cancelled task's worker makes is refused.",
+    (MemoryStore, "_cancel_tasks"),
+)
+def _keeps_the_claim(original: Any) -> Any:
+    def cancel(self: Any, run: Any, control: Any) -> Any:
+        claims = {key: task.claim for key, task in run.tasks.items() if task.state == "claimed"}
+        answer = original(self, run, control)
+        for key, claim in claims.items():
+            run.tasks[key].claim = claim
+        return answer
+
+    return cancel
