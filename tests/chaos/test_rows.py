@@ -18,7 +18,8 @@ from segue.stores.sqlite import settling
 
 fenced = settling.SQL.settle_task
 unfenced = fenced.replace(" AND epoch = ?4 AND claim = ?5", "").replace(
-    "AND state IN ('claimed', 'ready') AND version = coalesce(?7 - 1, version)", "AND ?4 AND ?5 IS NOT NULL"
+    "AND (state IN ('claimed', 'ready') OR state = 'paused') AND version = coalesce(?7 - 1, version)",
+    "AND ?4 AND ?5 IS NOT NULL",
 )
 assert "epoch" not in unfenced and "state IN" not in unfenced
 settling.SQL = settling.SQL._replace(settle_task=unfenced)
@@ -40,10 +41,12 @@ def rows(wanted: list[Failpoint], jobs: int = 2) -> list[Cell]:
         "review.before:kill:1",
         "review.after:kill:1",
         "consume.after:kill:1",
-        "control.after:kill:1",
         "advance.before:kill:1",
         "stumble.after:lost:1",
         "advance.before:stop:1",
+        "control.before:kill:2",
+        "control.after:kill:2",
+        "control.after:lost:1",
         "renew.before:stop:1",
         "artifact.after:kill:1",
     ],

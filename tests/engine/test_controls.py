@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from segue import ControlRefused, Event, Handoff, RunFailed, Segue, agent, workflow
+from segue import ControlRefused, Event, Handoff, RunFailed, Segue, agent, ctx, workflow
 from segue.app.reading import list_runs, read_view
 from segue.errors import RunCancelled, UnknownRun, UsageError
 from segue.testing import audit
@@ -237,6 +237,35 @@ async def test_a_cancelled_task_commits_nothing_and_its_dependents_are_skipped(s
     again = await run.retry("second", by="ann")
     assert again.tasks == ("second", "third")
     assert await run.result() == "x123"
+    assert await audit(segue.host.store) == []
+
+
+async def test_what_a_cancelled_task_has_delegated_is_cancelled_with_it(segue: Segue) -> None:
+    """Whoever waits for the answer is gone; the answer that is in flight is refused too."""
+    stage = Stage()
+    stage.gate("helper")
+
+    @agent
+    async def helper(text: str) -> str:
+        await stage.play("helper")
+        return text
+
+    @agent
+    async def boss(text: str) -> str:
+        return str(await ctx.delegate(helper, text=text))
+
+    @workflow
+    def asks(text: str) -> str:
+        return boss(text)
+
+    run = await segue.submit(asks, "x")
+    await stage.has_started("helper")
+    cancelled = await run.cancel("boss", by="ann")
+    assert cancelled.tasks == ("boss", "boss/helper.1")
+    stage.gate("helper").set()
+    with pytest.raises(RunFailed):
+        await run.result()
+    assert await states(segue, run.run) == {"boss": "cancelled", "boss/helper.1": "cancelled"}
     assert await audit(segue.host.store) == []
 
 

@@ -95,7 +95,14 @@ class Situation:
         Raises ControlRefused, UnknownRun.
         """
         self._check_open()
-        return () if task is None else tuple(self._leaving(key, error, wall) for key in self._open(task))
+        chosen = [] if task is None else self._with_delegated(self._open(task))
+        return tuple(self._leaving(key, error, wall) for key in chosen)
+
+    def _with_delegated(self, keys: Sequence[TaskKey]) -> list[TaskKey]:
+        """Tasks with what they have delegated that is still open: named after them."""
+        above = tuple(f"{task_name(*key)}/" for key in keys)
+        delegated = (key for key, row in sorted(self._tasks.items()) if row.state not in SETTLED)
+        return [*keys, *(key for key in delegated if key[0].startswith(above))]
 
     def needless(self, task: TaskKey | None) -> tuple[Target, ...]:
         """What nobody needs any more when a task is cancelled: what has not settled and was for it alone."""

@@ -14,7 +14,7 @@ from segue.errors import SegueError
 from segue.ports.clock import SystemClock
 from segue.testing.chaos.crew import Crew, Member
 from segue.testing.chaos.verdict import Verdict, verdict
-from segue.testing.chaos.workload import TASKS_PER_RUN, all_noted, story
+from segue.testing.chaos.workload import TASKS_PER_RUN, all_noted, steer, story
 
 STOPS_PER_KILL = 0.15
 """How many workers are stopped, most of them for longer than their lease, for each that is killed."""
@@ -139,6 +139,7 @@ class _Storm:
         while len(self._open) < self._plan.workers * OPEN_RUNS_PER_WORKER:
             number = len(self._numbers)
             handle = await segue.with_(key=f"story-{number}").submit(story, number)
+            await steer(handle)
             self._numbers.append(number)
             self._open.add(handle.run)
             self._runs.append(handle.run)

@@ -19,7 +19,7 @@ from segue.testing.ledger import missing
 
 INVARIANTS = {
     "kept": "what was acknowledged is in the store, unchanged",
-    "once": "every task has exactly one accepted hand-off",
+    "once": "every task has exactly one accepted hand-off, and every command was obeyed at most once",
     "paid": "every effect outside happened exactly once",
     "told": "every event that somebody wanted was acted on exactly once",
     "ended": "every run has ended, with the right result",
@@ -46,7 +46,7 @@ async def verdict(host: Host, crew: Crew, numbers: Sequence[int]) -> Verdict:
     path = file_of(host.url)
     return {
         "kept": await missing(host.store, read_journals(crew.folder / "journals")),
-        "once": [line for run in runs for line in _doubled(run)],
+        "once": [line for run in runs for line in (*_doubled(run), *_obeyed_twice(run))],
         "paid": list(_paid_wrongly(crew.payments, [run for run in runs if run.record.workflow == "story"])),
         "told": list(_told_wrongly(runs)),
         "ended": [line async for line in _not_ended(host, [run.record for run in runs], numbers)],
@@ -64,6 +64,17 @@ def _doubled(run: RunContents) -> Iterator[str]:
         name = task_name(task.node, task.item)
         if task.state == "complete" and (task.version, accepted[name]) != (1 + reviewed[name], 1):
             yield f"{name} of run {task.run}: version {task.version}, accepted {accepted[name]} times"
+
+
+def _obeyed_twice(run: RunContents) -> Iterator[str]:
+    """Each pause was told once, and so was its end; what a pause only brings along has no data."""
+    told = Counter(
+        (event.task, event.name.rpartition(".")[2]) for event in run.events if event.data is not None
+    )
+    for task in {task for task, kind in told if kind in {"paused", "unpaused"}}:
+        times = (told[task, "paused"], told[task, "unpaused"])
+        if times != (1, 1):
+            yield f"{task or 'all'} of run {run.record.run}: {times[0]} pauses, and {times[1]} ends of them"
 
 
 def _paid_wrongly(payments: Path, runs: Sequence[RunContents]) -> Iterator[str]:

@@ -19,7 +19,7 @@ from segue.ports.clock import SystemClock
 from segue.stores.urls import open_store
 from segue.testing.chaos.failpoint import Trap, parse_failpoint
 from segue.testing.chaos.witness import watched
-from segue.testing.chaos.workload import OFFERED, all_noted, expected, story
+from segue.testing.chaos.workload import OFFERED, all_noted, expected, steer, story
 
 PAUSE_SECONDS = 0.1
 """Between two tries to reach the store."""
@@ -46,6 +46,7 @@ async def _work_once(options: argparse.Namespace, trap: Trap) -> int:
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
             return 0
         handles = [await segue.with_(key=f"story-{number}").submit(story, number) for number in options.runs]
+        await asyncio.gather(*(steer(handle) for handle in handles))
         results = await asyncio.gather(*(_result(segue, handle) for handle in handles))
         await all_noted(segue, {handle.run for handle in handles})
         right = results == [expected(number) for number in options.runs]

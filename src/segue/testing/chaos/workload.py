@@ -9,6 +9,7 @@ that it ran, in a file of its own outside the store: what ran twice and why is t
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Collection
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
+from segue.app.handle import RunHandle
 from segue.app.monitoring import Control
 from segue.app.segue import Segue
 from segue.domain.envelope.handoff import Handoff, Later
@@ -27,6 +29,7 @@ from segue.domain.running.steps import DidNotHappen, Happened
 from segue.domain.settings.retrying import Retry
 from segue.domain.settings.reviewing import Review
 from segue.engine.context import ctx
+from segue.errors import ControlRefused
 from segue.ports.clock import SystemClock
 
 LEDGER_VARIABLE = "SEGUE_CHAOS_LEDGER"
@@ -152,6 +155,15 @@ def story(number: int) -> str:
     """What every run of `segue chaos` is."""
     numbers = start(number)
     return close(check(total(square.map(numbers.numbers)), moody(number)))
+
+
+async def steer(handle: RunHandle[str]) -> None:
+    """Pause a run and let it go on, and hold its end back until its check; whoever does it again has done it before."""
+    with contextlib.suppress(ControlRefused):  # it has ended: somebody else was quicker
+        await handle.pause("close", until="check", by="chaos", command="hold the end back")
+        await handle.pause(by="chaos", command="pause")
+    with contextlib.suppress(ControlRefused):
+        await handle.resume(by="chaos", command="resume")
 
 
 def expected(number: int) -> str:
