@@ -43,7 +43,7 @@ def studies(numbers: list[int]) -> list[int]:
 
 
 @on("task.research.complete")
-@agent
+@agent(losses=1_000)  # whoever dies so often takes the same task along again and again
 async def index(found: Handoff[int]) -> str:
     return f"{found.output}: {found.summary}"
 
@@ -103,7 +103,7 @@ def die_around_commits() -> None:
 def forget_which_event() -> None:
     """The mutants: what is started or opened has no key, and what a monitor does has a new name each time."""
     registry.key_of = lambda task_id: None  # type: ignore[assignment,return-value]
-    subscribing.key_of = lambda subscription, event: None  # type: ignore[assignment,return-value]
+    subscribing.key_of = lambda subscription, event: os.urandom(8).hex()
     monitoring.command_of = lambda *about: os.urandom(8).hex()
 
 

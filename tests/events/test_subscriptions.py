@@ -12,6 +12,7 @@ import pytest
 from pydantic import BaseModel
 
 from segue import Event, Handoff, Segue, agent, on, workflow
+from segue.app.offering import Offering
 from segue.domain.rows import RunRecord
 from segue.errors import DefinitionError
 from tests.engine.conftest import Open
@@ -249,3 +250,28 @@ def test_what_cannot_be_started() -> None:
         on("task.complete")(two).subscriptions[0].build()
     with pytest.raises(DefinitionError, match="name of this subscription"):
         on("task.research.complete")(one)
+
+
+async def test_a_run_that_older_code_started_stands(tmp_path: Path) -> None:
+    """An event that is handled again after the code has changed finds the run of before, and is no conflict."""
+
+    def subscriber(version: str) -> Offering:
+        @on("task.research.complete")
+        @agent(name="index", version=version)
+        async def index(found: Findings) -> str:
+            return f"version {version}"
+
+        return index
+
+    path = tmp_path / "segue.db"
+    async with Segue(path, durability="fast", agents=[study, subscriber("1")]) as segue:
+        await segue.run(study, 1)
+        (run,) = await started(segue, "on:index", 1)
+    connection = apsw.Connection(str(path))
+    connection.execute("UPDATE consumer SET position = 0")
+    connection.close()
+    async with Segue(path, durability="fast", agents=[study, subscriber("2")]) as segue:
+        await segue.run(study, 2)
+        again, later = await started(segue, "on:index", 2)
+        assert again.run == run.run
+        assert await segue.handle(later.run).result() == "version 2"

@@ -38,13 +38,20 @@ class Starter:
         if await self._has_set_off(source):
             return
         given = await self._given(event)
+        run = await self._run_for(event, source)
+        external = self._host.external
+        place = await external.place_of(run, self._source)
+        await external.write(place, given.digest, lambda version: given._replace(version=version))
+
+    async def _run_for(self, event: Event, source: RunRecord) -> str:
+        """The run that the event starts. One that is there stands, also if it was started by code that has changed."""
         key = key_of(self._subscription, event)
+        standing = await self._host.store.find_run(key)
+        if standing is not None:
+            return standing.run
         trace = RunOptions.from_json(source.options).trace
         request = RunRequest(key, RunOptions(trace=trace))
-        handle = await self._host.submit(self._subscription.build(), (), {}, request)
-        external = self._host.external
-        place = await external.place_of(handle.run, self._source)
-        await external.write(place, given.digest, lambda version: given._replace(version=version))
+        return (await self._host.submit(self._subscription.build(), (), {}, request)).run
 
     async def _has_set_off(self, run: RunRecord | None) -> bool:
         """Whether a run goes back to this subscription, by way of others too: it would start itself for ever."""

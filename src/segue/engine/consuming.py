@@ -16,7 +16,7 @@ import os
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from segue.domain.consumers import ConsumeRequest, ConsumerToken, Since, consumer_event
+from segue.domain.consumers import Consumed, ConsumeRequest, ConsumerToken, Since, consumer_event
 from segue.domain.envelope.redaction import secrets_of
 from segue.domain.event_names import matches_any
 from segue.domain.rows import Event
@@ -158,7 +158,7 @@ class Consumer(Service):
         # The consumer has not got to what is wanted, and what lies between was read here: none of it is for it.
         before, self._handling = self._cursor, True
         try:
-            await self._handle_page(consumed.token, consumed.failures)
+            await self._handle_page(consumed.token, consumed)
         except _Lost:
             self._cursor = before
         except asyncio.CancelledError:
@@ -168,9 +168,14 @@ class Consumer(Service):
             self._handling, self._unsaved_since = False, None
         return 0.0
 
-    async def _handle_page(self, token: ConsumerToken, failures: int) -> None:
+    async def _handle_page(self, token: ConsumerToken, consumed: Consumed) -> None:
         """Handle the events that come next, one after the other, and let go with the last. Raises `_Lost`."""
-        events, after = await self._store.tail(self._cursor, EVENTS_PER_READ)
+        failures = consumed.failures
+        try:
+            events, after = await self._store.tail(self._cursor, EVENTS_PER_READ)
+        except CursorExpired:  # others have passed what was pruned since
+            self._cursor = consumed.cursor
+            events, after = await self._store.tail(self._cursor, EVENTS_PER_READ)
         wanted = [event for event in events if self._concerns(event)]
         for event in wanted:
             error = await self._error_of(token, event)

@@ -44,7 +44,7 @@ class ConsumerStore(Protocol):
         """
         Note that everything up to a cursor is done with, and keep the consumer for so long from now; 0 lets it go.
 
-        `stale` if somebody else was granted it meanwhile, or the cursor lies before its position. Raises
+        A cursor before its position does not move it. `stale` if somebody else was granted it meanwhile. Raises
         `CursorExpired` for a cursor of another incarnation.
         """
         ...

@@ -93,9 +93,7 @@ class Consuming:
             return "stale"
         if not consumer.answers(token):
             left = consumer.epoch == token.epoch and consumer.claim is None
-            return "repeated" if left and consumer.position == position else "stale"
-        if position < consumer.position:
-            return "stale"
+            return "repeated" if left and consumer.position >= position else "stale"
         if position > consumer.position:
             consumer.position = position
             consumer.forgive()

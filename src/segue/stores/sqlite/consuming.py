@@ -73,7 +73,7 @@ def advance(
         return "accepted"
     found = tx.row(SQL.find_consumer, (token.consumer,))
     left = found is not None and found[1:3] == (token.epoch, None)
-    return "repeated" if left and found[0] == position else "stale"
+    return "repeated" if left and found[0] >= position else "stale"
 
 
 def stumble(tx: Transaction, trouble: Trouble, incarnation: str) -> Verdict:
