@@ -48,6 +48,8 @@ def rows(wanted: list[Failpoint], jobs: int = 2) -> list[Cell]:
         "control.after:kill:2",
         "control.after:lost:1",
         "renew.before:stop:1",
+        "park.after:kill:1",
+        "go_on.before:lost:1",
         "artifact.after:kill:1",
     ],
 )

@@ -19,6 +19,7 @@ from segue import (
     HandTo,
     Happened,
     Later,
+    Pool,
     Quorum,
     Ref,
     Retry,
@@ -58,7 +59,7 @@ class Report(BaseModel):
     text: str
 
 
-@agent(timeout="2m", retries=2)
+@agent(timeout="2m", retries=2, pool="gpu")
 async def research(goal: str) -> Handoff[Findings]:
     raw = await Artifact.write(goal.encode(), media_type="application/json")
     assert_type(raw, Artifact)
@@ -269,7 +270,9 @@ def every_form(urls: list[str], text: str = "x") -> tuple[str, list[Page], int]:
     nothing(page, after=[number, maybe])
     joined = join(pages, [page, fetch(text)], rows(page)[0], None)
     assert_type(joined, str)
-    other = research.with_(timeout="30s", retries=0, fallback=None)
+    other = research.with_(
+        timeout="30s", retries=0, fallback=None, pools={"gpu": 1, "licence": Pool(2, keep=True)}
+    )
     assert_type(other, Agent[Findings])
     assert_type(other(text), Findings)
     assert_type(fetch.with_(losses=1).map(urls), list[Page])

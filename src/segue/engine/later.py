@@ -123,6 +123,8 @@ class LaterDesk:
         try:
             await pause.tell()
             tasks = await self._wait(attempt.claim.token.run, nodes, seen)
+        except GeneratorExit:
+            raise  # the loop is gone, and with it whoever could go on
         except BaseException:
             await pause.break_off(nodes)
             raise

@@ -22,6 +22,8 @@ Verb = Literal[
     "renew",
     "expire",
     "note",
+    "park",
+    "go_on",
     "record",
     "review",
     "control",

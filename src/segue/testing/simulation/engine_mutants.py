@@ -11,9 +11,11 @@ from segue.engine.claimer import Claimer
 from segue.engine.engine import Engine
 from segue.engine.later import LaterDesk
 from segue.engine.leaving import Leaving
+from segue.engine.pausing import Pause
 from segue.engine.renewer import Renewer
 from segue.engine.slots import Slots
 from segue.engine.sweeper import Sweeper
+from segue.engine.untangler import Untangler
 from segue.errors import StoreUnavailable
 from segue.stores.memory import remembering
 from segue.stores.memory.rows import Task
@@ -230,3 +232,29 @@ def _does_it_again(original: Any) -> Any:
 @without("failure is not passed on", "Who needs what failed is not run.", (Task, "granted"))
 def _as_if_nothing_were_broken(original: Any) -> Any:
     return lambda self: original(self)._replace(broken=False)
+
+
+@without(
+    "nobody untangles",
+    "Tasks that wait for one another in vain are found and let go on.",
+    (Untangler, "look"),
+)
+def _leaves_them_stuck(_: Any) -> Any:
+    async def look(self: Any) -> None:
+        """Nothing."""
+
+    return look
+
+
+@without(
+    "place before pool", "A task that goes on takes its pools first and its place second.", (Pause, "end")
+)
+def _takes_its_place_first(original: Any) -> Any:
+    async def end(self: Any, nodes: Any) -> None:
+        await self._slots.wait(self._attempt.claim.agent)
+        try:
+            await original(self, nodes)
+        finally:
+            self._slots.release(self._attempt.claim.agent)
+
+    return end

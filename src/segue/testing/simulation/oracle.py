@@ -22,6 +22,7 @@ names that a failure prints:
     I16  what was appended to a run is there whole, told of and waited for; nothing is asked for twice, no path too long
     I17  what is spent and reserved never passes a cap, and nothing was spent that is not counted
     I18  nobody is given what somebody has paused; it goes on when that ends, and a command is obeyed once
+    I19  no more places of a pool are held than it has; of several who break a deadlock one does
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import TYPE_CHECKING, Any
 from segue.testing.simulation.executions import Executions
 from segue.testing.simulation.grown import Grown
 from segue.testing.simulation.ledger import Accounts, name_of
+from segue.testing.simulation.places import Places
 from segue.testing.simulation.rows import Rows
 from segue.testing.simulation.steered import Steered
 from segue.testing.simulation.writes import Writes
@@ -54,6 +56,7 @@ class Oracle:
         self._writes = Writes(world, self._accounts, self.executions, self._steered)
         self.grown = Grown(world)
         self._rows = Rows(world, self._accounts, self.grown, self._steered)
+        self._places = Places(world)
 
     def transition(self, verb: str, args: Sequence[Any], result: Any) -> None:
         """A verb was carried out: what it says and what it did must agree with each other and with the accounts."""
@@ -62,6 +65,7 @@ class Oracle:
         self._rows.look(verb)
         self.grown.look()
         self._world.watching.look(verb, args, result)
+        self._places.look(verb)
 
     def answered(self, verb: str, args: Sequence[Any], result: Any) -> None:
         """An answer has reached a process: from now on it counts on it."""
@@ -103,7 +107,7 @@ class Oracle:
         for key, account in self._accounts.items():
             self._rows.check_kept(key)
             plan = self._world.plan_of(self._world.truth.runs[key[0]])
-            pressed = plan.steps[key[1]].limits is not None
+            pressed = plan.steps[key[1]].limits is not None or account.deadlocks > 0
             if not self._world.weather.kinds and len(account.grants) > 1 + account.handed_on and not pressed:
                 self._wrong(
                     "I10", f"{name_of(key)} was granted {len(account.grants)} times and nothing failed"

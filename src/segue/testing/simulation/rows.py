@@ -156,7 +156,7 @@ class Rows:
             return  # a word about it
         run = self._truth.runs[event.run]
         running = kind in ("started", "resumed")
-        if not running and kind not in (run.state, "needs_review"):
+        if not running and kind not in (run.state, "needs_review", "deadlock"):
             self._wrong("I6", f"the log says that {event.run} is {kind}, and it is {run.state}")
         if kind == "resumed":
             self._run_ends.pop(event.run, None)

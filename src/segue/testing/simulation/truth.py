@@ -16,6 +16,11 @@ class Truth(MemoryStore):
         return self._state.runs
 
     @property
+    def capacities(self) -> dict[str, int]:
+        """How many places each pool has."""
+        return self._state.pools
+
+    @property
     def commits(self) -> int:
         """How often something was committed."""
         return self.notifier.count

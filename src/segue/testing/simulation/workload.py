@@ -21,6 +21,7 @@ from segue.domain.graph.workflow import Built, condition, workflow
 from segue.domain.records import NewRun
 from segue.domain.settings.agent_settings import Quorum
 from segue.domain.settings.options import RunOptions
+from segue.domain.settings.pools import Pool
 from segue.domain.settings.reviewing import Review
 from segue.engine.context import ctx
 from segue.testing.simulation.acting import act
@@ -51,7 +52,7 @@ async def work(texts: list[str]) -> str:
     return await act(texts)
 
 
-@agent(retries=3, backoff=None)
+@agent(retries=3, backoff=None, pool="desk")
 async def hasty(texts: list[str]) -> str:
     """Tries again at once."""
     return await act(texts)
@@ -69,7 +70,7 @@ async def eager(text: str) -> str:
     return await act([text])
 
 
-@agent(timeout="400ms", retries=2, backoff="50ms")
+@agent(timeout="400ms", retries=2, backoff="50ms", pool="till")
 async def hurried(texts: list[str]) -> str:
     """Has little time."""
     return await act(texts)
@@ -81,7 +82,7 @@ async def tolerant(texts: list[str | None]) -> str:
     return await act(texts)
 
 
-@agent(retries=1, backoff="50ms")
+@agent(retries=1, backoff="50ms", pools={"desk": Pool(1, keep=True), "till": 1})
 async def patient(text: str, later: Later[str | None]) -> str:
     """Starts without one of its inputs and waits for it in the middle."""
     return await act([text], later)
@@ -107,7 +108,7 @@ async def unsure(texts: list[str]) -> Handoff[str]:
     return Handoff(text, status=STATUSES[toss(text, len(STATUSES))])
 
 
-@agent(retries=2, backoff="50ms")
+@agent(retries=2, backoff="50ms", pools={"desk": 1, "till": 1})
 async def buyer(texts: list[str]) -> str:
     """Asks a model and pays, outside."""
     return await act(texts, shops=True)

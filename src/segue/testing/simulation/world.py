@@ -103,6 +103,7 @@ class World:
         self.clock = StoreClock(self)
         self.truth = Truth(self.clock)
         self.truth._state.log.incarnation = INCARNATION
+        self.truth._state.pools = {"desk": 1 + (seed % 5 == 0), "till": 1}
         self.wire = Wire(self)
         self.outside = Outside(self)
         self.oracle = Oracle(self)

@@ -14,7 +14,7 @@ from segue.testing.simulation.rows import EARLY
 from segue.testing.simulation.workload import AGENTS
 
 if TYPE_CHECKING:
-    from segue.domain.decisions import Append, Decision
+    from segue.domain.decisions import Append, Decision, Untangling
     from segue.testing.simulation.executions import Executions
     from segue.testing.simulation.steered import Steered
     from segue.testing.simulation.world import World
@@ -46,8 +46,8 @@ class Writes:
                 self._decided(args[0], result)
             case "control":
                 self._steered.controlled(args[0], result)
-            case "untangle" if args[0].control is not None:
-                self._steered.controlled(args[0].control, result.verdict)
+            case "untangle":
+                self._untangled(args[0], result)
             case "renew":
                 self._renewed(args[0], args[1], result)
             case "expire":
@@ -83,6 +83,15 @@ class Writes:
                 may_write = token == account.latest and token not in account.revoked and before is None
                 if may_write and account.facts.state in ("claimed", "ready", "paused"):
                     self._wrong("I2", f"{token} was refused although nobody has superseded it")
+
+    def _untangled(self, untangling: Untangling, settled: Settled) -> None:
+        self._world.saw(f"deadlock {settled.verdict}")
+        if untangling.control is not None:
+            self._steered.controlled(untangling.control, settled.verdict)
+        if untangling.settlement is not None and settled.verdict == "accepted":
+            account = self._accounts[untangling.settlement.token[:3]]
+            account.deadlocks += 1
+            self._settled(untangling.settlement, settled)
 
     def _accept(self, settlement: Settlement, account: Account) -> None:
         token, ending, handoff = settlement.token, settlement.ending, settlement.handoff
