@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -15,7 +16,7 @@ from segue.app.reading import read_drawn, read_view
 from segue.domain.records import Token
 from segue.domain.running.growing import check_depth
 from segue.domain.running.handing_on import Stop
-from segue.errors import InvalidPayload, LoopDetected, UnknownAgent
+from segue.errors import InvalidPayload, LoopDetected, UnknownAgent, UsageError
 from tests.engine import isolated
 
 
@@ -244,6 +245,40 @@ async def test_what_cannot_be_delegated_is_told_where_it_is_asked(segue: Segue) 
     assert [each.partition(":")[0] for each in told] == ["UnknownAgent", "InvalidPayload", "InvalidPayload"]
     assert "the argument 'question' is missing" in told[2]
     assert len(await segue.host.store.read_tasks(handle.run)) == 1
+
+
+@pytest.mark.parametrize(
+    ("target", "given", "told"),
+    [
+        (3, {}, "ctx.delegate was given 3, which is no agent"),
+        (research, {"arguments": ["why?"]}, "ctx.delegate has arguments=['why?'], which are not by name"),
+        (
+            research,
+            {"arguments": {1: "why?"}},
+            "ctx.delegate has arguments={1: 'why?'}, which are not by name",
+        ),
+        (research, {"arguments": {"question": "a"}, "question": "b"}, "ctx.delegate has question twice"),
+        (research, {"question": 3}, "wrong hands to research: the argument 'question'"),
+        (research, {"question": "why?", "budget": 5}, "budget=5 is no Spending"),
+    ],
+)
+async def test_a_delegation_that_nobody_can_mean_is_refused(
+    segue: Segue, target: Any, given: dict[str, Any], told: str
+) -> None:
+    """What is no agent, no arguments by name, an argument twice or no budget is told before anybody is asked."""
+
+    @agent
+    async def wrong() -> str:
+        with pytest.raises((InvalidPayload, UsageError)) as refused:
+            ctx.delegate(target, **given)
+        return refused.value.message
+
+    @workflow
+    def mistaken() -> str:
+        return wrong()
+
+    assert (await segue.run(mistaken)).startswith(told)
+    assert asked == []
 
 
 async def test_delegations_in_a_circle_stop(segue: Segue) -> None:

@@ -18,7 +18,7 @@ from segue.domain.settings.agent_settings import RunSettings, optional_count, re
 from segue.domain.settings.budgets import budgets_of
 from segue.domain.settings.durations import named_seconds
 from segue.domain.settings.options import OnDeadlock, RunOptions
-from segue.domain.settings.spending import Spending
+from segue.domain.settings.spending import amounts_in
 from segue.errors import InputError, PayloadError, UsageError
 
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -99,11 +99,7 @@ def request_of(
 
 def _caps(given: RunSettings) -> Amounts:
     budget = given.get("budget")
-    if budget is None:
-        return ()
-    if not isinstance(budget, Spending):
-        raise UsageError(f"budget={budget!r} is no Spending", remedy="Write budget=Spending(tokens=100_000).")
-    return budget.amounts
+    return () if budget is None else amounts_in(budget)
 
 
 def _deadline(deadline: datetime | float | str | None, wall_now: float) -> float | None:

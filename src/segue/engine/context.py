@@ -125,10 +125,9 @@ class Ctx:
         this task may spend, and what is left of it comes back. In a `def` agent: `ctx.delegate(...).wait()`.
 
         Raises UnknownAgent, InvalidPayload for arguments that do not fit it, UpstreamFailed if it comes to nothing,
-        LoopDetected, SpendingExceeded, StaleEpoch if the attempt was superseded.
+        LoopDetected, SpendingExceeded, UsageError for what is no budget, StaleEpoch if the attempt was superseded.
         """
-        share = None if budget is None else budget.amounts
-        return delegation_of(_attempt(), agent, {**(arguments or {}), **given}, share)
+        return delegation_of(_attempt(), agent, arguments, given, budget)
 
     def spend(self, *, tokens: int | None = None, cost: float | None = None, calls: int = 1) -> Spend:
         """

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from segue.domain.decisions import Append
 from segue.domain.envelope.artifact import artifact_home
 from segue.domain.envelope.body import output_json
-from segue.domain.envelope.hand_to import HandTo, Target, documents_in, seal_result
+from segue.domain.envelope.hand_to import HandTo, Target, arguments_given, documents_in, seal_result
 from segue.domain.envelope.schema import Schema, schema_of
 from segue.domain.envelope.sealing import Sealed
 from segue.domain.envelope.waiting import Action
@@ -28,6 +28,7 @@ from segue.domain.rows import GrownRecord
 from segue.domain.running.growing import check_depth, child_name, children_of, key_of, step_of
 from segue.domain.running.handing_on import Stop, addressed, further, node_for
 from segue.domain.running.pins import scope_of
+from segue.domain.settings.spending import Spending, amounts_in
 from segue.errors import StaleEpoch, StoreError, UpstreamFailed
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
@@ -44,17 +45,25 @@ _REMEDY = "Catch UpstreamFailed to go on without it; `segue retry` tries both ag
 
 
 def delegation_of(
-    running: Running, agent: Target | str, arguments: Mapping[str, Any], share: Amounts | None
+    running: Running,
+    agent: Target | str,
+    arguments: Mapping[str, Any] | None,
+    given: Mapping[str, Any],
+    budget: Spending | None,
 ) -> Action[Any]:
-    """A delegation by a running attempt. Raises InvalidPayload for what is no agent, or cannot cross."""
+    """
+    A delegation by a running attempt. Raises InvalidPayload for what is no agent, or cannot cross, and UsageError for
+    what is no budget.
+    """
     name = agent if isinstance(agent, str) else getattr(agent, "name", repr(agent))
     where = f"{running.facts.task} delegates to {name}"
-    given = HandTo(agent, arguments=arguments)
-    sealed = seal_result(given, schema_of(Any), where=where)
+    whole = HandTo(agent, arguments=arguments_given("ctx.delegate", agent, arguments, given))
+    share = None if budget is None else amounts_in(budget)
+    sealed = seal_result(whole, schema_of(Any), where=running.facts.task)
     schema: Schema[Any] = agent.output_schema if isinstance(agent, Agent) else schema_of(Any)
 
     async def answer() -> Any:
-        return schema.load(await running.delegate(sealed, given, share), artifact_home.get(), where=where)
+        return schema.load(await running.delegate(sealed, whole, share), artifact_home.get(), where=where)
 
     return Action(where, answer, running.notebook.block)
 

@@ -77,15 +77,7 @@ class HandTo:
         attachments: Sequence[Attachment] = (),
         **given: Any,
     ) -> None:
-        if not isinstance(agent, str) and not hasattr(agent, "check_arguments"):
-            raise InvalidPayload(
-                f"HandTo was given {agent!r}, which is no agent", remedy="Give an agent, or the name of one."
-            )
-        twice = sorted(given.keys() & (arguments or {}).keys())
-        if twice:
-            raise InvalidPayload(
-                f"HandTo has {', '.join(twice)} twice: as a keyword and in arguments={{...}}"
-            )
+        whole = arguments_given("HandTo", agent, arguments, given)
         draft: Handoff[None] = Handoff(
             None,
             summary=summary,
@@ -99,7 +91,7 @@ class HandTo:
         )
         put = object.__setattr__
         put(self, "agent", agent)
-        put(self, "arguments", {**(arguments or {}), **given})
+        put(self, "arguments", whole)
         put(self, "draft", draft)
 
     @classmethod
@@ -143,6 +135,27 @@ class HandTo:
     def __repr__(self) -> str:
         name = self.agent if isinstance(self.agent, str) else self.agent.name
         return f"<HandTo {name}: {', '.join(self.arguments)}>"
+
+
+def arguments_given(what: str, agent: object, arguments: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """All arguments for an agent: those in `arguments` and the keywords `given`. Raises InvalidPayload."""
+    if not isinstance(agent, str) and not hasattr(agent, "check_arguments"):
+        raise InvalidPayload(
+            f"{what} was given {agent!r}, which is no agent", remedy="Give an agent, or the name of one."
+        )
+    named = {} if arguments is None else arguments
+    if not isinstance(named, Mapping) or not all(isinstance(name, str) for name in named):
+        raise InvalidPayload(
+            f"{what} has arguments={named!r}, which are not by name",
+            remedy='Write arguments={"order": 4711}.',
+        )
+    twice = sorted(given.keys() & named.keys())
+    if twice:
+        raise InvalidPayload(
+            f"{what} has {', '.join(twice)} twice: as a keyword and in arguments={{...}}",
+            remedy="Give each argument once.",
+        )
+    return {**named, **given}
 
 
 def unknown_agent(name: str, known: Iterable[str]) -> UnknownAgent:

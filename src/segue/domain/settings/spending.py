@@ -41,6 +41,13 @@ class Spending:
         )
 
 
+def amounts_in(budget: Any) -> Amounts:
+    """The amounts of what somebody has given as a budget. Raises UsageError."""
+    if not isinstance(budget, Spending):
+        raise UsageError(f"budget={budget!r} is no Spending", remedy="Write budget=Spending(tokens=100_000).")
+    return budget.amounts
+
+
 def amounts_of(what: str, **given: Any) -> Amounts:
     """Amounts as whole numbers, what is None left out; a part of the smallest cost counts as one. Raises UsageError."""
     amounts: list[tuple[str, int]] = []
