@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from tests.cli.conftest import Project
@@ -114,6 +116,7 @@ def test_another_output_is_approved(waiting: Project) -> None:
             ("letter", "draft", "--reject", "--digest", "x", "--by", "ann", "--output", "1"),
             "what is rejected",
         ),
+        (("letter", "draft", "--approve", "--digest", "x", "--by", ""), "'' is nobody's name"),
         (("nobody's",), "there is no run"),
     ],
 )
@@ -123,3 +126,13 @@ def test_what_is_no_decision_is_refused(waiting: Project, arguments: tuple[str, 
     assert refused.exit_code == 2
     assert message in refused.stderr
     assert len(waiting.json("review")) == 1
+
+
+def test_a_refusal_says_why_to_programs(waiting: Project) -> None:
+    """With `--json` an error has the run, the task and the reason: a program need not read the message."""
+    refused = waiting.refused(
+        "review", "letter", "draft", "--approve", "--digest", "x", "--by", "eve", "--json"
+    )
+    told = json.loads(refused.stderr)
+    assert (told["error"], told["task"], told["reason"]) == ("ReviewRefused", "draft", "no right")
+    assert told["run"] == waiting.json("review")[0]["run"]

@@ -493,7 +493,7 @@ async def test_what_cannot_be_is_refused_with_what_is_true(segue: Segue) -> None
         await run.pause("fourth", by="a")
     with pytest.raises(UnknownRun, match="no task 'third\\[2\\]'"):
         await run.cancel("third[2]", by="a")
-    with pytest.raises(UsageError, match="nobody says who"):
+    with pytest.raises(UsageError, match="is nobody's name"):
         await run.pause(by=" ")
     with pytest.raises(UsageError, match="no name"):
         await run.pause(by="a", command=" ")

@@ -58,6 +58,8 @@ async def test_what_cannot_be_resolved_is_said(segue: Segue) -> None:
     with pytest.raises(UsageError, match="there is no effect 'mail' of pay") as caught:
         await handle.resolve("pay", "mail", DidNotHappen(), by="Ana")
     assert "charge" in (caught.value.remedy or "")
+    with pytest.raises(UsageError, match=r"note is .* which no store can keep"):
+        await handle.resolve("pay", "charge", Happened(), by="Ana", note="half \ud800")
     await handle.resolve("pay", "charge", Happened(), by="Ana")
     with pytest.raises(UsageError, match="is not in doubt: it happened"):
         await handle.resolve("pay", "charge", DidNotHappen(), by="Ben")

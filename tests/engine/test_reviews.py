@@ -234,12 +234,19 @@ async def test_an_output_that_does_not_fit(segue: Segue, output: Any, message: s
 
 
 async def test_words_that_are_no_decision(segue: Segue) -> None:
-    """Nobody, the name of what decides when nobody does, and an output for what is rejected are refused."""
+    """Nobody, the name of what decides when nobody does, words that nobody could read back: each is refused."""
     handle = await ask(segue, letters(Review()))
     (shown,) = await segue.reviews()
-    for by in ("", " ", "policy"):
+    for by in ("", " ", "policy", None):
         with pytest.raises(UsageError, match="is nobody's name"):
-            await segue.review(handle.run, "draft", digest=shown.digest, approve=True, by=by)
+            await segue.review(handle.run, "draft", digest=shown.digest, approve=True, by=by)  # type: ignore[arg-type]
+    for word, message in (
+        ({"approve": True, "by": "ann\ud800"}, "by is .* which no store can keep"),
+        ({"approve": True, "by": "ann", "note": "half \ud800"}, "note is .* which no store can keep"),
+        ({"approve": "no", "by": "ann"}, "approve='no' is no decision"),
+    ):
+        with pytest.raises(UsageError, match=message):
+            await segue.review(handle.run, "draft", digest=shown.digest, **word)  # type: ignore[arg-type]
     with pytest.raises(UsageError, match="for what is rejected"):
         await segue.review(handle.run, "draft", digest=shown.digest, approve=False, by="ann", output=1)
     with pytest.raises(UnknownRun):

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from segue.app.saying import check_said
 from segue.domain.consumers import ConsumerRecord
 from segue.errors import UsageError
 from segue.ports.store import Store
@@ -44,6 +45,7 @@ async def decide(store: Store, name: str, word: Word, *, by: str, note: str) -> 
 
     Raises UsageError if it is not parked, is held by a worker, or is not there.
     """
+    check_said(by, note=note)
     (view,) = await read_consumer_views(store, name)
     if word == "forget":
         if not await store.forget_consumer(name):

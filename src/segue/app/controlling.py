@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from uuid_utils.compat import uuid7
 
+from segue.app.saying import check_said
 from segue.domain.decisions import Control, ControlKind, Redrive, Reset, Target
-from segue.domain.envelope.payload import is_storable
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.substituting import Substitute, misfits, pinned_substitute, substitute_of
 from segue.domain.records import Pools, parse_task_name, task_name
@@ -66,17 +66,9 @@ class Wish:
 
     def checked(self) -> Wish:
         """The same. Raises UsageError for what could not be written down."""
-        if not self.by.strip():
-            raise UsageError(
-                f"nobody says who wants to {self.kind} run {self.run}", remedy='Say it: by="Ana".'
-            )
-        for name, text in (("by", self.by), ("reason", self.reason), ("command", self.command or "-")):
-            if not text.strip() and name == "command":
-                raise UsageError("an empty command is no name", remedy="Leave it out, and it gets one.")
-            if not is_storable(text):
-                raise UsageError(
-                    f"{name} is {text!r}, which no store can keep", remedy="Use whole characters."
-                )
+        check_said(self.by, reason=self.reason, command="-" if self.command is None else self.command)
+        if self.command is not None and not self.command.strip():
+            raise UsageError("an empty command is no name", remedy="Leave it out, and it gets one.")
         return self
 
 

@@ -23,6 +23,7 @@ from segue.app.following import Following
 from segue.app.handle import RunHandle
 from segue.app.offering import Offering, all_of
 from segue.app.reviewing import AS_SHOWN, Reviewer, read_reviews
+from segue.app.saying import check_said
 from segue.app.submission import Pinned, RunRequest, input_documents, input_text, pin, run_options
 from segue.app.views import ReviewView
 from segue.app.waiting import Waiters
@@ -276,6 +277,7 @@ class Host(Following):
         self, run: str, task: str, effect: str, outcome: Happened | DidNotHappen, *, by: str, note: str
     ) -> None:
         """Write a person's word on an effect in doubt."""
+        check_said(by, note=note)
         record = await self.read_run(run)
         about = {"by": by, "note": note}
         await effects.resolve(self.store, self.artifacts, record, task, effect, outcome, about)

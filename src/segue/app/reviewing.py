@@ -7,6 +7,7 @@ from typing import Any, Final
 from uuid_utils.compat import uuid7
 
 from segue.app.reading import find_task, read_events, read_graph, read_output
+from segue.app.saying import check_said
 from segue.app.views import ReviewView, review_view, waiting_review
 from segue.domain.envelope.editing import edited
 from segue.domain.envelope.stored import data_of, understood, verified
@@ -166,10 +167,11 @@ class Reviewer:
 
 
 def _check_word(said: Said, output: Any) -> None:
-    if not said.by.strip() or said.by == POLICY:
-        raise UsageError(
-            f"by={said.by!r} is nobody's name", remedy="Say who decides: by='alice'; it is recorded."
-        )
+    check_said(said.by, note=said.note, digest=said.digest)
+    if said.by == POLICY:
+        raise UsageError(f"by={POLICY!r} is nobody's name", remedy="That is how the terms of a review sign.")
+    if not isinstance(said.approve, bool):
+        raise UsageError(f"approve={said.approve!r} is no decision", remedy="Say approve=True, or False.")
     if output is not AS_SHOWN and not said.approve:
         raise UsageError(
             "an output was given for what is rejected", remedy="Approve it with another output, or reject it."

@@ -62,7 +62,7 @@ def consumers(
             "one thing is done, with one consumer", remedy="Write it like: segue consumers on:index --retry"
         )
     if words and name is not None:
-        asyncio.run(_decide(store, name, words[0], by or getpass.getuser(), note))
+        asyncio.run(_decide(store, name, words[0], getpass.getuser() if by is None else by, note))
         done = {"retry": "tries again", "skip": "goes on without it", "forget": "is forgotten"}[words[0]]
         if as_json:
             print_json({"consumer": name, "done": words[0]})

@@ -165,7 +165,7 @@ def control(
     from segue.cli.opening import must_exist
 
     must_exist(store)
-    person = by or getpass.getuser()
+    person = getpass.getuser() if by is None else by
 
     async def tell() -> Controlled:
         async with Segue(store, worker=False) as segue:

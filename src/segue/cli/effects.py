@@ -82,7 +82,7 @@ def resolve(
 
     outcome = _outcome(happened, did_not_happen)
     must_exist(store)
-    person = by or getpass.getuser()
+    person = getpass.getuser() if by is None else by
 
     async def tell() -> str:
         async with Segue(store, worker=False) as segue:

@@ -23,7 +23,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from segue.errors import RunError, SegueError
+from segue.errors import ReviewRefused, RunError, SegueError
 
 P = ParamSpec("P")
 
@@ -203,8 +203,10 @@ def _tell(error: SegueError, as_json: bool, debug: bool) -> None:
             "remedy": error.remedy,
             "exit_code": error.exit_code,
         }
-        if isinstance(error, RunError):
+        if isinstance(error, RunError | ReviewRefused):
             told["run"] = error.run
+        if isinstance(error, ReviewRefused):
+            told |= {"task": error.task, "reason": error.reason}
         if shown:
             told["traceback"] = shown
         sys.stderr.write(json.dumps(told) + "\n")

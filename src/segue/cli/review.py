@@ -78,7 +78,7 @@ def review(
             err().print("Nothing waits for a decision.")
         return
     _check_decision(task, digest, as_shown=as_shown)
-    word = {"approve": approve, "by": by or getpass.getuser(), "note": note}
+    word = {"approve": approve, "by": getpass.getuser() if by is None else by, "note": note}
     told = asyncio.run(_decide(store, run or "", task or "", digest, word, output, agents, show=not as_json))
     if as_json:
         print_json(told)
