@@ -405,6 +405,58 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         {"pruned_after": ("EXISTS (", "0 * EXISTS (")},
         ["test_a_cursor_behind_pruned_events_expires"],
     ),
+    "who waits keeps all his places": (
+        {"find_holding": ("pools, parked, claimed_at", "pools, 0, claimed_at")},
+        ["test_who_waits_gives_his_places_back", "test_nothing_is_kept_for_whom_it_would_not_help"],
+    ),
+    "a claim that is only to be settled holds places": (
+        {
+            "find_holding": (
+                " AND broken = 0 AND queue_by IS NULL\n  AND (deadline <= claimed_at) IS NOT TRUE",
+                "",
+            )
+        },
+        ["test_who_is_only_to_be_settled_needs_no_places"],
+    ),
+    "the next attempt is still parked": (
+        {"grant_task": (", parked = 0, awaits = NULL", "")},
+        ["test_a_claim_that_is_lost_holds_nothing"],
+    ),
+    "a successor has the needs of the one before": (
+        {"return_task": ("iif(?8 = 'reassigned', ?11, pools)", "pools")},
+        ["test_a_successor_has_its_own_needs"],
+    ),
+    "only the oldest run gets places": (
+        {"find_pooled": ("PARTITION BY run, agent, pools ORDER BY due", "ORDER BY due")},
+        ["test_the_run_that_holds_least_comes_first"],
+    ),
+    "any pool will do": (
+        {"find_short_pool": ("places > there", "places > there + 99")},
+        ["test_a_run_that_could_wait_for_ever_is_refused", "test_what_is_tried_again_needs_its_pools_again"],
+    ),
+    "a pool that shrinks below what is coming": (
+        {"find_unmet_need": ("places > ?2", "places > ?2 + 99"), "find_needing": ("'ready'", "'no'")},
+        ["test_a_pool_does_not_shrink_below_what_a_task_needs"],
+    ),
+    "parked by anybody": (
+        {
+            "park_task": ("AND claim = ?5 ", "AND ?5 IS NOT NULL "),
+            "find_parked": ("AND claim = ?5 ", "AND ?5 IS NOT NULL "),
+        },
+        ["test_parking_is_fenced"],
+    ),
+    "deadlocks not counted": (
+        {"return_task": ("deadlocks + (?8 = 'deadlocked')", "deadlocks")},
+        ["test_one_breaks_a_deadlock"],
+    ),
+    "told again": (
+        {"find_deadlock": ("claim = ?", "claim = ? AND 0")},
+        ["test_a_deadlock_that_is_only_told_is_told_once"],
+    ),
+    "what is only to be settled waits for places": (
+        {"read_waiting_tasks": ("broken = 1", "0")},
+        ["test_what_is_only_to_be_settled_is_seen_without_pools"],
+    ),
 }
 
 

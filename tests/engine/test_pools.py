@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from segue import HandTo, Later, Pool, PoolTooSmall, RunFailed, Segue, agent, workflow
+from segue import HandTo, Later, Pool, PoolTooSmall, RunFailed, Segue, agent, ctx, workflow
 from segue.errors import UsageError
+from segue.stores.sqlite import pooling, untangling
+from segue.stores.sqlite.statements import SQL
+
+ABOUT_POOLS = (
+    *("list_pools", "find_holding", "find_pooled", "count_wanting", "find_short_pool", "find_needing"),
+    *("insert_need", "find_unmet_need", "any_knot", "find_knotted_runs", "read_waiting_tasks"),
+)
 
 
 async def test_no_more_run_than_there_are_places(segue: Segue) -> None:
@@ -254,3 +262,34 @@ async def test_who_takes_over_a_task_needs_his_own_pools(segue: Segue) -> None:
     await segue.set_pool("gpu", 0)
     with pytest.raises(RunFailed, match="large needs 1 of the pool 'gpu', which is not there"):
         await segue.run(one, "x")
+
+
+async def test_a_run_without_pools_asks_nothing_about_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not one statement about pools is run for it: each of them would be an error here."""
+    poisoned = SQL._replace(**dict.fromkeys(ABOUT_POOLS, "SELECT nothing FROM nowhere"))
+    monkeypatch.setattr(pooling, "SQL", poisoned)
+    monkeypatch.setattr(untangling, "SQL", poisoned._replace(any_knot=SQL.any_knot))
+
+    @agent
+    async def start(count: int) -> list[int]:
+        return list(range(count))
+
+    @agent(retries=1, backoff=None)
+    async def one(number: int) -> int:
+        if ctx.attempt == 1:
+            raise ValueError("not yet")
+        return number
+
+    @agent
+    async def add(numbers: list[int]) -> int:
+        return sum(numbers)
+
+    @workflow
+    def plain(count: int) -> int:
+        return add(one.map(start(count)))
+
+    async with Segue(tmp_path / "segue.db") as segue:
+        assert await segue.run(plain, 20) == 190
+        await segue.host.engine._sweeper.sweep()
