@@ -1,11 +1,68 @@
 """`segue runs`, `show`, `events`, `graph` and `prune` on a store that is there."""
 
+import asyncio
 import json
 import re
 
 import pytest
 
+from segue import Segue, Spending, agent, ctx, workflow
 from tests.cli.conftest import Project
+
+
+@agent
+async def think(prompt: str) -> str:
+    async with ctx.spend(tokens=100) as spent:
+        spent.tokens = 60
+    return f"{prompt}?"
+
+
+@agent
+async def plan(prompt: str) -> str:
+    async with ctx.spend(tokens=40, cost=0.25):
+        return await ctx.delegate(think, prompt=prompt, budget=Spending(tokens=150))
+
+
+@workflow
+def planned(prompt: str) -> str:
+    return plan(prompt)
+
+
+@pytest.fixture
+def spending(project: Project) -> Project:
+    """A store with a run that has a budget, and delegates with a share of it."""
+
+    async def run() -> None:
+        async with Segue(str(project.store)) as segue:
+            await segue.with_(budget=Spending(tokens=1_000, cost=2.0)).run(planned, "why")
+
+    asyncio.run(run())
+    return project
+
+
+def test_what_was_spent(spending: Project) -> None:
+    """A run with a budget says what of it is gone, and so does each share of it; as values for scripts."""
+    lines = spending.run("show", "latest").stdout.splitlines()
+    assert "spent: 0.25 of 2 cost · 100 of 1,000 tokens" in lines
+    assert "spent by plan/think.1: 60 of 150 tokens" in lines
+    told = {(each["account"], each["unit"]): each for each in spending.json("show", "latest")["spending"]}
+    assert told[None, "cost"] == {"account": None, "unit": "cost", "cap": 2.0, "spent": 0.25, "reserved": 0}
+    assert told["plan/think.1", "tokens"]["spent"] == 60
+
+
+def test_a_delegation_in_the_graph(spending: Project) -> None:
+    """What was delegated is drawn from who asked, who never goes without it: nothing says `skips without it`."""
+    drawn = spending.run("graph", "--run", "latest").stdout
+    assert re.search("asked by ← plan +consumed$", drawn, re.MULTILINE)
+    assert "skips" not in drawn
+    (edge,) = (each for each in spending.json("graph", "--run", "latest")["edges"] if each["from"])
+    assert (edge["from"], edge["to"], edge["kind"], edge["without"], edge["state"]) == (
+        "plan", "plan/think.1", "delegation", None, "consumed",
+    )  # fmt: skip
+    assert (
+        '-.->|"delegates<br/>consumed"|'
+        in spending.run("graph", "--run", "latest", "--format", "mermaid").stdout
+    )
 
 
 def test_runs(ran: Project) -> None:
@@ -22,7 +79,7 @@ def test_the_fields_of_a_run_are_stable(ran: Project) -> None:
     view = ran.json("show", "latest")
     assert list(view) == [
         "run", "workflow", "state", "key", "submitted_at", "ended_at", "input", "options", "graph_digest",
-        "totals", "tasks", "edges", "spans", "pauses",
+        "totals", "tasks", "edges", "spans", "pauses", "spending",
     ]  # fmt: skip
     assert list(view["totals"]) == [
         "wall_seconds", "working_seconds", "coordinating_seconds", "agent_seconds", "handoffs", "handoff_bytes",

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from segue.app.effects import read_steps
+from segue.app.spending import SpendingView, read_spending_views
 from segue.app.views import (
     PauseView,
     RunSummary,
@@ -139,9 +140,10 @@ async def read_view(store: Store, record: RunRecord, now: float) -> RunView:
     handoffs = await store.latest_handoffs(record.run)
     events = await read_events(store, record.run)
     pauses = await _pauses(store, record)
+    spending = await read_spending_views(store, record.run)
     with understood(f"run {record.run}"):
         reviews = await _waiting_reviews(store, record, rows)
-        return _view(record, graph, rows, handoffs, events, reviews, pauses, now)
+        return _view(record, graph, rows, handoffs, events, reviews, pauses, spending, now)
 
 
 def _view(
@@ -152,6 +154,7 @@ def _view(
     events: Sequence[Event],
     reviews: Mapping[tuple[str, int], WaitingReview],
     pauses: tuple[PauseView, ...],
+    spending: tuple[SpendingView, ...],
     now: float,
 ) -> RunView:
     spans = spans_of(events, handoffs, now)
@@ -175,6 +178,7 @@ def _view(
         edges=edge_views(graph, rows, handoffs),
         spans=spans,
         pauses=pauses,
+        spending=spending,
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segue.app.spending import SpendingView
 from segue.app.working import Span, Totals
 from segue.domain.envelope.body import output_json, parts_of
 from segue.domain.envelope.summary import derive_summary
@@ -215,6 +216,7 @@ class RunView:
     edges: tuple[EdgeView, ...]
     spans: tuple[Span, ...]
     pauses: tuple[PauseView, ...]
+    spending: tuple[SpendingView, ...]
 
 
 @dataclass(frozen=True, slots=True)

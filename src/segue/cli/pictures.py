@@ -12,6 +12,7 @@ from typing import Any
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from segue.app.spending import SpendingView
 from segue.app.views import HandoffView, PauseView, RunSummary, RunView, StepView, TaskDetail, TaskView
 from segue.cli.live import totals_line
 from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, block, plain, styled, table
@@ -138,6 +139,7 @@ def run_picture(view: RunView, width: int) -> RenderableType:
         for task in view.tasks
         if task.requires is not None and task.state == "ready"
     ]
+    parts += _spending_lines(view.spending)
     parts += [fact_line(f"{plain(each.task or 'run')} paused", paused_in_words(each)) for each in view.pauses]
     broken = [
         task
@@ -153,6 +155,22 @@ def run_picture(view: RunView, width: int) -> RenderableType:
             Text(f"\nand {len(broken) - MOST_TRACEBACKS} more with errors: {more}; segue show RUN TASK")
         )
     return Group(*parts)
+
+
+def _spending_lines(spending: Sequence[SpendingView]) -> list[RenderableType]:
+    """What is gone of each budget: a line for the run, and one for each share, the first of them."""
+    accounts: dict[str | None, list[str]] = {}
+    for each in spending:
+        words = f"{each.spent:,g} of {each.cap:,g} {each.unit}"
+        words += f", {each.reserved:,g} reserved" if each.reserved else ""
+        accounts.setdefault(each.account, []).append(words)
+    lines: list[RenderableType] = [
+        fact_line("spent" if account is None else f"spent by {plain(account)}", " · ".join(units))
+        for account, units in accounts.items()
+    ]
+    if len(lines) > MOST_ITEMS:
+        lines[MOST_ITEMS:] = [fact_line("spent", f"and {len(lines) - MOST_ITEMS} more; --json has all")]
+    return lines
 
 
 def _fact(value: object) -> str:

@@ -312,6 +312,11 @@ def task_name(node: str, item: int) -> str:
     return node if item == SINGLE else f"{node}[{item}]"
 
 
+def is_grown(node: str) -> bool:
+    """Whether a node was appended while its run ran: such a one is named after the task that delegated to it."""
+    return "/" in node
+
+
 def parse_task_name(name: str) -> tuple[str, int]:
     """The node and item that a task's name stands for. Raises ValueError for anything else."""
     if not name.endswith("]"):

@@ -14,9 +14,8 @@ from collections.abc import Callable, Sequence
 
 from segue.domain.envelope.stored import reason_of
 from segue.domain.graph.graph import Argument, nodes_of
-from segue.domain.records import SINGLE, Pin, Verdict, task_name
+from segue.domain.records import SINGLE, Pin, Verdict, is_grown, task_name
 from segue.domain.rows import TaskRecord
-from segue.domain.running.pins import is_grown
 from segue.domain.running.pooling import given_back
 from segue.engine import threads
 from segue.engine.attempt import Attempt

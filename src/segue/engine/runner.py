@@ -20,11 +20,10 @@ from segue.domain.envelope.sealing import Sealed, seal_failure
 from segue.domain.envelope.summary import summary_of
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.isolation import target_of
-from segue.domain.records import HANDED_ON, SINGLE, HandoffRecord
+from segue.domain.records import HANDED_ON, SINGLE, HandoffRecord, is_grown
 from segue.domain.running.answering import Failed
 from segue.domain.running.faults import Fault, fault_of
 from segue.domain.running.outcome import Complete, Expanded, HandedOn, Outcome, Skipped, Unreadable
-from segue.domain.running.pins import is_grown
 from segue.domain.settings.spending import amounts_used
 from segue.engine.attempt import Attempt
 from segue.engine.binding import Binder, agent_of

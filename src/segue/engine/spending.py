@@ -14,8 +14,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from segue.domain.envelope.waiting import Block
-from segue.domain.records import Amounts
-from segue.domain.running.pins import is_grown
+from segue.domain.records import Amounts, is_grown
 from segue.domain.running.spending import Charged, exceeded
 from segue.domain.settings.spending import amounts_of
 from segue.errors import StaleEpoch, StoreError, UsageError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from segue.domain.records import HANDED_ON, Claim, Pin
+from segue.domain.records import HANDED_ON, Claim, Pin, is_grown
 
 
 def pin_handed_on(pins: Sequence[Pin]) -> Pin | None:
@@ -20,11 +20,6 @@ def pins_handed_on(pins: Sequence[Pin], pin: Pin) -> tuple[Pin, ...]:
 def pins_anew(node: str, pins: Sequence[Pin]) -> tuple[Pin, ...]:
     """What a task goes on from that is begun anew: with its first agent, so without what was handed on since."""
     return tuple(pin for pin in pins if pin.status != HANDED_ON or (is_grown(node) and pin.version == 1))
-
-
-def is_grown(node: str) -> bool:
-    """Whether a node was appended while its run ran: such a one is named after the task that delegated to it."""
-    return "/" in node
 
 
 def scope_of(claim: Claim) -> str:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segue.domain.records import TaskState, Token, parse_task_name
+from segue.domain.records import TaskState, Token, is_grown, parse_task_name
 from segue.domain.rows import Event
-from segue.domain.running.pins import is_grown
 from segue.stores.memory.rows import Task
 from segue.stores.wording import RUN_GREW
 from segue.testing.simulation.ledger import Account, Accounts, Facts, Key, facts_of, name_of

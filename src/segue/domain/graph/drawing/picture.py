@@ -23,10 +23,11 @@ from segue.domain.graph.graph import (
     parents_of,
 )
 from segue.domain.graph.standin import binding_text
+from segue.domain.records import is_grown
 from segue.domain.settings.durations import duration_text
 from segue.domain.settings.node_settings import LOSSES, NodeSettings
 
-EdgeKind = Literal["data", "condition", "after"]
+EdgeKind = Literal["data", "condition", "after", "delegation"]
 Policy = Literal["skips", "fails", "goes on without", "fails where it waits"]
 """What the receiver does if the sender has nothing to hand over."""
 
@@ -38,6 +39,7 @@ _ENVELOPES: dict[Crossing, str] = {
     "reference": "Ref[{}]",
     "later": "Later[{}]",
 }
+_CONTROLS: dict[EdgeKind, str] = {"condition": "when", "after": "after", "delegation": "asked by"}
 _CONSTANT_CHARACTERS = 40
 
 
@@ -200,7 +202,7 @@ def _edges(
         for reference in _references(node.condition.binding):
             yield _control(node, "condition", reference, states)
     for name in node.after:
-        yield _control(node, "after", Output(name), states)
+        yield _control(node, "delegation" if is_grown(node.name) else "after", Output(name), states)
 
 
 def _control(
@@ -215,7 +217,7 @@ def _control(
         source=source,
         input=name,
         target=node.name,
-        parameter="when" if kind == "condition" else "after",
+        parameter=_CONTROLS[kind],
         reference=binding_text(reference),
         kind=kind,
         crossing="value",
@@ -238,7 +240,9 @@ def _policy(node: Node, argument: Argument) -> Policy:
     return "fails" if node.settings.on_failure == "fail" else "skips"
 
 
-def _control_policy(node: Node, kind: EdgeKind) -> Policy:
+def _control_policy(node: Node, kind: EdgeKind) -> Policy | None:
+    if kind == "delegation":  # the task that asks runs: there is no without it
+        return None
     if node.settings.on_failure == "proceed" and kind == "after":
         return "goes on without"
     return "fails" if node.settings.on_failure == "fail" else "skips"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from segue.domain.graph.drawing.picture import EdgeState, StateOfEdge
 from segue.domain.graph.graph import Graph, later_parents_of, parents_of
+from segue.domain.records import is_grown
 from segue.domain.rows import StoredHandoff, TaskRecord
 
 _ENDED = frozenset({"complete", "failed", "dead", "needs_review", "in_doubt"})
@@ -19,7 +20,8 @@ def edge_states(
     The state of every edge by sender and receiver. `handoffs` are the latest of each task.
 
     Of a mapped node all items count together: it has handed over when the last one has, and its bytes are theirs. The
-    bytes are those of the envelopes that the receiver may read.
+    bytes are those of the envelopes that the receiver may read. Who delegates hands nothing over first: how a
+    delegation stands is for the receiver to say.
     """
     by_node: dict[str, list[TaskRecord]] = defaultdict(list)
     for task in tasks:
@@ -30,6 +32,9 @@ def edge_states(
     states = {}
     for node in graph.nodes:
         for source in dict.fromkeys((*parents_of(node), *later_parents_of(node))):
+            if is_grown(node.name):
+                states[source, node.name] = EdgeState(_received(by_node[node.name]))
+                continue
             state = _state(by_node[source], by_node[node.name])
             states[source, node.name] = EdgeState(
                 state,
@@ -47,6 +52,10 @@ def _state(sender: Sequence[TaskRecord], receiver: Sequence[TaskRecord]) -> Stat
         return "skipped"
     if not sent or sent - {"complete", "expanded"}:
         return "waiting"
+    return _received(receiver)
+
+
+def _received(receiver: Sequence[TaskRecord]) -> StateOfEdge:
     got = {task.state for task in receiver}
     if got & {"skipped", "cancelled"}:
         return "skipped"

@@ -54,6 +54,8 @@ def edge_label(edge: Edge) -> list[str]:
         lines = ["after"]
     elif edge.kind == "condition":
         lines = [f"when {edge.reference}"]
+    elif edge.kind == "delegation":
+        lines = ["delegates"]
     else:
         lines = [f"{edge.parameter}: {edge.crosses}"]
         if edge.reference != edge.source:
