@@ -119,6 +119,29 @@ def test_a_person_decides_and_the_run_goes_on(project: Project) -> None:
     assert "was approved by ann before" in again.stderr
 
 
+DESK = """
+from segue import HandTo, agent, workflow
+
+@agent
+def billing(question: str) -> str:
+    return f"{question}: paid back"
+
+@agent
+def triage(question: str) -> str | HandTo:
+    return HandTo("billing", question=question)
+
+@agent(external=True)
+def colleague(question: str) -> str: ...
+
+@workflow
+def answered(question: str) -> str:
+    return triage(question)
+
+@workflow
+def asked(question: str) -> str:
+    return colleague(question)
+"""
+
 DOWN = """
 from pathlib import Path
 from segue import agent, workflow
@@ -266,3 +289,31 @@ def test_a_graph_as_data(project: Project) -> None:
     )
     assert "--agents MODULE" in project.refused("run", "graph.json", "-i", '"four"').stderr
     assert project.run("run", "graph.json", "--agents", "flows", "-i", '"four"').stdout == "4\n"
+
+
+def test_a_task_is_handed_on_within_the_module(project: Project) -> None:
+    """`segue run` has all agents of the module: also one that only a name in a `HandTo` leads to."""
+    (project.folder / "desk.py").write_text(DESK)
+    assert project.run("run", "desk:answered", "-i", '"money"').stdout == "money: paid back\n"
+
+
+def test_what_is_paused_is_not_waited_for(project: Project) -> None:
+    """`segue resume` of all runs leaves alone what somebody has paused, and what only others hand over for."""
+    (project.folder / "desk.py").write_text(DESK)
+    project.run("run", "desk:answered", "-i", '"money"', "--detach")
+    project.run("pause", "latest", "--by", "Ana")
+    asked = project.run("run", "desk:asked", "-i", '"when?"', "--detach").stdout.strip()
+    assert "is paused" in project.run("resume", "--agents", "desk").stderr
+    assert "handed over for by others" in project.refused("resume", asked, "--agents", "desk").stderr
+
+
+def test_who_wants_it_must_be_known(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system knows no user, as in a container, `--by` is asked for before anything is done."""
+    project.run("run", "flows:compare", "-i", '"CRM"', "--detach")
+
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert "--by NAME" in project.refused("pause", "latest").stderr
+    assert "paused by Ana" in project.run("pause", "latest", "--by", "Ana").stdout

@@ -3,6 +3,9 @@
 import subprocess
 import sys
 
+import typer.main
+
+from segue.cli.main import GROUPS, app
 from segue.cli.output import EXIT_CODES, plain
 from segue.errors import SegueError
 from tests.cli.conftest import Project
@@ -21,11 +24,13 @@ def test_help_loads_nothing() -> None:
 
 
 def test_help_lists_every_command_and_code(project: Project) -> None:
-    """The overview fits 80 columns, names all commands uncut, and all exit codes."""
+    """The overview fits 80 columns, names each command once and uncut, by what it is for, and all exit codes."""
     shown = project.run("--help").stdout
-    for command in ("run", "resume", "runs", "show", "graph", "events", "prune", "demo"):
-        assert f"\n  {command} " in shown
-    assert "..." not in shown[shown.index("Commands:") :]
+    named = [name for _, names in GROUPS for name in names]
+    assert sorted(named) == sorted(typer.main.get_group(app).commands)
+    for command in named:
+        assert shown.count(f"\n  {command} ") == 1
+    assert "..." not in shown[shown.index(f"{GROUPS[0][0]}:") :]
     for code, meaning in EXIT_CODES:
         assert f"{code:>3}  {meaning}" in shown
 

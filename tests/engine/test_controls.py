@@ -495,6 +495,8 @@ async def test_what_cannot_be_is_refused_with_what_is_true(segue: Segue) -> None
         await run.cancel("third[2]", by="a")
     with pytest.raises(UsageError, match="is nobody's name"):
         await run.pause(by=" ")
+    with pytest.raises(UsageError, match="no note"):
+        await run.annotate(by="a", note=" ")
     with pytest.raises(UsageError, match="no name"):
         await run.pause(by="a", command=" ")
     assert (await segue.host.store.tail(None, 1_000, run.run))[0] == before[0]

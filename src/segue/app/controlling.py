@@ -67,6 +67,10 @@ class Wish:
     def checked(self) -> Wish:
         """The same. Raises UsageError for what could not be written down."""
         check_said(self.by, reason=self.reason, command="-" if self.command is None else self.command)
+        if self.kind == "annotate" and not self.reason.strip():
+            raise UsageError(
+                "there is no note to write", remedy="Say what is to be known: note=, or --note TEXT."
+            )
         if self.command is not None and not self.command.strip():
             raise UsageError("an empty command is no name", remedy="Leave it out, and it gets one.")
         return self

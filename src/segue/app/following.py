@@ -65,7 +65,9 @@ class Following:
         tasks = await self.store.read_tasks(run)
         if state == "cancelled":
             raise RunCancelled(
-                f"run {run} was cancelled", run=run, remedy=f"`segue show {run}` says by whom."
+                f"run {run} was cancelled",
+                run=run,
+                remedy=f"`segue events {run} --names run.cancelled` says by whom.",
             )
         if state == "needs_review":
             raise await self._review_needed(run, tasks)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,6 +21,7 @@ from segue.cli.output import (
     print_json,
     table,
 )
+from segue.cli.persons import person_named
 
 if TYPE_CHECKING:
     from segue.app.consumers import ConsumerView, Word
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 @guarded
 def consumers(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="Only this one: `monitor:guard`, `on:index`.")
+        str | None, typer.Argument(metavar="NAME", help="Only this one: `monitor:guard`, `on:index`.")
     ] = None,
     retry: Annotated[
         bool,
@@ -42,8 +42,10 @@ def consumers(
     forget: Annotated[
         bool, typer.Option("--forget", help="It is not needed any more: keep no events for it.")
     ] = False,
-    by: Annotated[str | None, typer.Option(help="Who says so; your user name if you say nothing.")] = None,
-    note: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who says so; your user name if you say nothing.")
+    ] = None,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -62,10 +64,11 @@ def consumers(
             "one thing is done, with one consumer", remedy="Write it like: segue consumers on:index --retry"
         )
     if words and name is not None:
-        asyncio.run(_decide(store, name, words[0], getpass.getuser() if by is None else by, note))
+        person = person_named(by)
+        asyncio.run(_decide(store, name, words[0], person, note))
         done = {"retry": "tries again", "skip": "goes on without it", "forget": "is forgotten"}[words[0]]
         if as_json:
-            print_json({"consumer": name, "done": words[0]})
+            print_json({"name": name, "done": words[0], "by": person})
         else:
             out().print(f"{plain(name)} {done}")
         return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -18,6 +17,7 @@ from segue.cli.output import (
     plain,
     print_json,
 )
+from segue.cli.persons import person_named
 
 if TYPE_CHECKING:
     from segue.app.controlling import Controlled
@@ -28,17 +28,19 @@ RunArgument = Annotated[
 ]
 TaskArgument = Annotated[
     str | None,
-    typer.Argument(metavar="[TASK]", help="One task of it, `name` or `name[3]`; else the whole run."),
+    typer.Argument(metavar="TASK", help="One task of it, `name` or `name[3]`; else the whole run."),
 ]
-ByOption = Annotated[str | None, typer.Option(help="Who wants it; your user name if you say nothing.")]
-ReasonOption = Annotated[str, typer.Option(help="Why, for the record.")]
+ByOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Who wants it; your user name if you say nothing.")
+]
+ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")]
 CommandOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="A name for this command: under it, it is done once.")
 ]
 
 _DONE = {
     "pause": "paused",
-    "resume": "goes on",
+    "resume": "resumed",
     "cancel": "cancelled",
     "retry": "tried again",
     "reassign": "reassigned",
@@ -96,7 +98,7 @@ def retry(
     task: Annotated[
         str | None,
         typer.Argument(
-            metavar="[TASK]", help="The task to try again; all that were given up if you name none."
+            metavar="TASK", help="The task to try again; all that were given up if you name none."
         ),
     ] = None,
     by: ByOption = None,
@@ -128,7 +130,11 @@ def reassign(
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Take a task from the worker that has it, and give it to any worker, or to another agent."""
+    """
+    Take a task from its worker, for another one.
+
+    Any worker may begin it anew; with --to it is given to another agent.
+    """
     control("reassign", store, as_json, run, task, by, reason, command, to=to)
 
 
@@ -136,7 +142,7 @@ def reassign(
 def annotate(
     run: RunArgument,
     task: TaskArgument = None,
-    note: Annotated[str, typer.Option(help="What is to be known.")] = "",
+    note: Annotated[str, typer.Option(metavar="TEXT", help="What is to be known.")] = "",
     by: ByOption = None,
     command: CommandOption = None,
     store: StoreOption = DEFAULT_STORE,
@@ -165,21 +171,22 @@ def control(
     from segue.cli.opening import must_exist
 
     must_exist(store)
-    person = getpass.getuser() if by is None else by
+    person = person_named(by)
 
     async def tell() -> Controlled:
         async with Segue(store, worker=False) as segue:
             record = await find_run(segue.host.store, run)
             return await segue.host.control(Wish(kind, record.run, task, person, reason, command, **more))
 
-    print_controlled(kind, asyncio.run(tell()), person, as_json)
-
-
-def print_controlled(kind: ControlKind, controlled: Controlled, person: str, as_json: bool) -> None:
-    """What became of a control."""
+    controlled = asyncio.run(tell())
     if as_json:
-        print_json({"control": kind, "by": person, **_document(controlled)})
-        return
+        why = {"note" if kind == "annotate" else "reason": reason}
+        print_json({"control": kind, "by": person, **why, **_document(controlled)})
+    else:
+        _print_controlled(kind, controlled, person)
+
+
+def _print_controlled(kind: ControlKind, controlled: Controlled, person: str) -> None:
     what = ", ".join(controlled.tasks) or f"run {controlled.run}"
     before = " before, by this very command" if controlled.verdict == "done before" else ""
     out().print(f"{plain(what)}: {_DONE[kind]} by {plain(person)}{before}", soft_wrap=True)

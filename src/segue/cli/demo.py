@@ -34,7 +34,7 @@ SHOWN_TASKS = 3
 
 @guarded
 def demo(
-    path: Annotated[Path, typer.Argument(metavar="[PATH]", help="The repository to review.")] = Path(),
+    path: Annotated[Path, typer.Argument(metavar="PATH", help="The repository to review.")] = Path(),
     crash: Annotated[
         bool, typer.Option("--crash", help="Kill the worker process in the middle and go on in another.")
     ] = False,

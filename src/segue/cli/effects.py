@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -21,6 +20,7 @@ from segue.cli.output import (
     plain,
     print_json,
 )
+from segue.cli.persons import person_named
 
 if TYPE_CHECKING:
     from segue.app.host import Host
@@ -60,8 +60,12 @@ def effects(
 @guarded
 def resolve(
     run: RunArgument,
-    task: Annotated[str, typer.Argument(help="The task that is in doubt, such as `pay` or `pay[3]`.")],
-    effect: Annotated[str, typer.Argument(help="The effect; `segue effects RUN` lists them.")],
+    task: Annotated[
+        str, typer.Argument(metavar="TASK", help="The task that is in doubt, such as `pay` or `pay[3]`.")
+    ],
+    effect: Annotated[
+        str, typer.Argument(metavar="EFFECT", help="The effect; `segue effects RUN` lists them.")
+    ],
     happened: Annotated[
         str | None,
         typer.Option(metavar="JSON", help="It happened, with this result; `null` if there is none."),
@@ -69,20 +73,26 @@ def resolve(
     did_not_happen: Annotated[
         bool, typer.Option("--did-not-happen", help="It did not happen: the task tries it again.")
     ] = False,
-    by: Annotated[str | None, typer.Option(help="Who says so; your user name if you say nothing.")] = None,
-    note: Annotated[str, typer.Option(help="How you know, for the record.")] = "",
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who says so; your user name if you say nothing.")
+    ] = None,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="How you know, for the record.")] = "",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
 ) -> None:
-    """Say whether an effect in doubt happened. The task goes on where its agents are: `segue resume`."""
+    """
+    Say whether an effect in doubt happened.
+
+    The task goes on where its agents are: `segue resume`.
+    """
     from segue.app.reading import find_run
     from segue.app.segue import Segue
     from segue.cli.opening import must_exist
 
     outcome = _outcome(happened, did_not_happen)
     must_exist(store)
-    person = getpass.getuser() if by is None else by
+    person = person_named(by)
 
     async def tell() -> str:
         async with Segue(store, worker=False) as segue:

@@ -74,7 +74,7 @@ def runs(
 @guarded
 def show(
     run: RunArgument,
-    task: Annotated[str | None, typer.Argument(metavar="[TASK]", help="A task: `name` or `name[3]`.")] = None,
+    task: Annotated[str | None, typer.Argument(metavar="TASK", help="A task: `name` or `name[3]`.")] = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -106,7 +106,7 @@ def show(
 def events(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="Only those of one run: id, beginning, key or `latest`."),
+        typer.Argument(metavar="RUN", help="Only those of one run: id, beginning, key or `latest`."),
     ] = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Wait for more, until the run has ended.")
@@ -150,9 +150,7 @@ def events(
 def graph(
     target: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[MODULE:WORKFLOW]", help="A workflow, or the path of a graph in JSON or YAML."
-        ),
+        typer.Argument(metavar="MODULE:WORKFLOW", help="A workflow, or the path of a graph in JSON or YAML."),
     ] = None,
     run: Annotated[
         str | None, typer.Option("--run", metavar="RUN", help="The graph of a run, as it stands.")

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from segue.cli.backup import backup, restore
 from segue.cli.chaos import chaos
@@ -22,8 +23,34 @@ from segue.cli.worker import worker
 
 EPILOG = "Exit codes:\n\n\b\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES)
 
+GROUPS = (
+    ("Run", ("run", "resume", "worker")),
+    ("Look", ("runs", "show", "graph", "events", "effects")),
+    ("Step in", ("pause", "cancel", "retry", "reassign", "annotate", "review", "resolve")),
+    ("Share and react", ("pools", "consumers")),
+    ("Deploy", ("schema", "plan-deploy")),
+    ("Keep", ("prune", "backup", "restore")),
+    ("See for yourself", ("demo", "chaos")),
+)
+"""The commands by what they are for, as the help shows them."""
+
+
+class GroupedCommands(TyperGroup):
+    """The commands, shown by what they are for."""
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        widest = max(map(len, self.commands))
+        room = formatter.width - widest - 6
+        for title, names in GROUPS:
+            with formatter.section(title):
+                formatter.write_dl(
+                    [(name.ljust(widest), self.commands[name].get_short_help_str(room)) for name in names]
+                )
+
+
 app = typer.Typer(
     name="segue",
+    cls=GroupedCommands,
     help="Durable hand-offs between agents: run workflows, watch them, look at what they left.",
     epilog=EPILOG,
     no_args_is_help=True,
@@ -33,8 +60,8 @@ app = typer.Typer(
 )
 
 for command in (
-    run, resume, worker, pause, cancel, retry, reassign, annotate, review, resolve, runs, show, effects, pools,
-    consumers, graph, events, plan_deploy, prune, backup, restore, demo, chaos,
+    run, resume, worker, runs, show, graph, events, effects, pause, cancel, retry, reassign, annotate, review, resolve,
+    pools, consumers, plan_deploy, prune, backup, restore, demo, chaos,
 ):  # fmt: skip
     app.command()(command)
 app.add_typer(schema, name="schema")

@@ -385,7 +385,7 @@ def event_document(event: Event) -> dict[str, Any]:
 
 
 def _data_in_words(data: dict[str, Any]) -> str:
-    rest = {key: value for key, value in data.items() if key != "traceback" and value is not None}
+    rest = {key: value for key, value in data.items() if key != "traceback" and value not in (None, "")}
     told = ""
     if "kind" in rest and "message" in rest:
         told = f"{rest.pop('kind')}: {rest.pop('message')}  "

@@ -27,10 +27,10 @@ if TYPE_CHECKING:
 
 @guarded
 def pools(
-    name: Annotated[str | None, typer.Argument(metavar="[NAME]", help="Only this pool.")] = None,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="Only this pool.")] = None,
     capacity: Annotated[
         int | None,
-        typer.Argument(metavar="[CAPACITY]", help="How many places it has from now on; 0 takes it away."),
+        typer.Argument(metavar="CAPACITY", help="How many places it has from now on; 0 takes it away."),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
@@ -43,14 +43,16 @@ def pools(
     """
     from segue.app.pools import read_pool_views
     from segue.cli.pictures import pools_table
+    from segue.demo.words import counted
     from segue.errors import UsageError
 
     if name is not None and capacity is not None:
         asyncio.run(_set(store, name, capacity))
         if as_json:
-            print_json({"pool": name, "capacity": capacity})
+            print_json({"name": name, "capacity": capacity})
         else:
-            out().print(f"{plain(name)} has {capacity} {'place' if capacity == 1 else 'places'}")
+            has = f"has {counted(capacity, 'place')}" if capacity else "is taken away"
+            out().print(f"{plain(name)} {has}")
         return
     found = read(store, lambda host: read_pool_views(host.store))
     if name is not None:

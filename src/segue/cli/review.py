@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -21,6 +20,7 @@ from segue.cli.output import (
     plain,
     print_json,
 )
+from segue.cli.persons import person_named
 
 if TYPE_CHECKING:
     from segue.app.host import Host
@@ -31,10 +31,10 @@ if TYPE_CHECKING:
 def review(
     run: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, its key, or `latest`."),
+        typer.Argument(metavar="RUN", help="A run's id, the beginning of one, its key, or `latest`."),
     ] = None,
     task: Annotated[
-        str | None, typer.Argument(metavar="[TASK]", help="The task, such as `draft` or `draft[3]`.")
+        str | None, typer.Argument(metavar="TASK", help="The task, such as `draft` or `draft[3]`.")
     ] = None,
     approve: Annotated[
         bool | None, typer.Option("--approve/--reject", help="Hand it over, or let the task fail.")
@@ -51,8 +51,10 @@ def review(
     agents: Annotated[
         str | None, typer.Option(metavar="MODULE", help="Where the agent is, to check another output.")
     ] = None,
-    by: Annotated[str | None, typer.Option(help="Who decides; your user name if you say nothing.")] = None,
-    note: Annotated[str, typer.Option(help="Why, for the record.")] = "",
+    by: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Who decides; your user name if you say nothing.")
+    ] = None,
+    note: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -78,7 +80,7 @@ def review(
             err().print("Nothing waits for a decision.")
         return
     _check_decision(task, digest, as_shown=as_shown)
-    word = {"approve": approve, "by": getpass.getuser() if by is None else by, "note": note}
+    word = {"approve": approve, "by": person_named(by), "note": note}
     told = asyncio.run(_decide(store, run or "", task or "", digest, word, output, agents, show=not as_json))
     if as_json:
         print_json(told)

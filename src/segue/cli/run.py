@@ -50,6 +50,23 @@ class Durability(StrEnum):
     fast = "fast"
 
 
+KeyOption = Annotated[
+    str | None, typer.Option(metavar="NAME", help="Names this piece of work: it is started only once.")
+]
+DeadlineOption = Annotated[
+    str | None, typer.Option(metavar="DURATION", help='How long the whole run may take, such as "2m".')
+]
+TimeoutOption = Annotated[
+    str | None, typer.Option(metavar="DURATION", help="How long an attempt may run, unless its agent says.")
+]
+IdleOption = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="How long it may show no progress, unless its agent says."),
+]
+QueueOption = Annotated[
+    str | None,
+    typer.Option(metavar="DURATION", help="How long a task may wait for a worker, unless its agent says."),
+]
 ConcurrencyOption = Annotated[int, typer.Option(min=1, help="How many agents may run here at once.")]
 DurabilityOption = Annotated[
     Durability, typer.Option(help="An accepted hand-off survives power loss (durable) or kill -9 (fast).")
@@ -69,21 +86,11 @@ def run(
         typer.Option("--input", "-i", metavar="JSON|@FILE|-", help="The input: JSON, a file, or stdin."),
     ] = None,
     store: StoreOption = DEFAULT_STORE,
-    key: Annotated[
-        str | None, typer.Option(help="Names this piece of work: it is started only once.")
-    ] = None,
-    deadline: Annotated[
-        str | None, typer.Option(help='How long the whole run may take, such as "2m".')
-    ] = None,
-    timeout: Annotated[
-        str | None, typer.Option(help="How long an attempt may run, unless its agent says.")
-    ] = None,
-    idle: Annotated[
-        str | None, typer.Option(help="How long it may show no progress, unless its agent says.")
-    ] = None,
-    queue: Annotated[
-        str | None, typer.Option(help="How long a task may wait for a worker, unless its agent says.")
-    ] = None,
+    key: KeyOption = None,
+    deadline: DeadlineOption = None,
+    timeout: TimeoutOption = None,
+    idle: IdleOption = None,
+    queue: QueueOption = None,
     durability: DurabilityOption = Durability.durable,
     concurrency: ConcurrencyOption = 64,
     agents: Annotated[
@@ -97,7 +104,8 @@ def run(
     debug: DebugOption = False,
 ) -> None:
     """Run a workflow and print what it returns."""
-    from segue.app.loading import load_built
+    from segue.app.loading import load_built, load_module
+    from segue.app.offering import all_of
     from segue.app.segue import Segue
     from segue.app.submission import input_documents, request_of
     from segue.cli.inputs import input_values
@@ -106,8 +114,12 @@ def run(
     values = input_values(built, text)
     # All that can be wrong with what was typed is found before there is a store.
     input_documents(built, (), values)
-    segue = Segue(store, durability=durability.value, concurrency=concurrency, worker=not detach)
     module = agents or target.partition(":")[0]
+    # Of the same module are those to whom a task may be handed on; about events only `segue worker` does something.
+    offered = all_of([load_module(module)])._replace(monitors=(), subscriptions=())
+    segue = Segue(
+        store, agents=[offered], durability=durability.value, concurrency=concurrency, worker=not detach
+    )
     given = {"timeout": timeout, "idle": idle, "queue": queue}
     budgets: Any = {name: value for name, value in given.items() if value is not None}
     request = request_of(key, None, (), deadline, None, segue.host.clock.wall(), module, budgets)
@@ -129,10 +141,10 @@ def run(
 def resume(
     which: Annotated[
         str | None,
-        typer.Argument(metavar="[RUN]", help="A run's id, the beginning of one, its key, or `latest`."),
+        typer.Argument(metavar="RUN", help="A run's id, the beginning of one, its key, or `latest`."),
     ] = None,
     task: Annotated[
-        str | None, typer.Argument(metavar="[TASK]", help="A paused task of it that is to go on.")
+        str | None, typer.Argument(metavar="TASK", help="A paused task of it that is to go on.")
     ] = None,
     agents: Annotated[
         str | None,
@@ -191,26 +203,40 @@ def _is_paused(store: str, which: str) -> bool:
 async def _resumable(host: Host, which: str | None, agents: str | None) -> Sequence[RunRecord]:
     """The runs to go on with, oldest first. Raises UsageError if there are some and their agents are not known here."""
     from segue.app.reading import find_run
+    from segue.errors import UsageError
 
     if which is not None:
         record = await find_run(host.store, which)
-        missing = await _missing_agents(host, record) if record.ended_at is None else []
+        needed = await _agents_of(host, record)
+        missing = _missing(host, needed) if record.ended_at is None else []
         if missing:
             raise _unknown_agents(record, missing, agents)
+        if not needed and record.ended_at is None:
+            raise UsageError(
+                f"no worker runs anything of run {record.run}: its tasks are handed over for by others",
+                remedy=f"Watch it with `segue events {record.run} --follow`.",
+            )
         return [record]
     unfinished = list(reversed(await host.store.list_runs(MOST_RESUMED, None, {"running"})))
-    missing_of = {record.run: await _missing_agents(host, record) for record in unfinished}
-    known = [record for record in unfinished if not missing_of[record.run]]
+    # What is paused would be waited for until somebody resumes it, and what only others hand over for until they do.
+    needed_by = {record.run: await _agents_of(host, record) for record in unfinished if not record.paused}
+    unfinished = [record for record in unfinished if needed_by.get(record.run)]
+    known = [record for record in unfinished if not _missing(host, needed_by[record.run])]
     if unfinished and not known:
-        raise _unknown_agents(unfinished[0], missing_of[unfinished[0].run], agents)
+        raise _unknown_agents(unfinished[0], _missing(host, needed_by[unfinished[0].run]), agents)
     return known
 
 
-async def _missing_agents(host: Host, record: RunRecord) -> list[str]:
+async def _agents_of(host: Host, record: RunRecord) -> set[str]:
+    """The agents of a run that workers run."""
     from segue.app.reading import read_graph
 
     graph = await read_graph(host.store, record)
-    return sorted({node.agent for node in graph.nodes if node.agent not in host.engine.registry})
+    return {node.agent for node in graph.nodes if not node.settings.external}
+
+
+def _missing(host: Host, agents: set[str]) -> list[str]:
+    return sorted(name for name in agents if name not in host.engine.registry)
 
 
 def _unknown_agents(record: RunRecord, missing: list[str], agents: str | None) -> Exception:
@@ -273,7 +299,7 @@ def _print_result(result: Any) -> None:
 async def _wait_for_all(host: Host, records: Sequence[RunRecord], agents: str, as_json: bool) -> int:
     """Wait for several runs, telling of each as it ends; the exit code is that of the worst."""
     if not records and not as_json:
-        err().print("Nothing to resume: every run has ended, or waits for a decision.")
+        err().print("Nothing to resume: every run has ended, is paused, or waits for others.")
     code = 0
     for record in records:
         try:

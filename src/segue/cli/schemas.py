@@ -33,7 +33,10 @@ DEFAULT_SNAPSHOT = "segue-schemas.json"
 ModuleArgument = Annotated[str, typer.Argument(metavar="MODULE", help="The module that has the agents.")]
 
 schema = typer.Typer(
-    help="Hold the types of agents to what they were.", no_args_is_help=True, rich_markup_mode=None
+    name="schema",
+    help="Hold what agents take and give to what it was.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
 )
 
 
@@ -57,8 +60,8 @@ def check(
     """
     Say what changed in the types that agents take and give.
 
-    It fails if a payload changed and its version did not, if a version goes backwards, or if what was written before
-    could not be read any more and no upcaster helps.
+    The exit code is 3 if a payload changed and its version did not, if a version goes backwards, or if what was written
+    before could not be read any more and no upcaster helps.
     """
     from segue.app.deploying import plan_deployment, registered_findings
     from segue.domain.graph.code_schemas import findings, snapshot_from, snapshot_of
@@ -97,9 +100,10 @@ def plan_deploy(
     debug: DebugOption = False,
 ) -> None:
     """
-    Say what a deployment means for runs in flight: compatible, needs upcaster, or needs old workers, and why.
+    Say what a deployment means for runs in flight.
 
-    It reads the store and changes nothing. With 3 it says that not all are compatible.
+    Each is compatible, needs an upcaster or needs old workers, and why, by task. Nothing is changed. The exit code is 3
+    if not all are compatible.
     """
     from segue.app.deploying import plan_deployment
 
