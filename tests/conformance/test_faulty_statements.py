@@ -389,6 +389,13 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         {"count_down_run": ("task.state = 'cancelled'", "task.state = ''")},
         ["test_a_cancelled_task_tells_those_who_need_it"],
     ),
+    "an end that leaves something open": (
+        {"cut_run": ("cut = 1", "cut = 0")},
+        [
+            "test_what_is_open_when_its_run_ends_is_cancelled_too",
+            "test_a_cancelled_task_tells_those_who_need_it",
+        ],
+    ),
     "a reassigned task whose worker keeps it": (
         {"reassign_task": ("claim = NULL, ", "")},
         ["test_a_task_is_given_to_others"],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -563,3 +564,29 @@ async def test_views_say_what_is_paused_and_by_whom(segue: Segue) -> None:
     await run.resume(by="ann")
     assert await run.result() == "x123"
     assert (await list_runs(store, 5))[0].pauses == ()
+
+
+async def test_a_run_is_steered_from_elsewhere(tmp_path: Path) -> None:
+    """Who is no worker pauses, interrupts, reassigns and cancels what runs in another, which learns of it."""
+    stage = Stage()
+    stage.gate("second")
+    url = tmp_path / "segue.db"
+    async with Segue(url, lease_seconds=0.6) as working, Segue(url, worker=False) as watching:
+        run = await working.submit(chain(stage), "x")
+        await stage.has_started("second")
+        await watching.pause(run.run, by="ann", interrupt=True)
+        assert await states(watching, run.run) == {"first": "complete", "second": "paused"}
+        stage.started["second"].clear()
+        await watching.resume(run.run, by="ann")
+        await stage.has_started("second")
+        stage.started["second"].clear()
+        await watching.reassign(run.run, "second", by="ann")
+        await stage.has_started("second")
+        assert stage.ran["second"] == 3
+        await watching.cancel(run.run, by="ann")
+        async with asyncio.timeout(WAIT_SECONDS):
+            with pytest.raises(RunCancelled):
+                await run.result()
+        stage.gate("second").set()
+        assert stage.ran["third"] == 0
+        assert await audit(watching.host.store) == []

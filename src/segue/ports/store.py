@@ -231,8 +231,8 @@ class Store(ConsumerStore, PayloadStore, PoolStore, SpendingStore, Protocol):
           transaction in which the last of them settles. Past its deadline a paused task is to be settled all the same.
         - `resume`: the pause of the run, or of the task, ends. What is paused in no other way is ready, without delay.
         - `cancel`: an open task is `cancelled`, its claim revoked, and its dependents are told; its hand-off must be
-          the next version. What is `needless` then is cancelled with all its items, and tells nobody. A cancelled run
-          takes all its open tasks along.
+          the next version. What is `needless` then is cancelled with all its items, and tells nobody; and so is what is
+          open when the run has come to its end since. A cancelled run takes all its open tasks along.
         - `reassign`: a task that is ready, claimed or paused is to be claimed anew, its claim revoked, its failures and
           losses forgotten; by `successor`, if one is named, else only where somebody has, or has lost, a claim.
         - `retry`: what has failed, is dead or cancelled, or was skipped or waits because of these, is tried again.

@@ -23,6 +23,9 @@ RUN_GREW = "run.grew"
 RESOLVED = "resolved"
 DELEGATED = "delegated"
 
+NEEDED_BY_NOBODY = '{"kind":"cancelled","message":"nobody needed it any more"}'
+"""The error of a task that was open when its run had come to its end without it."""
+
 OVERRUN_DEADLINE = '{"budget":"deadline"}'
 """The data of an event that revokes a claim because the task has passed its deadline."""
 

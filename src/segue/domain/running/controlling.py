@@ -108,12 +108,15 @@ class Situation:
         """What nobody needs any more when a task is cancelled: what has not settled and was for it alone."""
         if task is None or task[1] != SINGLE:
             return ()
-        gone = {task[0]}
+        settled = {
+            name for name in self._plan.steps if not self._is_open(name)
+        }  # some of them before what they needed
+        gone = {task[0], *settled}
         while more := {
             name for name in self._plan.steps if name not in gone and self._is_only_for(name, gone)
         }:
             gone |= more
-        return tuple(self._target((name, SINGLE)) for name in sorted(gone - {task[0]}) if self._is_open(name))
+        return tuple(self._target((name, SINGLE)) for name in sorted(gone - settled - {task[0]}))
 
     def _is_only_for(self, node: str, gone: Collection[str]) -> bool:
         step = self._plan.steps[node]

@@ -8,7 +8,7 @@ without them.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from segue.domain.decisions import Redrive, Reset
 from segue.domain.envelope.stored import reason_of
@@ -143,9 +143,16 @@ class Redriving:
         if item != SINGLE:
             return delegated
         step = self._plan.steps[node]
-        sources = {*(step.needed if step.spare is None else step.parents), *step.later}
-        awaited = (task for name in sorted(sources) for task in self._by_node[name] if self._may_change(task))
+        awaited = (task for task in self._awaited(step) if self._may_change(task))
         return [*delegated, *self._keys(awaited)]
+
+    def _awaited(self, step: Step) -> Iterator[TaskRecord]:
+        """The tasks that a step needs; for one that is not there yet those that it needs in turn."""
+        for name in sorted({*(step.needed if step.spare is None else step.parents), *step.later}):
+            if self._by_node[name]:
+                yield from self._by_node[name]
+            else:
+                yield from self._awaited(self._plan.steps[name])
 
     def _delegated(self, parent: str) -> Iterable[TaskRecord]:
         """What a task has delegated: named after it."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from segue.domain.decisions import Control, Redrive, Reset, Target
+from segue.domain.decisions import Control, Redrive, Reset
 from segue.domain.records import Verdict, task_name
 from segue.domain.running.pins import pins_anew
 from segue.stores import wording
-from segue.stores.memory.pausing import SETTLED, end_pauses, find_or_bear, pause, resume
+from segue.stores.memory.pausing import end_pauses, find_or_bear, pause, resume
 from segue.stores.memory.pooling import check_needs
-from segue.stores.memory.rows import WHOLE_RUN, Run, Task
+from segue.stores.memory.rows import SETTLED, WHOLE_RUN, Run, Task
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
 
@@ -98,19 +98,13 @@ class Controlling:
                 self._state.release(run, release._replace(claim=None), "", 0.0)
             end_pauses(self._state, run, task)
         for target in control.needless if found else ():
-            self._cancel_needless(run, target, control.error)
+            find_or_bear(self._state, run, target)
+            for task in [each for key, each in sorted(run.tasks.items()) if key[0] == target.node]:
+                if self._state.cancel_needless(run, task, control.error):
+                    end_pauses(self._state, run, task)
+        run.cut |= found
         self._state.count_down(run, resolved)
         return found
-
-    def _cancel_needless(self, run: Run, target: Target, error: str | None) -> None:
-        """Cancel a task, a mapped one with all its items, that nobody needs any more."""
-        find_or_bear(self._state, run, target)
-        for task in [each for key, each in sorted(run.tasks.items()) if key[0] == target.node]:
-            if task.state not in SETTLED:
-                self._state.set_state(task, "cancelled")
-                task.claim, task.error, task.tolerated, task.review_by = None, error, True, None
-                self._state.tell_task(run, task, "cancelled")
-                end_pauses(self._state, run, task)
 
     def _reassign(self, run: Run, control: Control) -> bool:
         tasks = [run.tasks.get(target[:2]) for target in control.targets]

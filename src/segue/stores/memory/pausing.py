@@ -6,10 +6,8 @@ from segue.domain.decisions import Control, Target
 from segue.domain.records import ENDS_PAUSE, PAUSED, PAUSED_ITSELF, PAUSED_WITH_RUN, SINGLE, task_name
 from segue.domain.rows import PauseRecord
 from segue.stores import wording
-from segue.stores.memory.rows import WHOLE_RUN, Run, Task, TaskKey
+from segue.stores.memory.rows import SETTLED, WHOLE_RUN, Run, Task, TaskKey
 from segue.stores.memory.state import State
-
-SETTLED = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
 
 
 def find_or_bear(state: State, run: Run, target: Target) -> Task | None:

@@ -10,11 +10,9 @@ from segue.domain.records import NewRun, Token, Verdict, task_name
 from segue.domain.rows import PoolRecord, TaskRecord, Waits
 from segue.domain.running.pooling import Holding, Wanting, given_back, held_of, held_places, share_out
 from segue.errors import PoolTooSmall
-from segue.stores.memory.rows import Run, Task
+from segue.stores.memory.rows import SETTLED, Run, Task
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
-
-SETTLED = frozenset({"complete", "failed", "dead", "skipped", "cancelled", "expanded"})
 
 
 class Pooling:

@@ -35,6 +35,9 @@ TaskKey = tuple[str, int]
 
 WHOLE_RUN: TaskKey = ("", SINGLE)
 
+SETTLED = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
+"""The states of tasks from which they go nowhere, unless somebody lets them be tried again."""
+
 
 class WrittenStep(NamedTuple):
     """A step or effect, and the claim of the attempt that wrote it; None where a person decided."""
@@ -163,6 +166,8 @@ class Run:
     ended_at: float | None = None
     sequence: int = 0
     paused: bool = False
+    cut: bool = False
+    """Whether a task of it was cancelled by itself, so that others may be open when it comes to its end."""
     growth: list[GrownRecord] = field(default_factory=list)
     allowances: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
     """Cap, spent and reserved by account and unit."""

@@ -21,7 +21,7 @@ from segue.domain.records import (
 from segue.domain.running.overruns import deadline_of, overrun_of
 from segue.ports.clock import Clock
 from segue.stores import wording
-from segue.stores.memory.rows import Log, Run, Task
+from segue.stores.memory.rows import SETTLED, Log, Run, Task
 
 
 class State:
@@ -176,6 +176,8 @@ class State:
                 task.state in {"failed", "dead", "cancelled"} and not task.tolerated
                 for task in run.tasks.values()
             )
+            for task in [each for _, each in sorted(run.tasks.items())] if run.cut else ():
+                self.cancel_needless(run, task, wording.NEEDED_BY_NOBODY)
             self.end(run, "failed" if failed else "complete", None)
         elif run.stuck and run.state == "running":
             run.state = "needs_review"
@@ -184,6 +186,15 @@ class State:
             run.state = "running"
             self.tell(run, wording.RUN_RESUMED)
         return run.state != before
+
+    def cancel_needless(self, run: Run, task: Task, error: str | None) -> bool:
+        """Cancel a task that nobody needs any more; whether it was open."""
+        if task.state in SETTLED:
+            return False
+        self.set_state(task, "cancelled")
+        task.claim, task.error, task.tolerated, task.review_by = None, error, True, None
+        self.tell_task(run, task, "cancelled")
+        return True
 
     def end(self, run: Run, state: RunState, data: str | None) -> None:
         """End a run."""

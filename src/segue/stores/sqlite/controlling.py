@@ -8,7 +8,7 @@ from segue.domain.running.pins import pins_anew
 from segue.stores.sqlite.pausing import SETTLED, WHOLE_RUN, bear, end_pauses, pause, resume
 from segue.stores.sqlite.pooling import check_needs
 from segue.stores.sqlite.releasing import limits_row, release_new
-from segue.stores.sqlite.settling import move_run, write_handoffs
+from segue.stores.sqlite.settling import cancel_needless, move_run, write_handoffs
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, Unforeseen, blob_of, pins_of
 from segue.stores.wording import RUN_ANNOTATED, RUN_RESUMED, run_event
@@ -71,10 +71,10 @@ def _cancel_tasks(tx: Transaction, control: Control) -> bool:
             found, resolved = True, resolved + target.run_resolved
     for target in control.needless if found else ():
         bear(tx, run, target)
-        ended = tx.rows(SQL.cancel_needless, (run, target.node, tx.wall, control.error))
-        for node, item, agent, epoch in sorted(ended):
-            tx.tell_task(run, node, item, agent, "cancelled", epoch)
-            end_pauses(tx, run, node, item)
+        for task in cancel_needless(tx, run, target.node, control.error):
+            end_pauses(tx, *task)
+    if found:
+        tx.cursor.execute(SQL.cut_run, (run,))
     if found and move_run(tx, run, resolved) is None and tx.rows(SQL.resume_run, (run,)):
         tx.tell_run(run, RUN_RESUMED)
     return found

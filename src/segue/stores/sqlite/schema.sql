@@ -37,6 +37,7 @@ CREATE TABLE run (
     ended_at     REAL,
     hold         INTEGER NOT NULL DEFAULT 0,
     grown        INTEGER NOT NULL DEFAULT 0,
+    cut          INTEGER NOT NULL DEFAULT 0,
     CHECK ((state IN ('running', 'needs_review')) = (ended_at IS NULL))
 ) STRICT;
 

@@ -42,7 +42,13 @@ from segue.stores.sqlite.releasing import (
 )
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import EventRow, Transaction, Unforeseen, blob_of, pins_of
-from segue.stores.wording import ENDS_ATTEMPT_ONLY, RUN_NEEDS_REVIEW, run_event, settlement_data
+from segue.stores.wording import (
+    ENDS_ATTEMPT_ONLY,
+    NEEDED_BY_NOBODY,
+    RUN_NEEDS_REVIEW,
+    run_event,
+    settlement_data,
+)
 
 Row = tuple[object, ...]
 Author = Token | tuple[str, str, int, int, None]
@@ -271,12 +277,22 @@ def _move_runs(tx: Transaction, settlements: Sequence[Settlement], answers: list
             answers[number] = answers[number]._replace(run_state=state)
 
 
+def cancel_needless(tx: Transaction, run: str, node: str | None, error: str | None) -> list[TaskKey]:
+    """Cancel what is open of a run, or of one task of it with its items: nobody needs it any more. Which these are."""
+    ended = sorted(tx.rows(SQL.cancel_needless, (run, node, tx.wall, error)))
+    for name, item, agent, epoch in ended:
+        tx.tell_task(run, name, item, agent, "cancelled", epoch)
+    return [(run, name, item) for name, item, *_ in ended]
+
+
 def move_run(tx: Transaction, run: str, resolved: int) -> RunState | None:
     """Count a run down, end it with its last task, or say that it needs a review; its state if that is new."""
     if resolved:
         counted = tx.row(SQL.count_down_run, (run, resolved, tx.wall))
         if counted is not None and counted[0] in {"complete", "failed"}:
             ended: RunState = counted[0]
+            if counted[1]:
+                cancel_needless(tx, run, None, NEEDED_BY_NOBODY)
             tx.tell_run(run, run_event(ended))
             return ended
     if tx.rows(SQL.block_run, (run,)):

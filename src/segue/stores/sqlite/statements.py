@@ -28,6 +28,7 @@ class Statements(NamedTuple):
     count_down_run: str
     count_rows: str
     count_wanting: str
+    cut_run: str
     decide_task: str
     delete_pause: str
     drop_pool: str

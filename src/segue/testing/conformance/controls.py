@@ -85,6 +85,16 @@ class ControlConformance(Suite):
         assert (await desk.run(run)).state == "complete"
         assert (await desk.end(a)).verdict == "stale"
 
+    async def test_what_is_open_when_its_run_ends_is_cancelled_too(self, desk: Desk) -> None:
+        """Where tasks were cancelled by themselves, others may be left when the last one settles that is waited for."""
+        run, (a, b) = await desk.start("a", "b", waits_for=2)
+        await desk.control(run, "cancel", Target("a", SINGLE, run_resolved=1, tolerated=True))
+        assert (await desk.end(b, release("c"), run_resolved=1)).run_state == "complete"
+        assert await states(desk, run) == {"a": "cancelled", "b": "complete", "c": "cancelled"}
+        assert (await desk.task(run, "c")).tolerated
+        assert (await desk.names(run))[-2:] == ["task.c_agent.cancelled", "run.complete"]
+        assert (await desk.end(a)).verdict == "stale"
+
     async def test_a_hand_off_that_is_not_the_next_cancels_nothing(self, desk: Desk) -> None:
         """Somebody decided on what is no longer so, and hears of it."""
         run, _ = await desk.start("a")

@@ -58,7 +58,7 @@ def unfinished(plan: Plan, run: Run) -> str | None:
     for (node, item), task in run.tasks.items():
         if task.state not in SETTLED:
             return f"{task_name(node, item)} ({task.state})"
-    if run.state == "cancelled":
+    if run.state == "cancelled" or run.cut:
         return None
     missing = [name for name in plan.steps if (name, SINGLE) not in run.tasks]
     return f"{missing[0]} (it never began)" if missing else None

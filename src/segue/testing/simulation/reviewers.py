@@ -53,7 +53,7 @@ class Reviewers:
             return
         decision = self._decision(run, task, said)
         if decision is not None:
-            self._world.after(self._world.chance.choice((0.0, 0.0, 0.2)), partial(self._write, decision))
+            self._world.after(self._world.chance.choice((0.0, 0.0, 0.2, 0.3)), partial(self._write, decision))
 
     def _decision(self, run: Run, task: Task, said: Said) -> Decision | None:
         world = self._world

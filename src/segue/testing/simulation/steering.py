@@ -60,8 +60,9 @@ class Steering:
                 for key in list(run.pauses):
                     targets = () if key == WHOLE_RUN else (Target(*key),)
                     self.say(self.wish(run.new.run, "resume", *targets))
-        elif runs:
-            self._want(world.chance.choice(runs))
+        else:
+            for run in world.chance.sample(runs, min(len(runs), 4 if world.weather.storm else 1)):
+                self._want(run)
         if not world.people.gone:
             world.after(world.chance.uniform(0.05, 2 * self._pause_seconds), self._steer)
 
@@ -72,9 +73,10 @@ class Steering:
         situation = Situation(plan, run.record(), tasks, list(run.pauses.values()))
         keys: list[TaskKey] = [(name, -1) for name in plan.steps]
         keys += [key for key in sorted(run.tasks) if key not in keys]
-        task = chance.choice(keys) if kind in ("cancel", "reassign") or chance.random() < 0.6 else None
+        task = chance.choice(keys) if kind in ("cancel", "reassign") or chance.random() < 0.5 else None
+        until = chance.choice(keys) if chance.random() < 0.3 else None
         try:
-            control = self._decided(situation, run, kind, task, chance.choice((None, None, *keys)))
+            control = self._decided(situation, run, kind, task, until)
         except (ControlRefused, UnknownRun):
             self._world.saw("control refused")
             return

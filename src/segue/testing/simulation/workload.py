@@ -207,6 +207,9 @@ AGENTS: dict[str, Agent[Any]] = {
 }
 """Every agent; runs are drawn with the old code of those of which there is a new one."""
 
+NAMES_ANOTHER = {"wanderer": "taker", "asker": "answerer"}
+"""Agents that name another in their code, which is then known where they are."""
+
 CONDITIONS = {lucky.name: lucky}
 
 

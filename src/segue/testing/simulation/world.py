@@ -32,7 +32,7 @@ from segue.testing.simulation.truth import Truth
 from segue.testing.simulation.watching import Watching
 from segue.testing.simulation.weather import Blow, Weather
 from segue.testing.simulation.wire import Wire, carry_out
-from segue.testing.simulation.workload import AGENTS, shape
+from segue.testing.simulation.workload import AGENTS, NAMES_ANOTHER, shape
 
 PATIENCE_SECONDS = 90.0
 """How long after the last fault everything must have come to its end."""
@@ -314,4 +314,7 @@ def _draw_agents(chance: Random, weather: Weather) -> list[tuple[str, ...]]:
     everything, others = tuple(AGENTS), weather.slots - 1
     if weather.still:
         return [everything[::2], everything[1::2]]
-    return [everything, *(tuple(name for name in AGENTS if chance.random() < 0.5) for _ in range(others))]
+    some = [{name for name in AGENTS if chance.random() < 0.5} for _ in range(others)]
+    for names in some:  # code that names another agent comes with it
+        names |= {target for name, target in NAMES_ANOTHER.items() if name in names}
+    return [everything, *(tuple(name for name in AGENTS if name in names) for names in some)]

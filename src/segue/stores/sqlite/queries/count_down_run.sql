@@ -6,9 +6,11 @@ SET waits_for = waits_for - ?2,
         WHEN waits_for > ?2 THEN state
         WHEN EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'failed' AND task.tolerated = 0)
             OR EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'dead' AND task.tolerated = 0)
-            OR EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'cancelled' AND task.tolerated = 0)
+            OR cut AND EXISTS (
+                SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'cancelled' AND task.tolerated = 0
+            )
         THEN 'failed'
         ELSE 'complete'
     END
 WHERE run = ?1 AND state IN ('running', 'needs_review')
-RETURNING state
+RETURNING state, cut
