@@ -150,7 +150,7 @@ class PoolTooSmall(UsageError):
         there = f"has {capacity}" if capacity else "is not there"
         super().__init__(
             f"{task} needs {places} of the pool {pool!r}, which {there}",
-            remedy=f"Make it larger: `segue pools {pool} {places}`, or `await segue.set_pool({pool!r}, {places})`.",
+            remedy=f"Give it as many: `segue pools {pool} {places}`, or `await segue.set_pool({pool!r}, {places})`.",
         )
 
 

@@ -140,6 +140,18 @@ def answered(question: str) -> str:
 @workflow
 def asked(question: str) -> str:
     return colleague(question)
+
+@agent(pools={"phone": 2})
+def call(question: str) -> str:
+    return question
+
+@workflow
+def called(questions: list[str]) -> list[str]:
+    return call.map(questions)
+
+@workflow
+def single(question: str) -> str:
+    return call(question)
 """
 
 DOWN = """
@@ -295,6 +307,8 @@ def test_a_task_is_handed_on_within_the_module(project: Project) -> None:
     """`segue run` has all agents of the module: also one that only a name in a `HandTo` leads to."""
     (project.folder / "desk.py").write_text(DESK)
     assert project.run("run", "desk:answered", "-i", '"money"').stdout == "money: paid back\n"
+    shown = project.run("show", "latest").stdout
+    assert "triage → billing  complete" in shown
 
 
 def test_what_is_paused_is_not_waited_for(project: Project) -> None:
@@ -317,3 +331,17 @@ def test_who_wants_it_must_be_known(project: Project, monkeypatch: pytest.Monkey
     monkeypatch.setattr("getpass.getuser", nobody)
     assert "--by NAME" in project.refused("pause", "latest").stderr
     assert "paused by Ana" in project.run("pause", "latest", "--by", "Ana").stdout
+
+
+def test_show_says_what_holds_a_task_back(project: Project) -> None:
+    """A task that waits for places says for which, and one that is paused by whom; also before it is there."""
+    (project.folder / "desk.py").write_text(DESK)
+    project.run("pools", "phone", "2")
+    project.run("run", "desk:called", "-i", '["a", "b", "c"]', "--detach")
+    project.run("pause", "latest", "call", "--by", "Ana", "--reason", "lunch")
+    assert "paused: by Ana: lunch" in project.run("show", "latest", "call").stdout
+    project.run("resume", "latest", "call")
+    project.run("run", "desk:single", "-i", '"a"', "--detach")
+    assert "call waits for: 2 of phone" in project.run("show", "latest").stdout
+    assert "waits for: 2 of phone" in project.run("show", "latest", "call").stdout
+    assert project.json("show", "latest")["wanted_places"] == [{"task": "call", "pool": "phone", "places": 2}]

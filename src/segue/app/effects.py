@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from segue.app.views import StepView, step_view
 from segue.domain.envelope.schema import schema_of
 from segue.domain.envelope.stored import understood
 from segue.domain.records import parse_task_name, task_name
-from segue.domain.rows import RunRecord, TaskRecord
-from segue.domain.running.steps import DidNotHappen, Happened, draft, keep
+from segue.domain.rows import RunRecord, StepKind, StepRecord, TaskRecord
+from segue.domain.running.steps import DidNotHappen, EffectState, Happened, draft, effect_state, keep
 from segue.errors import UnknownRun, UsageError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store
@@ -19,11 +19,46 @@ from segue.ports.store import Store
 _DECIDED = {"done": "it happened", "withdrawn": "it did not happen"}
 
 
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """
+    What a task remembers under a name. `key` is the idempotency key of an effect, `epoch` that of who wrote it last.
+
+    `result` is plain JSON data; one that is too large to show is None, and `artifact` is the digest it is kept under.
+    """
+
+    task: str
+    name: str
+    kind: StepKind
+    state: EffectState
+    key: str
+    epoch: int
+    at: float
+    result: Any
+    artifact: str | None
+
+
+def _step_view(record: StepRecord, task: TaskRecord) -> StepView:
+    """What a task remembers, as it is stored."""
+    is_spilled = record.state == "done" and record.body is None
+    return StepView(
+        task=task_name(task.node, task.item),
+        name=record.name,
+        kind=record.kind,
+        state=effect_state(record, task.state, task.epoch),
+        key=record.key,
+        epoch=record.epoch,
+        at=record.at,
+        result=None if record.body is None else json.loads(record.body.decode()),
+        artifact=record.artifacts[0] if is_spilled else None,
+    )
+
+
 async def read_steps(store: Store, task: TaskRecord) -> tuple[StepView, ...]:
     """What a task remembers, by name."""
     found = await store.read_steps(task.run, task.node, task.item)
     with understood(f"what task {task_name(task.node, task.item)} of run {task.run} remembers"):
-        return tuple(step_view(record, task) for record in found)
+        return tuple(_step_view(record, task) for record in found)
 
 
 async def read_effects(store: Store, run: str) -> tuple[StepView, ...]:

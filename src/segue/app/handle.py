@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from segue.app.controlling import Controlled, Wish
-from segue.app.effects import read_effects
+from segue.app.effects import StepView, read_effects
 from segue.app.external import record_of, seal_result
-from segue.app.views import StepView
 from segue.domain.decisions import ControlKind
 from segue.domain.envelope.handoff import Handoff
 from segue.domain.graph.agent import Agent

@@ -35,6 +35,15 @@ class PoolView:
     waiters: tuple[PlacesView, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class WantedPlaces:
+    """Places of a pool that a task waits for."""
+
+    task: str
+    pool: str
+    places: int
+
+
 async def read_pool_views(store: Store) -> tuple[PoolView, ...]:
     """All pools by name. Pools and tasks are read one after the other: what moves meanwhile may be seen twice."""
     pools = await store.read_pools()
@@ -54,6 +63,15 @@ def wanted_of(task: TaskRecord) -> Pools:
     if task.state == "ready":
         return task.pools
     return given_back(task.pools) if task.wants else ()
+
+
+def wanted_places(tasks: Iterable[TaskRecord]) -> tuple[WantedPlaces, ...]:
+    """What tasks wait for of pools, by task."""
+    return tuple(
+        WantedPlaces(task_name(task.node, task.item), need.pool, need.places)
+        for task in tasks
+        for need in wanted_of(task)
+    )
 
 
 async def _open_tasks(store: Store) -> list[TaskRecord]:

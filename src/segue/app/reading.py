@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from segue.app.effects import read_steps
+from segue.app.pools import wanted_places
 from segue.app.spending import SpendingView, read_spending_views
 from segue.app.views import (
     PauseView,
@@ -179,6 +180,7 @@ def _view(
         spans=spans,
         pauses=pauses,
         spending=spending,
+        wanted_places=wanted_places(rows),
     )
 
 
@@ -257,9 +259,21 @@ async def read_task(store: Store, artifacts: ArtifactStore, record: RunRecord, n
             if row is None
             else task_view(row, graph.node(node), stored[-1] if stored else None, reviews.get((node, item)))
         )
-        steps = () if row is None else await read_steps(store, row)
+        is_open = row is None or row.settled_at is None
         return TaskDetail(
-            record.run, record.workflow, task, tuple(map(handoff_view, stored)), output, document, steps
+            run=record.run,
+            workflow=record.workflow,
+            task=task,
+            versions=tuple(map(handoff_view, stored)),
+            output=output,
+            document=document,
+            steps=() if row is None else await read_steps(store, row),
+            pauses=tuple(
+                each
+                for each in (await _pauses(store, record) if is_open else ())
+                if each.task in (None, task.task, task.node)
+            ),
+            wanted_places=() if row is None else wanted_places([row]),
         )
 
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from segue.app.effects import StepView
+from segue.app.pools import WantedPlaces
 from segue.app.spending import SpendingView
 from segue.app.working import Span, Totals
 from segue.domain.envelope.body import output_json, parts_of
@@ -20,10 +22,9 @@ from segue.domain.graph.drawing.picture import StateOfEdge
 from segue.domain.graph.drawing.states import edge_states
 from segue.domain.graph.graph import Crossing, Graph, Node, nodes_of
 from segue.domain.records import SINGLE, RunState, TaskState, task_name
-from segue.domain.rows import PauseRecord, RunRecord, StepKind, StepRecord, StoredHandoff, TaskRecord
+from segue.domain.rows import PauseRecord, RunRecord, StoredHandoff, TaskRecord
 from segue.domain.running.plan import MAP_AGENT
 from segue.domain.running.reviewing import round_of
-from segue.domain.running.steps import EffectState, effect_state
 from segue.domain.settings.reviewing import Then
 
 
@@ -163,25 +164,6 @@ class TaskView:
 
 
 @dataclass(frozen=True, slots=True)
-class StepView:
-    """
-    What a task remembers under a name. `key` is the idempotency key of an effect, `epoch` that of who wrote it last.
-
-    `result` is plain JSON data; one that is too large to show is None, and `artifact` is the digest it is kept under.
-    """
-
-    task: str
-    name: str
-    kind: StepKind
-    state: EffectState
-    key: str
-    epoch: int
-    at: float
-    result: Any
-    artifact: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class EdgeView:
     """
     A hand-off from node to node as the graph has it. `crossing` is None where it only orders or decides.
@@ -217,6 +199,7 @@ class RunView:
     spans: tuple[Span, ...]
     pauses: tuple[PauseView, ...]
     spending: tuple[SpendingView, ...]
+    wanted_places: tuple[WantedPlaces, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +207,8 @@ class TaskDetail:
     """
     One task with all versions of its hand-off, oldest first, and the latest output as plain JSON data.
 
-    `document` is the latest hand-off in its public JSON form, `steps` what the task remembers across its attempts.
+    `document` is the latest hand-off in its public JSON form, `steps` what the task remembers across its attempts,
+    `pauses` those that hold it back, and `wanted_places` what it waits for of pools.
     """
 
     run: str
@@ -234,6 +218,8 @@ class TaskDetail:
     output: Any
     document: dict[str, Any] | None
     steps: tuple[StepView, ...]
+    pauses: tuple[PauseView, ...]
+    wanted_places: tuple[WantedPlaces, ...]
 
 
 def task_views(
@@ -324,22 +310,6 @@ def review_view(
         then=waiting.then,
         since=row.settled_at or handoff.completed_at,
         escalations=row.escalations,
-    )
-
-
-def step_view(record: StepRecord, task: TaskRecord) -> StepView:
-    """What a task remembers, as it is stored."""
-    is_spilled = record.state == "done" and record.body is None
-    return StepView(
-        task=task_name(task.node, task.item),
-        name=record.name,
-        kind=record.kind,
-        state=effect_state(record, task.state, task.epoch),
-        key=record.key,
-        epoch=record.epoch,
-        at=record.at,
-        result=None if record.body is None else json.loads(record.body.decode()),
-        artifact=record.artifacts[0] if is_spilled else None,
     )
 
 

@@ -23,8 +23,8 @@ from segue.cli.output import (
 from segue.cli.persons import person_named
 
 if TYPE_CHECKING:
+    from segue.app.effects import StepView
     from segue.app.host import Host
-    from segue.app.views import StepView
     from segue.domain.running.steps import DidNotHappen, Happened
 
 

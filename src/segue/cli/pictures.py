@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
+from segue.app.effects import StepView
 from segue.app.spending import SpendingView
-from segue.app.views import HandoffView, PauseView, RunSummary, RunView, StepView, TaskDetail, TaskView
+from segue.app.views import HandoffView, PauseView, RunSummary, RunView, TaskDetail, TaskView
+from segue.app.working import Span
 from segue.cli.live import totals_line
 from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, block, plain, styled, table
-from segue.cli.waiting import paused_in_words, waits_in_words
+from segue.cli.waiting import paused_in_words, places_in_words, reader_in_words, waits_in_words, waits_of
 from segue.demo.words import bytes_in_words, counted, seconds_in_words
 from segue.domain.envelope.stored import data_of
 from segue.domain.graph.drawing.document import draw_json
@@ -123,22 +125,15 @@ def run_picture(view: RunView, width: int) -> RenderableType:
     )
     facts = [("input", plain(json.dumps(view.input, ensure_ascii=False)))]
     facts += [("key", plain(view.key))] if view.key is not None else []
-    facts += [(name, plain(_fact(value))) for name, value in view.options.items() if name != "trace"]
+    facts += [
+        (name, plain(_fact(value))) for name, value in view.options.items() if name not in ("trace", "caps")
+    ]
     parts: list[RenderableType] = [head]
     parts += [
         Text.assemble((f"{name}: ", "dim"), value, overflow="ellipsis", no_wrap=True) for name, value in facts
     ]
-    parts += [Text(), _tasks_table(view.tasks, width), Text(), totals_line(view.totals)]
-    parts += [
-        fact_line(f"{plain(task.task)} waits for", waits_in_words(task.review))
-        for task in view.tasks
-        if task.review is not None
-    ]
-    parts += [
-        fact_line(f"{plain(task.task)} waits for", _reader_in_words(task.requires))
-        for task in view.tasks
-        if task.requires is not None and task.state == "ready"
-    ]
+    parts += [Text(), _tasks_table(view.tasks, view.spans, width), Text(), totals_line(view.totals)]
+    parts += [fact_line(f"{plain(task)} waits for", words) for task, words in waits_of(view)]
     parts += _spending_lines(view.spending)
     parts += [fact_line(f"{plain(each.task or 'run')} paused", paused_in_words(each)) for each in view.pauses]
     broken = [
@@ -181,7 +176,8 @@ def _moment(at: float) -> str:
     return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
-def _tasks_table(tasks: Sequence[TaskView], width: int) -> RenderableType:
+def _tasks_table(tasks: Sequence[TaskView], spans: Sequence[Span], width: int) -> RenderableType:
+    first_agents = {span.task: span.agent for span in reversed(spans)}
     items = Counter(task.node for task in tasks if task.item is not None)
     groups: dict[str, list[TaskView]] = {}
     for task in tasks:
@@ -190,15 +186,20 @@ def _tasks_table(tasks: Sequence[TaskView], width: int) -> RenderableType:
             continue
         fold = many and task.item is not None and task.state in {"complete", "ready", "paused", "skipped"}
         groups.setdefault(f"{task.node} {task.state}" if fold else task.task, []).append(task)
-    rows = [_task_row(group[0]) if len(group) == 1 else _folded_row(group) for group in groups.values()]
+    rows = [
+        _task_row(group[0], first_agents) if len(group) == 1 else _folded_row(group)
+        for group in groups.values()
+    ]
     return table(("task", "state", ">try", ">time", ">bytes", "summary"), rows, "summary", width)
 
 
-def _task_row(task: TaskView) -> tuple[str | Text, ...]:
+def _task_row(task: TaskView, first_agents: Mapping[str, str]) -> tuple[str | Text, ...]:
+    """A task; one that another agent has than began it (handed on, a fallback, reassigned) with that agent."""
     handoff = task.handoff
+    passed = "" if first_agents.get(task.task, task.agent) == task.agent else f" → {task.agent}"
     seconds = _task_seconds(task)
     return (
-        plain(task.task),
+        plain(task.task + passed),
         styled("running" if task.state == "claimed" else task.state),
         str(task.attempt) if task.attempt else "",
         "" if seconds is None else seconds_in_words(seconds),
@@ -251,10 +252,6 @@ def _error_picture(task: TaskView) -> RenderableType:
     return Group(head, Text(indented(block(task.error.traceback.rstrip())), style="dim"))
 
 
-def _reader_in_words(requires: str) -> str:
-    return f"a worker that reads {plain(requires)}"
-
-
 def task_picture(detail: TaskDetail) -> RenderableType:
     """One task: where it stands, what it was given, what it handed over, and why it failed."""
     task = detail.task
@@ -266,9 +263,15 @@ def task_picture(detail: TaskDetail) -> RenderableType:
     parts += [fact_line(name, plain(value)) for name, value in facts if value]
     parts += [] if task.review is None else [fact_line("waits for", waits_in_words(task.review))]
     if task.requires is not None and task.state == "ready":
-        parts.append(fact_line("waits for", _reader_in_words(task.requires)))
+        parts.append(fact_line("waits for", reader_in_words(task.requires)))
+    if detail.wanted_places:
+        parts.append(fact_line("waits for", places_in_words(detail.wanted_places)))
+    for pause in detail.pauses:
+        parts.append(fact_line("paused" if pause.task else "run paused", paused_in_words(pause)))
     for pin in task.inputs[:MOST_ITEMS]:
-        parts.append(fact_line("input", f"{plain(pin.task)}@{pin.version}  {pin.status}  {pin.digest[:19]}…"))
+        parts.append(
+            fact_line("input", f"{plain(pin.task)}@{pin.version}  {_word(pin.status)}  {pin.digest[:19]}…")
+        )
     if len(task.inputs) > MOST_ITEMS:
         parts.append(fact_line("input", f"and {len(task.inputs) - MOST_ITEMS} more; --json has all"))
     parts += [_step_line(step) for step in detail.steps[:MOST_ITEMS]]
