@@ -384,6 +384,108 @@ def flow(goal: str, value: dict[str, Any]) -> str:
     assert await handle.result() == "sum: 7"
 
 
+async def test_an_answer_that_turns_out_newer_ends_the_attempt(load: Load, deployment: Deployment) -> None:
+    """What newer code has answered to a delegation is left to newer workers too, by the old one that asks again."""
+    text = """
+import asyncio
+from segue import agent, ctx, workflow
+
+@agent
+async def find(value: dict[str, Any]) -> Found:
+    return value
+
+@agent
+async def use(goal: str) -> str:
+    try:
+        found = await ctx.delegate(find, value={"a": 7, "b": "x"})
+    except Exception as error:
+        return f"swallowed {error}"
+    if ctx.epoch == 1:
+        await asyncio.Event().wait()  # until its worker stops, and hands it back
+    return f"{goal}: {found.a}"
+
+@workflow
+def flow(goal: str) -> str:
+    return use(goal)
+"""
+    old, new = load(CHANGES[0].source("old", "1") + text), load(CHANGES[0].source("new", "2") + text)
+    client = await deployment.start(worker=False)
+    first = await deployment.start(new.use, new.find)
+    handle = await client.submit(old.flow, "sum")
+    async for _ in client.events(handle.run, names="task.find.complete"):
+        break
+    await deployment.stop(first)
+    await deployment.start(old.use)
+    async for _ in client.events(handle.run, names=("task.use.unreadable", "task.use.complete")):
+        break
+    await deployment.start(new.use, new.find)
+    assert await handle.result() == "sum: 7"
+
+
+async def test_what_nobody_has_pinned_is_brought_up(load: Load, deployment: Deployment) -> None:
+    """What an agent gives that only a delegation names is pinned by no graph, and read by newer code like any other."""
+    text = """
+import asyncio
+from segue import HandTo, agent, ctx, workflow
+
+@agent
+async def find(a: int) -> Found:
+    return Found(a=a)
+
+@agent
+async def use(a: int) -> str:
+    found = await ctx.delegate(find, a=a)
+    if ctx.epoch == 1:
+        await asyncio.Event().wait()  # until its worker stops, and hands it back
+    return str(found.model_dump())
+
+@workflow
+def flow(a: int) -> str:
+    return use(a)
+"""
+    head = CHANGES[0].source("old", "1").partition("@payload")[0]
+    old, new = load(CHANGES[0].source("old", "1") + text), load(head + TRACE + text)
+    client = await deployment.start(worker=False)
+    first = await deployment.start(old.use, old.find)
+    handle = await client.submit(old.flow, 7)
+    async for _ in client.events(handle.run, names="task.find.complete"):
+        break
+    await deployment.stop(first)
+    await deployment.start(new.use, new.find)
+    assert await handle.result() == "{'a': 7, 'reasoning_trace': 'none was kept'}"
+
+
+async def test_what_is_delegated_must_not_drift(load: Load, deployment: Deployment) -> None:
+    """A field added under the same version is refused before an agent is asked whom no graph names."""
+    text = """
+from segue import agent, ctx, workflow
+
+asked = []
+
+@agent
+async def find(a: int) -> Found:
+    asked.append(a)
+    return Found(a=a)
+
+@agent
+async def use(a: int) -> str:
+    return str((await ctx.delegate(find, a=a)).a)
+
+@workflow
+def flow(a: int) -> str:
+    return use(a)
+"""
+    old, new = load(CHANGES[0].source("old", "1") + text), load(CHANGES[0].source("new", "1") + text)
+    client = await deployment.start(worker=False)
+    first = await deployment.start(old.use, old.find)
+    assert await client.run(old.flow, 7) == "7"
+    await deployment.stop(first)
+    await deployment.start(new.use, new.find)
+    with pytest.raises(RunFailed, match="SchemaDrift: use: Found@1 is not what was registered"):
+        await client.run(new.flow, 8)
+    assert new.asked == []
+
+
 async def test_what_was_handed_on_is_brought_up(load: Load, deployment: Deployment) -> None:
     """The arguments of a `HandTo` of the old code reach the agent of the new code in its form."""
     text = """

@@ -154,21 +154,28 @@ class Binder:
         return document
 
     async def awaited(self, attempt: Attempt, argument: Argument) -> bytes:
-        """
-        The JSON of an argument that its agent awaits, as soon as it is there. Raises UpstreamFailed, and NewerPayload,
-        with which the attempt ends whatever the agent makes of it.
-        """
+        """The JSON of an argument that its agent awaits, once it is there. Raises as `taken`, and UpstreamFailed."""
         pins = await self._later.pins(attempt, argument)
         schema = schema_for(agent_of(attempt), argument.parameter)
+        where, known = attempt.name_of(argument.parameter), schema.fingerprint == argument.schema
+        return await self.taken(attempt, argument.binding, pins, schema, where=where, known=known)
+
+    async def taken(
+        self,
+        attempt: Attempt,
+        binding: Binding,
+        pins: Sequence[Pin],
+        schema: Schema[Any],
+        *,
+        where: str,
+        known: bool,
+    ) -> bytes:
+        """
+        The JSON of what a running agent has waited for, as `document`. Raises SchemaDrift, and NewerPayload, with which
+        the attempt ends whatever the agent makes of it.
+        """
         try:
-            return await self.document(
-                attempt.live,
-                argument.binding,
-                pins,
-                schema,
-                where=attempt.name_of(argument.parameter),
-                known=schema.fingerprint == argument.schema,
-            )
+            return await self.document(attempt.live, binding, pins, schema, where=where, known=known)
         except NewerPayload as error:
             attempt.unreadable = error
             raise

@@ -116,9 +116,8 @@ class Delegating:
             raise
         await self._settle_share(node, share)
         where = f"the answer of {node} to {attempt.name}"
-        return await desk.binder.document(
-            attempt.live, Output(node), pins, target.output_schema, where=where, known=False
-        )
+        schema = target.output_schema
+        return await desk.binder.taken(attempt, Output(node), pins, schema, where=where, known=False)
 
     async def _settle_share(self, node: str, share: Amounts | None) -> None:
         """What a delegation has left of its share goes back to where it came from."""
@@ -172,7 +171,7 @@ class Delegating:
         now = desk.clock.wall()
         written = (sealed.body, sealed.output_size, sealed.digest, sealed.schema, now, now, sealed.artifacts)
         handoff = HandoffRecord(1, sealed.status, *written)
-        await desk.binder.schemas.register(target.input_schemas.values(), attempt.name)
+        await desk.binder.schemas.register(target.schemas, attempt.name)
         pools = await desk.handing_on.pools(target.name)
         await attempt.purse.charge(f"{name}.handoff", (("handoffs", 1),))
         if share is not None:

@@ -94,7 +94,7 @@ class Runner:
             if sealed.status == HANDED_ON:
                 sealed = self._handing_on.checked(attempt, sealed, result)
                 target = self._handing_on.agent(target_agent(sealed))
-                await self._binder.schemas.register(target.input_schemas.values(), attempt.name)
+                await self._binder.schemas.register(target.schemas, attempt.name)
             elif sealed.schema != attempt.output_schema:
                 await self._binder.allow_to_send(attempt)
             for spilled in sealed.spilled:

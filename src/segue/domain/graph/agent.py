@@ -77,6 +77,15 @@ class Agent(Declaration, Generic[Out]):
             names.add(chain[-1].name)
         return tuple(chain)
 
+    @property
+    def schemas(self) -> tuple[Schema[Any], ...]:
+        """The types of all that crosses where it is called: what it takes, and what it and its fallbacks give."""
+        return (
+            *self.input_schemas.values(),
+            self.output_schema,
+            *(each.output_schema for each in self.fallbacks),
+        )
+
     def check_arguments(self, documents: Mapping[str, bytes], where: str) -> None:
         """
         Hold arguments, each as JSON, to the types of the parameters, as for an agent that a task is handed to.
