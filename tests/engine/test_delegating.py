@@ -205,6 +205,44 @@ async def test_a_redrive_tries_what_was_delegated_as_well(segue: Segue) -> None:
     assert asked == ["now?", "now?"]
 
 
+async def test_a_delegation_that_is_tried_again_takes_along_the_task_that_awaits_it(segue: Segue) -> None:
+    """Named alone it is not answered in vain; and a failure that its task made its own is no answer for ever."""
+    fails = [True]
+
+    @agent
+    async def moody(question: str) -> str:
+        if fails[0]:
+            raise RuntimeError("not now")
+        return "now"
+
+    @agent
+    async def plain() -> str:
+        return await ctx.delegate(moody, question="now?")
+
+    @agent
+    async def wrapping() -> str:
+        try:
+            return await ctx.delegate(moody, question="now?")
+        except UpstreamFailed as error:
+            raise ValueError("nobody answers") from error
+
+    @workflow
+    def both() -> list[str]:
+        return [plain(), wrapping()]  # type: ignore[list-item]
+
+    handle = await segue.submit(both)
+    with pytest.raises(RunFailed):
+        await handle.result()
+    fails[0] = False
+    again = await handle.retry("plain/moody.1", by="me")
+    assert again.tasks == ("plain", "plain/moody.1")
+    with pytest.raises(RunFailed, match="nobody answers"):
+        await handle.result()
+    again = await handle.retry(by="me")
+    assert again.tasks == ("wrapping", "wrapping/moody.1")
+    assert await handle.result() == ["now", "now"]
+
+
 async def test_a_delegation_may_be_handed_on(segue: Segue) -> None:
     """What was delegated may go on with another agent, and the answer is that one's."""
 

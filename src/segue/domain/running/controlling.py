@@ -95,14 +95,18 @@ class Situation:
         Raises ControlRefused, UnknownRun.
         """
         self._check_open()
-        chosen = [] if task is None else self._with_delegated(self._open(task))
-        return tuple(self._leaving(key, error, wall) for key in chosen)
+        if task is None:
+            return ()
+        chosen = self._open(task)
+        needless = {target.node for target in self.needless(task)}
+        delegated = self._delegated([*chosen, *(key for key in self._tasks if key[0] in needless)])
+        return tuple(self._leaving(key, error, wall) for key in [*chosen, *delegated])
 
-    def _with_delegated(self, keys: Sequence[TaskKey]) -> list[TaskKey]:
-        """Tasks with what they have delegated that is still open: named after them."""
+    def _delegated(self, keys: Sequence[TaskKey]) -> list[TaskKey]:
+        """What tasks have delegated that is still open: named after them."""
         above = tuple(f"{task_name(*key)}/" for key in keys)
-        delegated = (key for key, row in sorted(self._tasks.items()) if row.state not in SETTLED)
-        return [*keys, *(key for key in delegated if key[0].startswith(above))]
+        opened = (key for key, row in sorted(self._tasks.items()) if row.state not in SETTLED)
+        return [key for key in opened if key[0].startswith(above)]
 
     def needless(self, task: TaskKey | None) -> tuple[Target, ...]:
         """What nobody needs any more when a task is cancelled: what has not settled and was for it alone."""
@@ -120,7 +124,8 @@ class Situation:
 
     def _is_only_for(self, node: str, gone: Collection[str]) -> bool:
         step = self._plan.steps[node]
-        return not step.ends_run and all(name in gone for name in step.dependents)
+        awaiting = (name for name, other in self._plan.steps.items() if node in other.later)
+        return not step.ends_run and all(name in gone for name in (*step.dependents, *awaiting))
 
     def _is_open(self, node: str) -> bool:
         rows = [task for key, task in self._tasks.items() if key[0] == node]
@@ -136,6 +141,11 @@ class Situation:
                 f"{self._name(task)} is {state}, so nobody has it who could lose it",
                 "Reassign what is ready, running or paused; pause it if it is to be caught before it starts.",
             )
+        if agent is not None and self._makes_list(task):
+            raise self._refused(
+                f"the list of {self._name(task)} is not known yet, and its items are what agents have",
+                "Reassign its items when they are there; pause it if they are to be caught before they start.",
+            )
         if agent is None:
             held = [key for key in chosen if self._tasks[key].claim is not None]
             if not held:
@@ -145,6 +155,13 @@ class Situation:
                 )
             chosen = held
         return tuple(Target(*key) for key in chosen)
+
+    def _makes_list(self, task: TaskKey) -> bool:
+        return (
+            task[1] == SINGLE
+            and self._plan.steps[task[0]].node.map_parameter is not None
+            and self._state(task) != "expanded"
+        )
 
     def annotate(self, task: TaskKey | None) -> tuple[Target, ...]:
         """The task that a note is about (none: the run itself). Raises UnknownRun."""

@@ -135,12 +135,14 @@ class Redriving:
         return [name for name, step in self._plan.steps.items() if node in step.parents or node in step.later]
 
     def _causes(self, key: TaskKey) -> list[TaskKey]:
-        """What must begin anew for a task that others have ended, or that was cancelled before these had."""
+        """
+        What must begin anew for a task: what it will ask for again; and what it needs, if others have ended it or it
+        was cancelled before these had.
+        """
         node, item = key
-        if not self._by_others(self._tasks[key]) and self._tasks[key].state != "cancelled":
-            return []
         delegated = self._keys(task for task in self._delegated(task_name(*key)) if self._may_change(task))
-        if item != SINGLE:
+        is_by_others = self._by_others(self._tasks[key]) or self._tasks[key].state == "cancelled"
+        if item != SINGLE or not is_by_others:
             return delegated
         step = self._plan.steps[node]
         awaited = (task for task in self._awaited(step) if self._may_change(task))
@@ -158,12 +160,16 @@ class Redriving:
         """What a task has delegated: named after it."""
         return (task for task in self._tasks.values() if task.node.rpartition("/")[0] == parent)
 
+    def _delegators(self, node: str) -> Iterable[TaskRecord]:
+        """The task that has delegated a node."""
+        return (task for key, task in self._tasks.items() if task_name(*key) == node.rpartition("/")[0])
+
     def _consequences(self, key: TaskKey) -> list[TaskKey]:
         """What did not come about because of a task, or waits in vain for it."""
         receivers = (task for name in self._receivers(key[0]) for task in self._by_node[name])
         return self._keys(
             task
-            for task in receivers
+            for task in (*receivers, *self._delegators(key[0]))
             if task.state == "waiting" or (task.state in _OVER and self._by_others(task))
         )
 
@@ -191,7 +197,7 @@ class Redriving:
     def _is_awaited(self, key: TaskKey) -> bool:
         """Whether the run waits for a task, or somebody for whom it waits: else nobody would hear how it ended."""
         step = self._plan.steps[key[0]]
-        return step.ends_run or any((name, SINGLE) in self.again for name in step.dependents)
+        return step.ends_run or any((name, SINGLE) in self.again for name in self._receivers(key[0]))
 
     def _is_lost(self, task: TaskRecord) -> bool:
         return task.state in _OVER and (task.node, task.item) not in self.again

@@ -1,0 +1,95 @@
+"""Controls on runs whose tasks wait for one another in the middle of their work, delegate, map, or were handed on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from segue import ControlRefused, Later, RunFailed, Segue, agent, ctx, workflow
+from segue.testing import audit
+from tests.engine.test_controls import Stage, states, until
+
+
+async def test_what_others_await_is_not_cancelled_with_a_task(segue: Segue) -> None:
+    """Who awaits it as a `Later` needs it too; what ran for the task alone is cancelled with all it has delegated."""
+    stage = Stage()
+    for name in ("shared", "helper"):
+        stage.gate(name)
+
+    @agent
+    async def shared(text: str) -> str:
+        await stage.play("shared")
+        return f"{text}!"
+
+    @agent
+    async def helper(text: str) -> str:
+        await stage.play("helper")
+        return text
+
+    @agent
+    async def alone(text: str) -> str:
+        return str(await ctx.delegate(helper, text=text))
+
+    @agent
+    async def first(text: str, more: str) -> str:
+        return text + more
+
+    @agent
+    async def second(text: Later[str]) -> str:
+        return str(await text)
+
+    @workflow
+    def awaited(text: str) -> Any:
+        made = shared(text)
+        return [first(made, alone(text)), second(made)]
+
+    run = await segue.submit(awaited, "x")
+    await stage.has_started("shared")
+    await stage.has_started("helper")
+    assert (await run.cancel("first", by="ann")).tasks == ("first", "alone/helper.1")
+    for name in ("shared", "helper"):
+        stage.gate(name).set()
+    with pytest.raises(RunFailed) as failure:
+        await run.result()
+    assert set(failure.value.failures) == {"first"}
+    assert await states(segue, run.run) == {
+        "shared": "complete",
+        "second": "complete",
+        **dict.fromkeys(("alone", "alone/helper.1", "first"), "cancelled"),
+    }
+    assert await audit(segue.host.store) == []
+
+
+async def test_a_list_is_not_given_to_another_agent(segue: Segue) -> None:
+    """What agents have are its items: whoever was given the list would lose them, or it would wait for nobody."""
+    stage = Stage()
+    stage.gate("listed")
+
+    @agent
+    async def listed(text: str) -> list[str]:
+        await stage.play("listed")
+        return [text]
+
+    @agent
+    async def shout(text: str) -> str:
+        return text.upper()
+
+    @agent
+    async def whisper(text: str) -> str:
+        return text.lower()
+
+    @workflow
+    def each(text: str) -> Any:
+        return shout.map(listed(text))
+
+    segue.host.know(whisper)
+    run = await segue.submit(each, "x")
+    await stage.has_started("listed")
+    await run.pause("shout", by="ann")
+    stage.gate("listed").set()
+    await until(segue, run.run, "task.listed.complete")
+    with pytest.raises(ControlRefused, match=r"the list of shout of run .* is not known yet"):
+        await run.reassign("shout", "whisper", by="ann")
+    await run.resume("shout", by="ann")
+    assert await run.result() == ["X"]
