@@ -98,6 +98,9 @@ def test_a_snapshot_that_is_none(project: Project) -> None:
     ):
         (project.folder / "segue-schemas.json").write_text(text)
         assert "is no snapshot of schemas" in project.refused("schema", "check", "deployed").stderr
+    place = str(project.folder / "nowhere" / "snapshot.json")
+    refused = project.refused("schema", "check", "deployed", "--snapshot", place, "--update")
+    assert "cannot be written" in refused.stderr
 
 
 def test_a_deployment_is_planned(project: Project) -> None:

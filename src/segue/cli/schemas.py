@@ -65,6 +65,7 @@ def check(
     """
     from segue.app.deploying import plan_deployment, registered_findings
     from segue.domain.graph.code_schemas import findings, snapshot_from, snapshot_of
+    from segue.errors import UsageError
 
     offer, code = _code(module)
     found: list[Finding] = []
@@ -86,7 +87,12 @@ def check(
         import json
 
         text = json.dumps(snapshot_of(code), indent=2, sort_keys=True, ensure_ascii=False)
-        snapshot.write_text(text + "\n", "utf-8")
+        try:
+            snapshot.write_text(text + "\n", "utf-8")
+        except OSError as error:
+            raise UsageError(
+                f"the snapshot cannot be written: {error}", remedy="Give another place: --snapshot FILE"
+            ) from error
     _tell_check(found, stranded, as_json=as_json, fails=fails)
     if fails:
         raise typer.Exit(CANNOT_CROSS)

@@ -56,9 +56,10 @@ class Lines:
         self, store: str, worker: str, agents: Sequence[str], consumers: Sequence[str], concurrency: int
     ) -> None:
         """The worker has opened the store."""
+        events = f"; events for {', '.join(consumers)}" if consumers else ""
         self._say(
             f"worker, process {os.getpid()}, takes tasks of {counted(len(agents), 'agent')} from {store}: "
-            f"{', '.join((*agents, *consumers))}"
+            f"{', '.join(agents)}{events}"
         )
 
     def draining(self, tally: Tally, grace_seconds: float) -> None:
