@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from segue import Artifact
+from segue import Artifact, payload
 
 Role = Literal["source", "test", "example", "text", "vendored", "generated", "binary"]
 Kind = Literal[
@@ -19,6 +19,11 @@ class Model(BaseModel):
     """The base of everything that crosses: immutable, and strict about names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_: object) -> None:
+        # In a store payloads go by their names: a `Report` of yours is not this one.
+        payload(version="1", name=f"demo.{cls.__name__}")(cls)
 
 
 class SourceFile(Model):
