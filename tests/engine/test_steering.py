@@ -93,3 +93,49 @@ async def test_a_list_is_not_given_to_another_agent(segue: Segue) -> None:
         await run.reassign("shout", "whisper", by="ann")
     await run.resume("shout", by="ann")
     assert await run.result() == ["X"]
+
+
+async def test_a_run_is_paused_until_a_task_that_delegates_has_settled(segue: Segue) -> None:
+    """What that asks for goes on with it, before the pause and after; all others stand still until it has ended."""
+    stage = Stage()
+    for name in ("helper", "boss"):
+        stage.gate(name)
+
+    @agent
+    async def helper(text: str) -> str:
+        await stage.play("helper")
+        return text
+
+    @agent
+    async def boss(text: str) -> str:
+        first = str(await ctx.delegate(helper, text=text))
+        await stage.play("boss")
+        return str(await ctx.delegate(helper, text=f"{first}!"))
+
+    @agent
+    async def other(text: str) -> str:
+        await stage.play("other")
+        return text
+
+    @agent
+    async def last(text: str) -> str:
+        return text
+
+    @workflow
+    def asks(text: str) -> Any:
+        return [boss(text), last(other(text))]
+
+    stage.gate("other")
+    run = await segue.submit(asks, "x")
+    for name in ("helper", "other"):
+        await stage.has_started(name)
+    await run.pause(until="boss", by="ann")
+    stage.gate("other").set()
+    stage.gate("helper").set()
+    await stage.has_started("boss")
+    stage.gate("boss").set()
+    assert await run.result() == ["x!", "x"]
+    names = [event.name for event in (await segue.host.store.tail(None, 1_000, run.run))[0]]
+    assert names.index("task.boss.complete") < names.index("run.unpaused") < names.index("task.last.claimed")
+    assert "run.deadlock" not in names
+    assert await audit(segue.host.store) == []

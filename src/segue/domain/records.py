@@ -317,6 +317,11 @@ def is_grown(node: str) -> bool:
     return "/" in node
 
 
+def is_below(node: str, task: tuple[str, int]) -> bool:
+    """Whether a node was delegated by a task, or by what that has delegated in turn: it is named after it."""
+    return node.startswith(f"{task_name(*task)}/")
+
+
 def parse_task_name(name: str) -> tuple[str, int]:
     """The node and item that a task's name stands for. Raises ValueError for anything else."""
     if not name.endswith("]"):

@@ -227,8 +227,9 @@ class Store(ConsumerStore, PayloadStore, PoolStore, SpendingStore, Protocol):
         - `pause`: what would be ready is `paused`, and nobody may claim it; what runs may end, and is revoked with
           `interrupt`. A task needs to be open and not to be paused by itself, a run not to be paused, unless the
           interrupt finds something that runs. What comes into being in a paused run is paused, and so are the items of
-          a mapped task that was. The rows of `until` are not paused with their run, and the pause ends in the
-          transaction in which the last of them settles. Past its deadline a paused task is to be settled all the same.
+          a mapped task that was. The rows of `until`, and what these have delegated, are not paused with their run, and
+          the pause ends in the transaction in which the last of these rows settles. Past its deadline a paused task is
+          to be settled all the same.
         - `resume`: the pause of the run, or of the task, ends. What is paused in no other way is ready, without delay.
         - `cancel`: an open task is `cancelled`, its claim revoked, and its dependents are told; its hand-off must be
           the next version. What is `needless` then is cancelled with all its items, and tells nobody; and so is what is

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from segue.domain.records import SINGLE
+from segue.domain.records import SINGLE, is_below
 from segue.domain.rows import TaskRecord
 from segue.domain.running.plan import Plan, Step
 from segue.domain.running.pooling import given_back, held_of
@@ -81,9 +81,15 @@ class _View:
         """The open tasks with which the pauses of a task end."""
         untils = [self._pauses.get((node, item)), self._pauses.get((node, SINGLE))]
         of_run = self._pauses.get(WHOLE_RUN)
-        if of_run is not None and of_run[0] != node:
+        if of_run is not None and of_run[0] != node and not self._is_for(node, of_run):
             untils.append(of_run)
         return frozenset[Key]().union(*(self._open(*until) for until in untils if until is not None))
+
+    def _is_for(self, node: str, awaited: TaskKey) -> bool:
+        """Whether a node was delegated for a task, or for an item of it, that the pause of the run is to last for."""
+        name, item = awaited
+        items = self.by_node.get(name, {}) if item == SINGLE else {}
+        return any(is_below(node, key) for key in (awaited, *((name, each) for each in items)))
 
     def _open(self, node: str, item: int = SINGLE) -> Iterable[Key]:
         """A task if it has not settled; one that has become the tasks of a list stands for those of them."""

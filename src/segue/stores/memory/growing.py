@@ -40,7 +40,7 @@ class Growing:
         pin = Pin(append.node, SINGLE, handoff.version, handoff.digest, handoff.status)
         task = Task(token.run, append.node, SINGLE, append.agent, 0, (), (pin,))
         task.pools = append.pools
-        task.hold = PAUSED_WITH_RUN if run.paused else 0
+        task.hold = run.tasks[token.node, token.item].hold & PAUSED_WITH_RUN
         run.tasks[append.node, SINGLE] = task
         run.keep(task, 0, handoff)
         self._state.start_budgets(task, append.limits)

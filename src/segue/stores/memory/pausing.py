@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from segue.domain.decisions import Control, Target
-from segue.domain.records import ENDS_PAUSE, PAUSED, PAUSED_ITSELF, PAUSED_WITH_RUN, SINGLE, task_name
+from segue.domain.records import (
+    ENDS_PAUSE,
+    PAUSED,
+    PAUSED_ITSELF,
+    PAUSED_WITH_RUN,
+    SINGLE,
+    is_below,
+    task_name,
+)
 from segue.domain.rows import PauseRecord
 from segue.stores import wording
 from segue.stores.memory.rows import SETTLED, WHOLE_RUN, Run, Task, TaskKey
@@ -40,7 +48,7 @@ def pause(state: State, run: Run, control: Control) -> bool:
         if not chosen:
             return False
     else:
-        chosen = [task for _, task in sorted(run.tasks.items()) if task not in awaited]
+        chosen = [task for _, task in sorted(run.tasks.items()) if not _is_awaited(task, awaited)]
         if run.paused and not (control.interrupt and any(task.state == "claimed" for task in chosen)):
             return False
         run.paused, run.pauses[WHOLE_RUN] = True, kept
@@ -51,6 +59,11 @@ def pause(state: State, run: Run, control: Control) -> bool:
         task.hold |= ENDS_PAUSE
     _stand_still(state, run, chosen, control)
     return True
+
+
+def _is_awaited(task: Task, awaited: list[Task]) -> bool:
+    """Whether a pause lasts for a task, or that was delegated by one of these."""
+    return task in awaited or any(is_below(task.node, (each.node, each.item)) for each in awaited)
 
 
 def _may_pause(task: Task, control: Control) -> bool:

@@ -35,7 +35,9 @@ def append(tx: Transaction, token: Token, append: Append) -> Verdict:
     ready = (tx.boot, tx.wall, blob_of((pin,)), *limits_row(tx, append.limits), pools)
     needs = [(run, append.node, need.pool, need.places) for need in append.pools]
     tx.cursor.executemany(SQL.insert_need, needs)
-    (born,) = tx.row(SQL.append_task, (run, append.node, append.agent, handoff.version, number, *ready))
+    (born,) = tx.row(
+        SQL.append_task, (run, append.node, append.agent, handoff.version, number, *ready, *parent)
+    )
     data = growth_data(token, append)
     tx.tell_run(run, RUN_GREW, data)
     tx.tell_task(run, append.node, SINGLE, append.agent, DELEGATED, 0, data)

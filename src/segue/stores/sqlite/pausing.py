@@ -41,12 +41,13 @@ def pause(tx: Transaction, control: Control) -> bool:
 
 def _pause_run(tx: Transaction, control: Control) -> bool:
     run, data = control.run, control.data
-    spared = control.until[:2] if control.until is not None else (None, None)
+    until = control.until[:2] if control.until is not None else (None, None)
+    spared = (*until, None if control.until is None else f"{task_name(*control.until[:2])}/")
     (is_paused,) = tx.row(SQL.run_hold, (run,))
     if is_paused and not (control.interrupt and tx.row(SQL.has_claimed, (run, *spared))[0]):
         return False
     tx.cursor.execute(SQL.hold_run, (run, 1))
-    tx.cursor.execute(SQL.insert_pause, (run, *WHOLE_RUN, *spared, data, tx.wall))
+    tx.cursor.execute(SQL.insert_pause, (run, *WHOLE_RUN, *until, data, tx.wall))
     tx.tell_run(run, RUN_PAUSED, data)
     tx.cursor.execute(SQL.hold_tasks, (run, *spared))
     _tell(tx, run, "paused", tx.rows(SQL.stop_tasks, (run,)))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from segue.domain.decisions import Append
+from segue.domain.decisions import Append, Target
 from segue.domain.records import HANDED_ON, SINGLE, Limits, Pin
 from segue.testing.conformance.base import Suite
-from segue.testing.conformance.desk import LEASE_SECONDS, Desk, handoff, settlement
+from segue.testing.conformance.desk import LEASE_SECONDS, Desk, handoff, release, settlement
 
 
 def append(node: str, key: str = "key", text: str = '{"x":1}', limits: Limits | None = None) -> Append:
@@ -69,6 +69,21 @@ class GrowingConformance(Suite):
         assert await desk.control(run, "resume") == "accepted"
         (child,) = await desk.claim("child_agent")
         assert child.version == 2
+
+    async def test_what_a_pause_lasts_for_may_delegate(self, desk: Desk) -> None:
+        """What it has delegated, and delegates then, goes on with it, also for an item; others stand still."""
+        run, (a, b, m) = await desk.start("a", "b", "m", waits_for=3)
+        items = [release("m", item=item, need=0, resolved=0, claim=f"item{item}") for item in range(2)]
+        (zero, _) = (await desk.settle(settlement(m, None, *items, ending="expanded")))[0].claims
+        for claim, child in ((a, "a/child.1"), (zero, "m[0]/child.1"), (b, "b/child.1")):
+            assert await desk.store.append(claim.token, append(child)) == "accepted"
+        assert await desk.control(run, "pause", until=Target("m", SINGLE)) == "accepted"
+        for claim, child in ((a, "a/child.2"), (zero, "m[0]/child.2"), (b, "b/child.2")):
+            assert await desk.store.append(claim.token, append(child)) == "accepted"
+        claims = await desk.claim("child_agent")
+        assert sorted(claim.token.node for claim in claims) == ["m[0]/child.1", "m[0]/child.2"]
+        await desk.control(run, "resume")
+        assert len(await desk.claim("child_agent")) == 4
 
     async def test_appending_may_be_repeated(self, desk: Desk) -> None:
         """The same again, by whichever attempt, is `repeated` and counts nothing; another under its name is `stale`."""
