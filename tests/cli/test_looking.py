@@ -79,7 +79,7 @@ def test_the_fields_of_a_run_are_stable(ran: Project) -> None:
     view = ran.json("show", "latest")
     assert list(view) == [
         "run", "workflow", "state", "key", "submitted_at", "ended_at", "input", "options", "graph_digest",
-        "totals", "tasks", "edges", "spans", "pauses", "spending",
+        "totals", "tasks", "edges", "spans", "pauses", "spending", "wanted_places",
     ]  # fmt: skip
     assert list(view["totals"]) == [
         "wall_seconds", "working_seconds", "coordinating_seconds", "agent_seconds", "handoffs", "handoff_bytes",
@@ -137,6 +137,7 @@ def test_events(ran: Project) -> None:
     assert (lines[0]["name"], lines[-1]["name"]) == ("run.started", "run.complete")
     only = ran.run("events", "--names", "task.complete", "--json").stdout.splitlines()
     assert [json.loads(line)["name"].split(".")[1] for line in only].count("price") == 3
+    assert "Did you mean 'complete'?" in ran.refused("events", "--names", "task.research.completed").stderr
     rest = ran.run("events", "--after", lines[-2]["cursor"], "--json").stdout.splitlines()
     assert [json.loads(line)["name"] for line in rest] == ["run.complete"]
 

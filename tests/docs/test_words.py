@@ -15,7 +15,7 @@ import segue
 from segue import errors
 from segue.cli.main import app
 from segue.cli.output import EXIT_CODES
-from segue.domain import records
+from segue.domain import event_names, records
 from segue.domain.envelope import limits
 from segue.domain.graph import agent
 from segue.domain.settings.budgets import RunBudgets
@@ -75,15 +75,18 @@ def test_every_argument_of_segue_is_explained() -> None:
 
 
 def test_every_event_is_explained() -> None:
-    """The page of events has a row for each way in which an attempt ends, each state of a run, and each remark."""
+    """The page of events has a row for each name that there is, and no other; what ends an attempt is among them."""
     page = (DOCS / "reference/events.md").read_text()
-    endings = typing.get_args(records.Ending)
-    for kind in (*endings, "ready", "claimed", "expired", "parked", "awaited", "resumed", "progress"):
-        assert f"| `task.AGENT.{kind}` |" in page
-    for name in (wording.RUN_STARTED, wording.RUN_NEEDS_REVIEW, wording.RUN_RESUMED, wording.STORE_PRUNED):
-        assert f"| `{name}` |" in page
-    for state in ("complete", "failed", "cancelled"):
-        assert f"| `run.{state}` |" in page
+    listed = {
+        "task": re.findall(r"^\| `task\.AGENT\.(\w+)` \|", page, re.MULTILINE),
+        "run": re.findall(r"^\| `run\.(\w+)` \|", page, re.MULTILINE),
+        "consumer": re.findall(r"^\| `consumer\.NAME\.(\w+)` \|", page, re.MULTILINE),
+        "store": re.findall(r"^\| `store\.(\w+)` \|", page, re.MULTILINE),
+    }
+    assert {subject: set(kinds) for subject, kinds in listed.items()} == event_names.KINDS
+    assert event_names.KINDS["task"] >= set(typing.get_args(records.Ending))
+    told = {value for name, value in vars(wording).items() if name.startswith(("RUN_", "STORE_"))}
+    assert all(event_names.check_pattern(name) for name in told)
 
 
 def test_every_state_is_explained() -> None:

@@ -217,6 +217,7 @@ def keys(folder: Path) -> set[str]:
         ((), "names no events"),
         (("complete",), "fits no event"),
         (("tasks.failed",), "fits no event"),
+        (("task.research.faild",), "nothing that happens to a task is called 'faild'"),
         (("task.research.failed",), "starts it with a hand-off"),
         (("run.complete",), "starts it with a hand-off"),
     ],

@@ -23,6 +23,7 @@ from segue.app.reviewing import AS_SHOWN
 from segue.app.submission import RunRequest, request_of
 from segue.app.views import ReviewView
 from segue.domain.envelope.handoff import Handoff
+from segue.domain.event_names import check_pattern
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import Runnable
 from segue.domain.rows import Event, PoolRecord
@@ -194,9 +195,10 @@ class Segue:
 
         Starts at the beginning, or after a cursor (`event.cursor` of the last one seen), and waits for more. For a run
         it ends with the run; for the whole store it never does. `names` are patterns: `task.complete` is every agent's
-        completion, `task.research.*` everything about one agent.
+        completion, `task.research.*` everything about one agent. Raises UsageError for one that fits no event.
         """
-        return self._host.events(run, (names,) if isinstance(names, str) else tuple(names), after)
+        patterns = (names,) if isinstance(names, str) else tuple(names)
+        return self._host.events(run, tuple(map(check_pattern, patterns)), after)
 
     async def set_pool(self, name: str, capacity: int) -> None:
         """

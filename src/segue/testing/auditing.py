@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from segue.domain.envelope.payload import digest_of
+from segue.domain.event_names import is_event_name
 from segue.domain.records import PAUSED_ITSELF, PAUSED_WITH_RUN, SINGLE, Pin, RunState, task_name
 from segue.domain.rows import Event, PauseRecord, RunRecord, StoredHandoff, TaskRecord
 from segue.domain.running.controlling import WHOLE_RUN
@@ -83,6 +84,7 @@ def problems_of(contents: RunContents) -> Iterator[str]:
         yield "its graph is missing or is not the one that was pinned"
     if [event.sequence for event in events] != list(range(1, len(events) + 1)):
         yield "its events are not numbered 1, 2, 3 ..."
+    yield from (f"{event.name} is the name of no event" for event in events if not is_event_name(event.name))
     yield from _problems_of_state(contents)
     yield from _problems_of_pauses(contents)
     told = {course.task: course for course in courses(events)}

@@ -9,6 +9,7 @@ from functools import cached_property
 from typing import Any, Generic, Literal, TypeVar, get_args
 
 from segue.domain.consumers import Since
+from segue.domain.event_names import check_pattern
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.signature import NAME, Declaration, caller_namespace
 from segue.domain.graph.workflow import Built, Workflow
@@ -168,12 +169,7 @@ def _checked(
     if not patterns:
         raise UsageError("it names no events", remedy='Say which: "task.failed", "run.complete", "task.*".')
     for pattern in patterns:
-        subject = pattern.partition(".")[0] if isinstance(pattern, str) else ""
-        if pattern != "*" and (subject not in ("task", "run", "consumer") or "." not in pattern):
-            raise UsageError(
-                f"{pattern!r} fits no event",
-                remedy='Events are called like "task.research.complete", "task.failed" (of any agent), "run.complete".',
-            )
+        check_pattern(pattern)
     if since not in get_args(Since):
         raise UsageError(f"since={since!r} is not known", remedy="Use 'start' or 'now'.")
     policy = retries if isinstance(retries, Retry) else Retry(checked_count("retries", retries, 0))
