@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from segue import Later, Quorum, RunFailed, Segue, agent, workflow
+from segue.engine.later import LaterDesk
+from segue.testing import ManualClock
+from tests.engine.turning import turning
 
 
 async def test_one_slot_is_enough(open_segue: Any) -> None:
@@ -169,3 +172,59 @@ async def test_a_mapped_source_is_awaited_whole(open_segue: Any) -> None:
         return total(square.map(numbers))
 
     assert await segue.run(waits, [1, 2, 3]) == 14
+
+
+class CountingClock(ManualClock):
+    """Each look at it takes a thousandth of a second; those who sleep are woken by a test."""
+
+    def boot(self) -> float:
+        """Seconds since an imagined start of the machine."""
+        self._boot += 0.001
+        return self._boot
+
+    def advance(self, seconds: float) -> None:
+        """Move on; somebody may be overdue already, by the looks of the others."""
+        super().advance(max(0.0, seconds))
+
+
+async def test_those_who_wait_leave_time_for_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What others commit wakes all that wait, and each rests after a look: a crowd must not be in the way."""
+    looks, gate = 0, asyncio.Event()
+    settled = LaterDesk._settled
+
+    async def counted(desk: LaterDesk, run: str, nodes: tuple[str, ...]) -> Any:
+        nonlocal looks
+        looks += 1
+        return await settled(desk, run, nodes)
+
+    @agent
+    async def slow(text: str) -> str:
+        await gate.wait()
+        return text
+
+    @agent
+    async def eager(later: Later[str]) -> str:
+        return await later
+
+    @agent
+    async def quick(text: str) -> str:
+        return text
+
+    @workflow
+    def waits(text: str) -> str:
+        return eager(slow(text))
+
+    @workflow
+    def goes_on(text: str) -> str:
+        return quick(text)
+
+    monkeypatch.setattr(LaterDesk, "_settled", counted)
+    clock = CountingClock()
+    async with Segue("memory:", clock=clock, concurrency=50) as segue:
+        waiting = [await segue.submit(waits, str(number)) for number in range(10)]
+        for _ in range(50):
+            await segue.run(goes_on, "x")
+        assert looks <= 2 * len(waiting)
+        gate.set()
+        done = await turning(clock, asyncio.gather(*(handle.result() for handle in waiting)))
+        assert done == [str(number) for number in range(10)]

@@ -24,6 +24,7 @@ from segue.engine.pausing import Pause
 from segue.engine.slots import Slots
 from segue.engine.timekeeper import Timekeeper
 from segue.errors import StaleEpoch, StoreError, TaskFailed, UpstreamFailed
+from segue.ports.clock import Clock
 from segue.ports.store import Note, Store
 
 SETTLED_STATES = frozenset({"complete", "failed", "dead", "skipped", "cancelled"})
@@ -37,6 +38,12 @@ PARKED_PROCESSES_MAXIMUM = 32
 NET_SECONDS = 5.0
 """How often a waiting task looks although nothing was announced."""
 
+REST_PER_LOOK = 4.0
+"""
+How much longer than they look all that wait rest after it. Whatever happens in the store wakes every one of them, and
+they must leave time for the work that they wait for.
+"""
+
 
 class LaterDesk:
     """Where tasks wait for hand-offs that they could start without."""
@@ -47,12 +54,14 @@ class LaterDesk:
         slots: Slots,
         timekeeper: Timekeeper,
         claimer: Claimer,
+        clock: Clock,
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._store = store
         self._slots = slots
         self._timekeeper = timekeeper
         self._claimer = claimer
+        self._clock = clock
         self._on_failure = on_failure
         self._parked: Counter[str] = Counter()
         """How many tasks wait, by what they hold."""
@@ -160,9 +169,12 @@ class LaterDesk:
 
     async def _wait(self, run: str, nodes: tuple[str, ...], seen: int) -> list[TaskRecord]:
         while True:
+            began = self._clock.boot()
             tasks = await self._settled(run, nodes)
             if tasks is not None:
                 return tasks
+            look_seconds = self._clock.boot() - began
+            await self._clock.sleep(look_seconds * self._parked.total() * REST_PER_LOOK)
             seen = await self._store.notifier.wait(seen, NET_SECONDS)
 
     async def _settled(self, run: str, nodes: tuple[str, ...]) -> list[TaskRecord] | None:
