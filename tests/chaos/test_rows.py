@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 
+from segue.app.reading import read_graph
+from segue.app.segue import Segue
 from segue.errors import UsageError
 from segue.ports.clock import SystemClock
+from segue.ports.store import Store
 from segue.testing.chaos.cell import Cell, run_cell
-from segue.testing.chaos.failpoint import Failpoint, parse_failpoint
+from segue.testing.chaos.failpoint import DISK, Failpoint, parse_failpoint
 from segue.testing.chaos.matrix import failpoints, run_matrix
+from segue.testing.chaos.workload import NEW_CODE, OLD_CODE
 
 UNFENCED = """
 from segue.stores.sqlite import settling
@@ -44,6 +48,11 @@ def rows(wanted: list[Failpoint], jobs: int = 2) -> list[Cell]:
         "advance.before:kill:1",
         "stumble.after:lost:1",
         "advance.before:stop:1",
+        "append.after:kill:1",
+        "spend.before:kill:1",
+        "hand_on.after:lost:1",
+        "unpark.before:kill:1",
+        "untangle.after:kill:1",
         "control.before:kill:2",
         "control.after:kill:2",
         "control.after:lost:1",
@@ -58,6 +67,58 @@ def test_a_row_holds(name: str, tmp_path: Path) -> None:
     cell = asyncio.run(run_cell(parse_failpoint(name), tmp_path, "durable", SystemClock()))
     assert cell.sprung
     assert cell.held, cell.verdict
+
+
+def test_a_version_that_no_run_has_pinned(tmp_path: Path) -> None:
+    """Newer code that dies while it registers what it is about to send leaves the run of older code whole."""
+    cell = asyncio.run(
+        run_cell(parse_failpoint("register.before:kill:1"), tmp_path, "durable", SystemClock())
+    )
+    assert cell.sprung
+    assert cell.held, cell.verdict
+
+    async def versions() -> tuple[set[str], bool]:
+        async with Segue(str(tmp_path / DISK / "segue.db"), worker=False) as segue:
+            store = segue.host.store
+            run = await store.find_run("story-1")
+            assert run is not None
+            pinned = (await read_graph(store, run)).node("start").output_schema
+            (sent,) = await store.latest_handoffs(run.run, ["start"])
+            payloads = await store.read_payloads()
+            return {each.version for each in payloads if each.name == "Numbers"}, sent.record.schema != pinned
+
+    assert asyncio.run(versions()) == ({OLD_CODE, NEW_CODE}, True)
+
+
+READING = {
+    "notifier", "open", "close", "next_due", "read_run", "find_run", "list_runs", "read_graph", "read_growth",
+    "read_schema", "read_tasks", "read_reviews", "read_steps", "read_pauses", "read_command", "read_handoffs",
+    "latest_handoffs", "tail", "cursor", "list_workers", "artifact_references", "facts", "read_consumers",
+    "read_payloads", "read_pools", "read_waits", "read_spending",
+}  # fmt: skip
+"""What commits nothing."""
+
+NO_ROW = {
+    "resolve": "a person's word on a task that nobody works on, from a process that holds nothing",
+    "forget_consumer": "a person takes away what nobody holds",
+    "prune": "a person takes away runs that have ended, which no worker touches",
+}
+"""What commits, and is done by people, about what no worker has: why it has no row."""
+
+
+def test_every_verb_that_commits_has_a_row() -> None:
+    """A new verb of the store is one that reads, or has rows in the matrix, or a reason beside its name."""
+    verbs = {
+        name
+        for base in Store.__mro__
+        for name in vars(base)
+        if callable(getattr(base, name)) or name == "notifier"
+    }
+    verbs = {name for name in verbs if not name.startswith("_")}
+    rows_of = {row.verb for row in failpoints()} - {"artifact", "hand_on"}
+    assert verbs == READING | rows_of | NO_ROW.keys()
+    assert not READING & rows_of
+    assert not NO_ROW.keys() & (READING | rows_of)
 
 
 def test_a_full_disk_is_survived() -> None:

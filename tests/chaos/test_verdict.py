@@ -60,6 +60,43 @@ def pay_twice(crew: Crew) -> None:
     crew.payments.write_bytes(crew.payments.read_bytes() * 2)
 
 
+def delegate_twice(crew: Crew) -> None:
+    write(crew, "UPDATE run SET grown = 2 WHERE key = 'story-1'")
+
+
+def hand_on_twice(crew: Crew) -> None:
+    write(
+        crew,
+        "INSERT INTO event (run, sequence, name, task, epoch, at)"
+        " SELECT run, 1000, name, task, epoch, at FROM event WHERE name = 'task.aide.handed_on' LIMIT 1",
+    )
+
+
+def spend_beyond(crew: Crew) -> None:
+    never_checked = "PRAGMA ignore_check_constraints = ON"
+    write(crew, never_checked, "UPDATE allowance SET spent = cap + 1 WHERE account = '' AND unit = 'tokens'")
+
+
+def leave_something_reserved(crew: Crew) -> None:
+    write(crew, "UPDATE allowance SET reserved = 1 WHERE account <> ''")
+
+
+def forget_a_call(crew: Crew) -> None:
+    write(crew, "UPDATE allowance SET spent = spent - 1 WHERE account = '' AND unit = 'tokens'")
+
+
+def leave_a_consumer_parked(crew: Crew) -> None:
+    write(crew, "UPDATE consumer SET parked = 1 WHERE name = 'monitor:auditor'")
+
+
+def leave_a_place_held(crew: Crew) -> None:
+    write(crew, "UPDATE task SET state = 'claimed', lease = 0, worker = 'nobody' WHERE node = 'errand'")
+
+
+def lose_a_schema(crew: Crew) -> None:
+    write(crew, "DELETE FROM schema")
+
+
 def start_for_nothing(crew: Crew) -> None:
     first = "SELECT min(key) FROM run WHERE key LIKE 'on:receipt:%'"
     write(crew, f"UPDATE run SET key = 'on:receipt:nothing:1' WHERE key = ({first})")
@@ -100,12 +137,12 @@ def damage_the_file(crew: Crew) -> None:
     write(crew, "PRAGMA wal_checkpoint(TRUNCATE)")
     connection = apsw.Connection(crew.url)
     ((root,),) = connection.execute(
-        "SELECT rootpage FROM sqlite_schema WHERE name = 'event_in_run'"
+        "SELECT rootpage FROM sqlite_schema WHERE name = 'pool_need_by_places'"
     ).fetchall()
     connection.close()
     content = bytearray(path.read_bytes())
     middle = (root - 1) * 4096 + 3
-    content[middle : middle + 2] = b"\x00\x01"  # the index has one entry now
+    content[middle : middle + 2] = b"\x00\x00"  # the page has no entry now
     path.write_bytes(content)
 
 
@@ -116,6 +153,14 @@ def damage_the_file(crew: Crew) -> None:
         (lose_a_run, {"kept", "ended"}),
         (accept_twice, {"once", "log"}),
         (pay_twice, {"paid"}),
+        (delegate_twice, {"paid"}),
+        (hand_on_twice, {"once", "log"}),
+        (spend_beyond, {"spent"}),
+        (leave_something_reserved, {"spent"}),
+        (forget_a_call, {"spent"}),
+        (leave_a_consumer_parked, {"told"}),
+        (leave_a_place_held, {"ended", "log"}),
+        (lose_a_schema, {"log"}),
         (start_for_nothing, {"told"}),
         (note_twice, {"told", "log"}),
         (leave_a_run_open, {"ended", "log"}),

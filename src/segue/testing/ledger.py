@@ -10,9 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from segue.domain.decisions import Control, Decision
+from segue.domain.decisions import Append, Control, Decision
 from segue.domain.envelope.payload import digest_of
-from segue.domain.records import Claim, Settled, Settlement, Submitted, Token, task_name
+from segue.domain.records import SINGLE, Claim, Settled, Settlement, Submitted, Token, task_name
 from segue.domain.rows import StepRecord
 from segue.ports.store import Note, Store
 
@@ -117,6 +117,12 @@ class Ledger:
             if verdict == "accepted":  # a pin that an earlier attempt took is not told of again
                 self._told(_event(note.token, note.agent, note.kind))
 
+    def appended(self, token: Token, append: Append, verdict: str) -> None:
+        """A run has grown by a task, which begins with a hand-off."""
+        if verdict != "stale":
+            first = append.handoff
+            self._told(Kept(token.run, append.node, SINGLE, first.version, first.digest))
+
     def recorded(self, token: Token, steps: Sequence[StepRecord], verdict: str) -> None:
         """Steps and effects were written down."""
         if verdict != "stale":
@@ -174,6 +180,11 @@ class _Watched:
         verdicts = await self._store.note(notes)
         self._ledger.noted(notes, verdicts)
         return verdicts
+
+    async def append(self, token: Any, append: Any) -> Any:
+        verdict = await self._store.append(token, append)
+        self._ledger.appended(token, append, verdict)
+        return verdict
 
     async def record(self, token: Any, steps: Any) -> Any:
         verdict = await self._store.record(token, steps)

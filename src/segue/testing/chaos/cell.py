@@ -12,8 +12,10 @@ from typing import NamedTuple
 from segue.app.segue import Segue
 from segue.ports.clock import Clock, SystemClock
 from segue.testing.chaos.crew import Crew, Member
+from segue.testing.chaos.errand import DESKS
 from segue.testing.chaos.failpoint import BALLAST, DISK, SPRUNG, Failpoint, parse_failpoint
 from segue.testing.chaos.verdict import Verdict, verdict
+from segue.testing.chaos.workload import NEW_CODE, OLD_CODE
 
 NUMBERS = (1, 2, 3)
 """The runs of a cell."""
@@ -30,6 +32,9 @@ STOPPED_SECONDS = 4.0
 
 ROOM_AGAIN_SECONDS = 1.0
 """How long a disk stays full."""
+
+FEW_DESKS = 1
+"""So few that an errand and the aide whom it asks wait for one another."""
 
 END_SECONDS = 60.0
 """How long the workers may take to end after that."""
@@ -60,7 +65,8 @@ async def run_cell(failpoint: Failpoint, folder: Path, durability: str, clock: C
     began = clock.boot()
     (folder / DISK).mkdir(exist_ok=True)
     url = str(folder / DISK / "segue.db")
-    crew = Crew(url, folder, durability, LEASE_SECONDS, WORK_SECONDS, clock)
+    desks = FEW_DESKS if failpoint.verb == "untangle" else DESKS
+    crew = Crew(url, folder, durability, LEASE_SECONDS, WORK_SECONDS, clock, desks)
     try:
         stuck = await _story(failpoint, crew)
         async with Segue(url, worker=False) as segue:
@@ -74,10 +80,14 @@ async def run_cell(failpoint: Failpoint, folder: Path, durability: str, clock: C
 async def _story(failpoint: Failpoint, crew: Crew) -> list[str]:
     """The workers' lives, and what is wrong with how they ended."""
     if failpoint.verb in {"expire", "forget_workers"}:
-        await _leave_claims_behind(crew)
-    victim = await crew.start(failpoint=failpoint, runs=NUMBERS)
+        await _leave_claims_behind(crew, 4)
+    code = OLD_CODE
+    if failpoint.verb == "register":
+        await _leave_claims_behind(crew, 1)
+        code = NEW_CODE
+    victim = await crew.start(failpoint=failpoint, runs=NUMBERS, code=code)
     await _until(crew.clock, SPRING_SECONDS, lambda: crew.has_sprung or not victim.alive)
-    helper = await crew.start(runs=NUMBERS)
+    helper = await crew.start(runs=NUMBERS, code=code)
     if failpoint.fault == "full":
         await crew.clock.sleep(ROOM_AGAIN_SECONDS)
         (crew.folder / DISK / BALLAST).unlink(missing_ok=True)
@@ -91,9 +101,9 @@ async def _story(failpoint: Failpoint, crew: Crew) -> list[str]:
     )
 
 
-async def _leave_claims_behind(crew: Crew) -> None:
-    """A worker dies in the middle, so that the next has something to take back."""
-    casualty = await crew.start(failpoint=Failpoint("settle", "before", "kill", 4), runs=NUMBERS)
+async def _leave_claims_behind(crew: Crew, nth: int) -> None:
+    """A worker dies at its n-th settlement, so that the next has something to take back, or to go on with."""
+    casualty = await crew.start(failpoint=Failpoint("settle", "before", "kill", nth), runs=NUMBERS)
     await casualty.ended()
     (crew.folder / SPRUNG).unlink()
 

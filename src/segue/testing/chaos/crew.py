@@ -10,15 +10,24 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from segue.ports.clock import Clock
+from segue.testing.chaos.errand import DESKS
 from segue.testing.chaos.failpoint import SPRUNG, Failpoint
-from segue.testing.chaos.workload import LEDGER_VARIABLE, PAYMENTS_VARIABLE, WORK_VARIABLE
+from segue.testing.chaos.outside import CALLS_VARIABLE, LEDGER_VARIABLE, PAYMENTS_VARIABLE
+from segue.testing.chaos.workload import CODE_VARIABLE, OLD_CODE, WORK_VARIABLE
 
 
 class Crew:
     """Starts workers on one store. `folder` gets their journals, ledgers and what they said."""
 
     def __init__(
-        self, url: str, folder: Path, durability: str, lease_seconds: float, work_seconds: float, clock: Clock
+        self,
+        url: str,
+        folder: Path,
+        durability: str,
+        lease_seconds: float,
+        work_seconds: float,
+        clock: Clock,
+        desks: int = DESKS,
     ) -> None:
         self.url = url
         self.folder = folder
@@ -26,25 +35,30 @@ class Crew:
         self.lease_seconds = lease_seconds
         self._durability = durability
         self._work_seconds = work_seconds
+        self._desks = desks
         self._started = 0
         self.members: list[Member] = []
         for name in ("journals", "ledgers", "said"):
             (folder / name).mkdir(parents=True, exist_ok=True)
 
-    async def start(self, *, failpoint: Failpoint | None = None, runs: Sequence[int] = ()) -> Member:
+    async def start(
+        self, *, failpoint: Failpoint | None = None, runs: Sequence[int] = (), code: str = OLD_CODE
+    ) -> Member:
         """A worker that works until it is told to end or, with `runs`, until these have ended."""
         self._started += 1
         name = f"{self._started:04d}"
         journal = self.folder / "journals" / name
         arguments = [str(self.folder), self.url, str(journal), "--durability", self._durability]
-        arguments += ["--lease", str(self.lease_seconds)]
+        arguments += ["--lease", str(self.lease_seconds), "--desks", str(self._desks)]
         arguments += ["--failpoint", str(failpoint)] if failpoint is not None else []
         arguments += ["--runs", *map(str, runs)] if runs else []
         environment = {
             **os.environ,
             LEDGER_VARIABLE: str(self.folder / "ledgers" / name),
             PAYMENTS_VARIABLE: str(self.payments),
+            CALLS_VARIABLE: str(self.calls),
             WORK_VARIABLE: str(self._work_seconds),
+            CODE_VARIABLE: code,
         }
         with (self.folder / "said" / name).open("wb") as said:
             process = await asyncio.create_subprocess_exec(
@@ -78,6 +92,11 @@ class Crew:
     def payments(self) -> Path:
         """The file that stands for the world outside."""
         return self.folder / "payments"
+
+    @property
+    def calls(self) -> Path:
+        """The file that says what each call of a model took."""
+        return self.folder / "calls"
 
     def said(self) -> dict[str, str]:
         """What each member wrote to its standard error."""

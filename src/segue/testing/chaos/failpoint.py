@@ -18,22 +18,33 @@ Verb = Literal[
     "register_worker",
     "submit",
     "settle",
+    "hand_on",
     "claim",
     "renew",
     "expire",
     "note",
     "park",
     "go_on",
+    "append",
+    "reserve",
+    "spend",
     "record",
     "review",
     "control",
+    "register",
     "register_consumer",
     "consume",
     "advance",
     "stumble",
+    "unpark",
     "forget_workers",
+    "set_pool",
+    "untangle",
     "artifact",
 ]
+"""What commits: verbs of the store, `artifact` for a put, and `hand_on` for a settlement that hands a task on."""
+
+"""What writes: the verbs of a store, `artifact` for a put, and `hand_on` for a settlement that hands on."""
 Side = Literal["before", "after"]
 Fault = Literal["kill", "stop", "lost", "full"]
 """

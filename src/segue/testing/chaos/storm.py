@@ -13,8 +13,9 @@ from segue.domain.records import RunState
 from segue.errors import SegueError
 from segue.ports.clock import SystemClock
 from segue.testing.chaos.crew import Crew, Member
+from segue.testing.chaos.errand import BUDGET, DESK, DESKS
 from segue.testing.chaos.verdict import Verdict, verdict
-from segue.testing.chaos.workload import TASKS_PER_RUN, all_noted, steer, story
+from segue.testing.chaos.workload import TASKS_PER_RUN, all_noted, encourage, steer, story
 
 STOPS_PER_KILL = 0.15
 """How many workers are stopped, most of them for longer than their lease, for each that is killed."""
@@ -77,7 +78,12 @@ async def run_storm(plan: StormPlan, folder: Path, on_progress: Callable[[str], 
     crew = Crew(url, folder, plan.durability, plan.lease_seconds, WORK_SECONDS, SystemClock())
     try:
         async with Segue(url, worker=False, durability=plan.durability) as segue:  # type: ignore[arg-type]
-            return await _Storm(plan, crew, on_progress).run(segue)
+            await segue.set_pool(DESK, DESKS)
+            helping = asyncio.create_task(encourage(segue))
+            try:
+                return await _Storm(plan, crew, on_progress).run(segue)
+            finally:
+                helping.cancel()
     finally:
         await crew.disband()
 
@@ -138,7 +144,7 @@ class _Storm:
         self._open &= {record.run for record in running}
         while len(self._open) < self._plan.workers * OPEN_RUNS_PER_WORKER:
             number = len(self._numbers)
-            handle = await segue.with_(key=f"story-{number}").submit(story, number)
+            handle = await segue.with_(key=f"story-{number}", budget=BUDGET).submit(story, number)
             await steer(handle)
             self._numbers.append(number)
             self._open.add(handle.run)

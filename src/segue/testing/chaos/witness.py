@@ -49,7 +49,7 @@ def read_lines(place: Path) -> Iterator[list[Any]]:
 
 
 class _Trapped:
-    """Passes everything on to the store behind it; a writing verb goes past its two points."""
+    """Passes everything on to the store behind it; a writing verb goes past its points."""
 
     def __init__(self, store: Store, trap: Trap) -> None:
         self._store = store
@@ -61,12 +61,24 @@ class _Trapped:
 
     def _past_points(self, verb: str, target: Callable[..., Any]) -> Callable[..., Any]:
         async def call(*args: Any, **kwargs: Any) -> Any:
-            self._trap.reach(verb, "before")
+            points = _points(verb, *args)
+            for point in points:
+                self._trap.reach(point, "before")
             answer = await target(*args, **kwargs)
-            self._trap.reach(verb, "after")
+            for point in points:
+                self._trap.reach(point, "after")
             return answer
 
         return call
+
+
+def _points(verb: str, what: Any = None, *_: Any) -> list[str]:
+    """The points that a call goes past: more than one for a settlement that hands on, none for plain types."""
+    if verb == "settle" and any(settlement.ending == "handed_on" for settlement in what):
+        return ["settle", "hand_on"]
+    if verb == "register" and not what:
+        return []
+    return [verb]
 
 
 class _TrappedArtifacts:

@@ -14,12 +14,13 @@ from pathlib import Path
 
 from segue.app.handle import RunHandle
 from segue.app.segue import Segue
-from segue.errors import ReviewNeeded, StoreError
+from segue.errors import KeyConflict, ReviewNeeded, StoreError
 from segue.ports.clock import SystemClock
 from segue.stores.urls import open_store
+from segue.testing.chaos.errand import BUDGET, DESK, DESKS
 from segue.testing.chaos.failpoint import Trap, parse_failpoint
 from segue.testing.chaos.witness import watched
-from segue.testing.chaos.workload import OFFERED, all_noted, expected, steer, story
+from segue.testing.chaos.workload import OFFERED, all_noted, encourage, expected, steer, story
 
 PAUSE_SECONDS = 0.1
 """Between two tries to reach the store."""
@@ -35,22 +36,52 @@ async def work(options: argparse.Namespace) -> int:
         try:
             return await _work_once(options, trap)
         except StoreError as error:
-            print(f"{type(error).__name__}: {error.message}", file=sys.stderr, flush=True)  # noqa: T201 - to who started it
+            _say(error)
         await SystemClock().sleep(PAUSE_SECONDS)
+
+
+def _say(error: StoreError) -> None:
+    print(f"{type(error).__name__}: {error.message}", file=sys.stderr, flush=True)  # noqa: T201 - to who started it
 
 
 async def _work_once(options: argparse.Namespace, trap: Trap) -> int:
     parts = watched(open_store(options.url, durability=options.durability), trap, Path(options.journal))
     async with Segue(parts, agents=[story, *OFFERED], concurrency=16, lease_seconds=options.lease) as segue:
+        await segue.set_pool(DESK, options.desks)
         if not options.runs:
             await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
             return 0
-        handles = [await segue.with_(key=f"story-{number}").submit(story, number) for number in options.runs]
-        await asyncio.gather(*(steer(handle) for handle in handles))
-        results = await asyncio.gather(*(_result(segue, handle) for handle in handles))
-        await all_noted(segue, {handle.run for handle in handles})
+        handles = [await _submit(segue, number) for number in options.runs]
+        helping = asyncio.create_task(_help(segue))
+        try:
+            await asyncio.gather(*(steer(handle) for handle in handles))
+            results = await asyncio.gather(*(_result(segue, handle) for handle in handles))
+            await all_noted(segue, {handle.run for handle in handles})
+        finally:
+            helping.cancel()
         right = results == [expected(number) for number in options.runs]
         return 0 if right else RESULTS_DIFFER
+
+
+async def _submit(segue: Segue, number: int) -> RunHandle[str]:
+    """Submit a story; one that older code has submitted is another, and goes on as it was."""
+    key = f"story-{number}"
+    try:
+        return await segue.with_(key=key, budget=BUDGET).submit(story, number)
+    except KeyConflict:
+        record = await segue.host.store.find_run(key)
+        assert record is not None
+        return segue.handle(record.run)
+
+
+async def _help(segue: Segue) -> None:
+    """Have a person about, who tries again what the store did not answer."""
+    while True:
+        try:
+            await encourage(segue)
+        except StoreError as error:
+            _say(error)
+        await SystemClock().sleep(PAUSE_SECONDS)
 
 
 async def _result(segue: Segue, handle: RunHandle[str]) -> str:
@@ -70,6 +101,7 @@ def main() -> None:
     parser.add_argument("journal")
     parser.add_argument("--durability", default="durable")
     parser.add_argument("--lease", type=float, default=10.0)
+    parser.add_argument("--desks", type=int, default=DESKS)
     parser.add_argument("--failpoint", default="")
     parser.add_argument("--runs", type=int, nargs="*", default=[])
     sys.exit(asyncio.run(work(parser.parse_args())))

@@ -1,7 +1,8 @@
 """
 What the workers of `segue chaos` work on: a workflow with a map, a join, an artifact, a `Later`, threads, a remembered
-step, an effect outside, a review that ends by itself, and agents that fail now and then or take their time. What ends
-it starts something else, and is noted by a monitor.
+step, an effect outside, a review that ends by itself, an errand that grows the graph within a budget, and agents that
+fail now and then or take their time. What ends it starts something else, and is noted by two monitors, one of which
+needs a person to go on.
 
 Its result is known beforehand, so a run that ended with another one has been told something wrong. Each agent notes
 that it ran, in a file of its own outside the store: what ran twice and why is told from there.
@@ -10,38 +11,42 @@ that it ran, in a file of its own outside the store: what ran twice and why is t
 from __future__ import annotations
 
 import contextlib
-import json
 import os
+from collections import Counter
 from collections.abc import Collection
-from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel
 
+from segue.app.consumers import decide, read_consumer_views
 from segue.app.handle import RunHandle
 from segue.app.monitoring import Control
 from segue.app.segue import Segue
+from segue.domain.consumers import consumer_event
 from segue.domain.envelope.handoff import Handoff, Later
+from segue.domain.envelope.versions import payload, upcast
 from segue.domain.graph.agent import agent
 from segue.domain.graph.watching import monitor, on
 from segue.domain.graph.workflow import workflow
 from segue.domain.rows import Event
-from segue.domain.running.steps import DidNotHappen, Happened
 from segue.domain.settings.retrying import Retry
 from segue.domain.settings.reviewing import Review
 from segue.engine.context import ctx
-from segue.errors import ControlRefused
+from segue.errors import ControlRefused, UsageError
 from segue.ports.clock import SystemClock
-
-LEDGER_VARIABLE = "SEGUE_CHAOS_LEDGER"
-"""Names the file that this process's agents write to."""
-
-PAYMENTS_VARIABLE = "SEGUE_CHAOS_PAYMENTS"
-"""Names the file that stands for the world outside: all workers pay into it."""
+from segue.testing.chaos.errand import ASKED, errand
+from segue.testing.chaos.outside import note, pay
 
 WORK_VARIABLE = "SEGUE_CHAOS_WORK_SECONDS"
 """How long the slow agent works."""
 
-TASKS_PER_RUN = 8
+CODE_VARIABLE = "SEGUE_CHAOS_CODE"
+"""Says how new the code of a worker is: the version of what its first agent hands over."""
+
+OLD_CODE, NEW_CODE = "1", "2"
+_CODE = os.environ.get(CODE_VARIABLE, OLD_CODE)
+
+TASKS_PER_RUN = 10
 """Tasks of a run that hand something over."""
 
 
@@ -49,17 +54,27 @@ class PassingError(Exception):
     """An agent fails on purpose; another try helps."""
 
 
+@payload(version=_CODE)
 class Numbers(BaseModel):
     """What the first agent hands over; `evidence` is large enough to become an artifact."""
 
     numbers: list[int]
     evidence: str
+    if _CODE == NEW_CODE:
+        source: str = "new code"
+
+
+if _CODE == NEW_CODE:
+
+    @upcast(Numbers, OLD_CODE, NEW_CODE)
+    def _with_source(old: dict[str, Any]) -> dict[str, Any]:
+        return {**old, "source": "old code"}
 
 
 @agent
 async def start(number: int) -> Handoff[Numbers]:
     """Three numbers, with the reasoning that a hand-off carries."""
-    _note()
+    note()
     numbers = Numbers(numbers=[number, number + 1, number + 2], evidence=f"{number:08}" * 1_500)
     return Handoff(numbers, summary=f"three numbers from {number}", decisions=["no more than three"])
 
@@ -67,21 +82,21 @@ async def start(number: int) -> Handoff[Numbers]:
 @agent
 async def square(number: int) -> int:
     """One of the mapped tasks."""
-    _note()
+    note()
     return number * number
 
 
 @agent
 def total(squares: list[int]) -> int:
     """The join, in a thread."""
-    _note()
+    note()
     return sum(squares)
 
 
 @agent(retries=20, backoff="10ms")
 async def moody(number: int) -> int:
     """Fails at its first try if its number is odd, and takes its time: others must wait for it, and its lease runs."""
-    _note()
+    note()
     if ctx.attempt == 1 and number % 2:
         raise PassingError(f"not today, {number}")
     await SystemClock().sleep(float(os.environ.get(WORK_VARIABLE, "0")))
@@ -91,40 +106,28 @@ async def moody(number: int) -> int:
 @agent(review=Review(by="nobody", expires="100ms", then="approve"))
 async def check(total: int, moody: Later[int]) -> int:
     """A join that starts without one of its inputs. Nobody decides on what it hands over: its terms do."""
-    _note()
+    note()
     return total + await moody
 
 
 @agent
-async def close(checked: Handoff[int]) -> str:
+async def close(checked: Handoff[int], errand: int) -> str:
     """The end of the chain, which pays for what came out: once, whatever happens meanwhile."""
-    _note()
+    note()
     bill = await ctx.step("bill", _bill, checked.output)
-    async with ctx.effect("pay", reconcile=_look_up) as payment:
-        await payment.once(_pay, bill)
-    return f"{checked.output}"
+    await pay(bill)
+    return f"{checked.output + errand}"
 
 
 async def _bill(amount: int) -> str:
     return f"bill over {amount}"
 
 
-async def _pay(bill: str, *, idempotency_key: str) -> None:
-    """The world outside takes every payment that it is given, as often as it is given it."""
-    _write(PAYMENTS_VARIABLE, [idempotency_key, bill])
-
-
-def _look_up(key: str) -> Happened | DidNotHappen:
-    payments = Path(os.environ[PAYMENTS_VARIABLE])
-    paid = payments.read_text().splitlines() if payments.exists() else []
-    return Happened() if any(json.loads(line)[0] == key for line in paid) else DidNotHappen()
-
-
 @on("task.close.complete")
 @agent
 async def receipt(paid: str) -> str:
     """Is started once for every story that has ended."""
-    _note()
+    note()
     return f"receipt for {paid}"
 
 
@@ -136,17 +139,51 @@ async def clerk(event: Event, control: Control) -> None:
         raise PassingError("not today")
 
 
-OFFERED = (receipt, clerk)
-"""What workers do about events, beside the story."""
+@monitor("task.close.complete", since="start", retries=0)
+async def auditor(event: Event, control: Control) -> None:
+    """Notes that it has seen it, and does not get over it: a person has to let it go on, which it notes too."""
+    noted = await control.annotate(event.run, note="seen")
+    if noted.verdict == "done":
+        raise PassingError("not without a person")
+    await control.annotate(event.run, note="went on")
+
+
+OFFERED = (receipt, clerk, auditor, *ASKED)
+"""What workers have beside the story: what is done about events, and whom its agents ask."""
+
+NOTES_PER_RUN = 3
+"""What the clerk and the auditor note."""
+
+PARKED, LET_GO_ON = (consumer_event(auditor.consumer, what) for what in ("parked", "resumed"))
+"""The events that say that the auditor needs a person, and that one has let it go on."""
+
+ENCOURAGE_SECONDS = 0.1
+"""How often a person looks for who needs a word."""
+
+
+async def encourage(segue: Segue) -> None:
+    """Be the person who lets parked consumers try again, as often as it takes."""
+    while True:
+        for view in await read_consumer_views(segue.host.store):
+            if view.parked:
+                with contextlib.suppress(UsageError):  # somebody else was quicker
+                    await decide(segue.host.store, view.name, "retry", by="chaos", note="go on")
+        await SystemClock().sleep(ENCOURAGE_SECONDS)
 
 
 async def all_noted(segue: Segue, runs: Collection[str]) -> None:
     """Wait until stories that have ended have been acted on."""
-    noted: set[str] = set()
+    notes: Counter[str] = Counter()
     receipts: set[str] = set()
+    noted: set[str] = set()
     async for event in segue.events(names=("run.annotated", "task.receipt.complete")):
-        (noted if event.name == "run.annotated" else receipts).add(event.run)
-        if noted.issuperset(runs) and len(receipts) >= len(runs):
+        if event.name == "run.annotated":
+            notes[event.run] += 1
+            if notes[event.run] == NOTES_PER_RUN:
+                noted.add(event.run)
+        else:
+            receipts.add(event.run)
+        if len(receipts) >= len(runs) and noted.issuperset(runs):
             return
 
 
@@ -154,7 +191,8 @@ async def all_noted(segue: Segue, runs: Collection[str]) -> None:
 def story(number: int) -> str:
     """What every run of `segue chaos` is."""
     numbers = start(number)
-    return close(check(total(square.map(numbers.numbers)), moody(number)))
+    checked = check(total(square.map(numbers.numbers)), moody(number))
+    return close(checked, errand(numbers.numbers))
 
 
 async def steer(handle: RunHandle[str]) -> None:
@@ -168,20 +206,5 @@ async def steer(handle: RunHandle[str]) -> None:
 
 def expected(number: int) -> str:
     """What a run of `story` must return."""
-    return str(sum(each * each for each in range(number, number + 3)) - number)
-
-
-def _note() -> None:
-    _write(LEDGER_VARIABLE, [ctx.run, ctx.task, ctx.epoch])
-
-
-def _write(variable: str, values: list[str | int]) -> None:
-    """One line, in one write: a process that is killed leaves it whole or not at all."""
-    path = os.environ.get(variable)
-    if path is None:
-        return
-    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-    try:
-        os.write(file, json.dumps(values).encode() + b"\n")
-    finally:
-        os.close(file)
+    numbers = range(number, number + 3)
+    return str(sum(each * each for each in numbers) - number + sum(numbers))
