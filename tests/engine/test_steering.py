@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from segue import ControlRefused, Later, RunFailed, Segue, agent, ctx, workflow
+from segue import ControlRefused, HandTo, Later, RunFailed, Segue, agent, ctx, workflow
 from segue.testing import audit
 from tests.engine.test_controls import Stage, states, until
 
@@ -138,4 +138,48 @@ async def test_a_run_is_paused_until_a_task_that_delegates_has_settled(segue: Se
     names = [event.name for event in (await segue.host.store.tail(None, 1_000, run.run))[0]]
     assert names.index("task.boss.complete") < names.index("run.unpaused") < names.index("task.last.claimed")
     assert "run.deadlock" not in names
+    assert await audit(segue.host.store) == []
+
+
+async def test_a_task_that_was_handed_on_is_given_to_who_takes_what_was_handed_over(segue: Segue) -> None:
+    """Its first agent takes something else by then; one that is given itself is known here from then on."""
+    stage = Stage()
+    stage.gate("billing")
+
+    @agent
+    async def billing(order: int) -> str:
+        await stage.play("billing")
+        return f"billing {order}"
+
+    @agent
+    async def paying(order: int) -> str:
+        return f"paying {order}"
+
+    @agent
+    async def counting(order: int) -> list[int]:
+        return [order]
+
+    @agent
+    async def reading(question: str) -> str:
+        return question
+
+    @agent
+    async def triage(question: str) -> str | HandTo:
+        return HandTo(billing, order=3)
+
+    @workflow
+    def asks(question: str) -> str:
+        return triage(question)
+
+    run = await segue.submit(asks, "x")
+    await stage.has_started("billing")
+    for unfit in ("triage", reading):
+        with pytest.raises(ControlRefused, match="cannot take triage over: it does not take 'order'"):
+            await run.reassign("triage", unfit, by="ann")
+    with pytest.raises(ControlRefused, match="it gives something else"):
+        await run.reassign("triage", counting, by="ann")
+    await run.reassign("triage", billing, by="ann")
+    await until(segue, run.run, "task.billing.reassigned")
+    await run.reassign("triage", paying, by="ann")
+    assert await run.result() == "paying 3"
     assert await audit(segue.host.store) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from uuid_utils.compat import uuid7
@@ -12,15 +12,17 @@ from uuid_utils.compat import uuid7
 from segue.app.saying import check_said
 from segue.domain.decisions import Control, ControlKind, Redrive, Reset, Target
 from segue.domain.graph.agent import Agent
+from segue.domain.graph.graph import Node
 from segue.domain.graph.substituting import Substitute, misfits, pinned_substitute, substitute_of
 from segue.domain.records import Pools, parse_task_name, task_name
-from segue.domain.rows import RunRecord
+from segue.domain.rows import RunRecord, TaskRecord
 from segue.domain.running.controlling import Situation, TaskKey
 from segue.domain.running.plan import Plan
 from segue.domain.running.pooling import check_capacities
 from segue.domain.running.redriving import redrive_of
 from segue.engine.book import Book
 from segue.engine.registry import Registry
+from segue.engine.reviews import reviewed_node
 from segue.errors import ControlRefused, UsageError
 from segue.ports.store import Store
 
@@ -146,8 +148,9 @@ class Controls:
                 assert key is not None
                 targets = situation.reassign(key, _name_of(wish.to))
                 if wish.to is not None:
-                    await self._check_fits(record, plan, key, wish.to)
-                    pools = await self._pools_of(plan, key, wish.to)
+                    for node in await self._nodes_of(plan, tasks, targets):
+                        await self._check_fits(record, plan, node, wish.to)
+                        pools = await self._pools_of(plan, node, wish.to)
                     told |= {"successor": _name_of(wish.to)}
             case "annotate":
                 targets = situation.annotate(key)
@@ -171,11 +174,23 @@ class Controls:
             redrive=redrive,
         )
 
-    async def _check_fits(self, record: RunRecord, plan: Plan, key: TaskKey, to: str | Agent[Any]) -> None:
-        """Whether another agent can have the task. Raises ControlRefused."""
-        node, name = plan.steps[key[0]].node, _name_of(to)
-        schemas = {}
-        for each in plan.graph.nodes:
+    async def _nodes_of(
+        self, plan: Plan, tasks: Sequence[TaskRecord], targets: Sequence[Target]
+    ) -> list[Node]:
+        """How the agents are called that tasks are with: one that was handed on gives what the graph expects of it."""
+        keys = {target[:2] for target in targets}
+        nodes: list[Node] = []
+        for task in tasks:
+            if (task.node, task.item) in keys:
+                called = await reviewed_node(self._store, plan.graph, task)
+                node = replace(called, output_schema=plan.steps[task.node].node.output_schema)
+                nodes += [node] if node not in nodes else []
+        return nodes
+
+    async def _check_fits(self, record: RunRecord, plan: Plan, node: Node, to: str | Agent[Any]) -> None:
+        """Whether another agent can have a task of a node. Raises ControlRefused."""
+        name, schemas = _name_of(to), {}
+        for each in (*plan.graph.nodes, node):
             for fingerprint in {each.output_schema, *(argument.schema for argument in each.arguments)}:
                 text = await self._store.read_schema(fingerprint)
                 schemas[fingerprint] = json.loads(text) if text is not None else {}
@@ -186,21 +201,21 @@ class Controls:
         if substitute is None:
             names = sorted({*chain, *(each.agent for each in plan.graph.nodes), *self._registry.agent_names})
             raise ControlRefused(
-                f"there is no agent {name!r} for {task_name(*key)} of run {record.run}",
+                f"there is no agent {name!r} for {node.name} of run {record.run}",
                 remedy=f"Known here are {', '.join(names)}.",
             )
         problems = list(misfits(node, schemas, substitute))
         if problems:
             raise ControlRefused(
-                f"agent {name!r} cannot take {task_name(*key)} over: {'; '.join(problems)}",
+                f"agent {name!r} cannot take {node.name} over: {'; '.join(problems)}",
                 remedy=f"Give it to an agent that takes and gives what {node.agent!r} does.",
             )
 
-    async def _pools_of(self, plan: Plan, key: TaskKey, to: str | Agent[Any]) -> Pools:
+    async def _pools_of(self, plan: Plan, node: Node, to: str | Agent[Any]) -> Pools:
         """The places that a claim of another agent takes. Raises PoolTooSmall."""
         name = _name_of(to) or ""
         pinned = {each.node.agent: each.node.settings for each in plan.steps.values()}
-        pinned |= {agent: terms.settings for agent, terms in plan.steps[key[0]].terms.items()}
+        pinned |= {each.agent: each.settings for each in node.fallbacks} | {node.agent: node.settings}
         agent = to if isinstance(to, Agent) else self._registry.find(to)
         settings = pinned.get(name) or (agent.settings if agent is not None else None)
         pools = settings.pools if settings is not None else ()

@@ -233,6 +233,8 @@ class Host(Following):
         record = await self.read_run(wish.run)
         controls = Controls(self.store, self.engine.book, self.engine.registry, self.clock.wall())
         controlled = await controls.carry_out(wish, record)
+        if isinstance(wish.to, Agent):
+            self.know(wish.to)
         if controlled.verdict == "done before":
             return controlled
         if wish.kind in ("cancel", "reassign") or wish.interrupt:
