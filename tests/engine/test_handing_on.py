@@ -211,7 +211,7 @@ async def numeric(number: int) -> int:
 @pytest.mark.parametrize(
     ("target", "arguments", "told"),
     [
-        ("biling", {}, "there is no agent 'biling' to hand the task to"),
+        ("biling", {}, "there is no agent 'biling' here"),
         (billing, {"order": {"number": "x", "item": "tea"}}, "the argument 'order'"),
         (billing, {}, "the argument 'order' is missing"),
         (billing, {"order": {"number": 1, "item": "tea"}, "other": 1}, "there is no parameter 'other'"),

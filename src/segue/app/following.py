@@ -81,7 +81,8 @@ class Following:
         waits = [f"waits for a decision on {', '.join(undecided)}"] if undecided else []
         remedies = (
             [
-                "Look with `segue review RUN TASK`, and decide; in Python `segue.reviews()` and `segue.review(...)`."
+                f"Look with `segue review {run} {undecided[0]}`, and decide; "
+                "in Python `segue.reviews()` and `segue.review(...)`."
             ]
             if undecided
             else []
@@ -89,7 +90,7 @@ class Following:
         if uncertain:
             waits.append(f"needs to know whether {', '.join(uncertain)} happened")
             remedies.append(
-                "Find out, then say it: `segue resolve RUN TASK EFFECT`, or `handle.resolve(...)`."
+                f"Find out, then say it: `segue resolve {run} TASK EFFECT`, or `handle.resolve(...)`."
             )
         return ReviewNeeded(f"run {run} {', and '.join(waits)}", run=run, remedy=" ".join(remedies))
 

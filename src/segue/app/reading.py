@@ -290,7 +290,7 @@ async def find_task(
         raise UnknownRun(
             f"run {record.run} has no task {name!r}",
             run=record.run,
-            remedy=f"It has {', '.join(each.name for each in graph.nodes)}; `segue show RUN` lists its tasks.",
+            remedy=f"It has {', '.join(each.name for each in graph.nodes)}; `segue show {record.run}` lists its tasks.",
         )
     return node, item, rows[0] if rows else None
 

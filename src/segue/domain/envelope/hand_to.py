@@ -162,7 +162,7 @@ def unknown_agent(name: str, known: Iterable[str]) -> UnknownAgent:
     """The error for an agent that is none of those there are."""
     names = tuple(sorted(known))
     error = UnknownAgent(
-        f"there is no agent {name!r} to hand the task to",
+        f"there is no agent {name!r} here who could go on",
         remedy=f"There are: {', '.join(names) or 'none'}. Give others to `Segue(agents=[...])`.",
     )
     error.agent, error.known = name, names
