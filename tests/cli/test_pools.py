@@ -18,7 +18,7 @@ def test_a_pool_is_made_and_listed(project: Project) -> None:
         ["licence", "1", "0", "0"],
     ]
     assert [pool["name"] for pool in project.json("pools", "gpu")] == ["gpu"]
-    assert project.json("pools", "gpu", "0") == {"pool": "gpu", "capacity": 0}
+    assert project.json("pools", "gpu", "0") == {"name": "gpu", "capacity": 0}
     assert [pool["name"] for pool in project.json("pools")] == ["licence"]
 
 
