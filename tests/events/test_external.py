@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import BaseModel
 
-from segue import Handoff, Segue, agent, graph_from_data, workflow
+from segue import Handoff, HandTo, Segue, Workflow, agent, ctx, graph_from_data, workflow
 from segue.errors import (
     AlreadyWritten,
     DefinitionError,
@@ -160,3 +162,92 @@ async def test_a_claim_that_is_kept_keeps_others_out(open_segue: Open) -> None:
     await external.give_back(claim)
     await soon(handle.hand_over("judge", Verdict(good=True)))
     assert (await soon(handle.result())).startswith("draft of a book: True")
+
+
+@agent
+async def asks(text: str) -> Verdict | HandTo:
+    return HandTo(judge, text=text)
+
+
+@agent(fallback=judge)
+async def tries(text: str) -> Verdict:
+    raise RuntimeError("no model can say")
+
+
+@agent
+async def delegates(text: str) -> Verdict:
+    return await ctx.delegate(judge, text=text)
+
+
+@workflow
+def asked(text: str) -> Verdict:
+    return asks(text)
+
+
+@workflow
+def tried(text: str) -> Verdict:
+    return tries(text)
+
+
+@workflow
+def delegated(text: str) -> Verdict:
+    return delegates(text)
+
+
+@pytest.mark.parametrize(
+    ("flow", "task", "told"),
+    [
+        (asked, "asks", "asks.handed_on"),
+        (tried, "tries", "tries.reassigned"),
+        (delegated, "delegates/judge.1", "judge.delegated"),
+    ],
+)
+async def test_a_task_comes_to_who_does_it_outside(
+    flow: Workflow[Any], task: str, told: str, open_segue: Open
+) -> None:
+    """Handed on, left to a fallback or delegated, it is handed over for, also where nothing of that has been seen."""
+    segue = await open_segue(agents=[flow, judge])
+    handle = await segue.submit(flow, "a book")
+    await soon(anext(aiter(segue.events(handle.run, names=f"task.{told}"))))
+    await handle.hand_over(task, Verdict(good=True))
+    await handle.hand_over(task, Verdict(good=True))
+    assert await soon(handle.result()) == Verdict(good=True)
+    assert (await handle.handoff(task)).sent.source.agent == "judge"
+
+
+async def test_a_task_is_given_to_who_does_it_outside(open_segue: Open) -> None:
+    """Whoever steers a run may take a task from a worker, and leave it to somebody."""
+    started = asyncio.Event()
+
+    @agent
+    async def hangs(text: str) -> Verdict:
+        started.set()
+        return await asyncio.Event().wait()  # type: ignore[return-value]
+
+    @workflow
+    def stuck(text: str) -> Verdict:
+        return hangs(text)
+
+    segue = await open_segue(agents=[stuck])
+    handle = await segue.submit(stuck, "a book")
+    await soon(started.wait())
+    await handle.reassign("hangs", judge, by="ann")
+    await handle.hand_over("hangs", Verdict(good=False))
+    assert await soon(handle.result()) == Verdict(good=False)
+
+
+async def test_what_has_grown_elsewhere_is_handed_over_for_and_read(tmp_path: Path) -> None:
+    """The process that submitted a run need not be the one that lets it grow."""
+    path = str(tmp_path / "segue.db")
+    async with Segue(path, worker=False, agents=[judge]) as here:
+        handle = await here.submit(delegated, "a book")
+        async with Segue(path, agents=[delegated, judge]):
+            await soon(anext(aiter(here.events(handle.run, names="task.judge.delegated"))))
+            await handle.hand_over("delegates/judge.1", Verdict(good=True))
+            assert await soon(handle.result()) == Verdict(good=True)
+    async with Segue(path, worker=False, agents=[judge]) as here:
+        handle = await here.submit(delegated, "another")
+        async with Segue(path, agents=[delegated, judge]) as there:
+            await soon(anext(aiter(there.events(handle.run, names="task.judge.delegated"))))
+            await there.handle(handle.run).hand_over("delegates/judge.1", Verdict(good=False))
+            assert (await soon(handle.handoff("delegates/judge.1"))).sent.source.agent == "judge"

@@ -14,7 +14,10 @@ from segue.domain.records import SINGLE, Claim, ClaimRequest, HandoffRecord, Set
 from segue.domain.rows import TaskRecord
 from segue.domain.running.answering import Failed
 from segue.domain.running.external import finding_on, kept_from
+from segue.domain.running.handing_on import step_handed_on
 from segue.domain.running.outcome import Complete, Outcome, handed_back, settlement_of
+from segue.domain.running.pins import pin_handed_on
+from segue.domain.running.plan import Step
 from segue.engine.patience import PATIENCE_SECONDS, patient
 from segue.engine.runner import failure_told_by
 from segue.errors import UnknownRun, UsageError
@@ -31,12 +34,17 @@ Record = Callable[[int], HandoffRecord]
 
 
 class Place(NamedTuple):
-    """An external task: its run, and where it stands there."""
+    """
+    An external task: its run, where it stands there, and the agent that it is with, which is not the one that the graph
+    calls where it was handed on, given to another or left to a fallback: then `step` says how that one is called.
+    """
 
     live: LiveRun
     node: Node
     item: int
     task: str
+    step: Step
+    agent: str
 
 
 class External:
@@ -55,18 +63,43 @@ class External:
         except ValueError as error:
             raise UsageError(str(error), remedy="Tasks are called `name` or `name[3]`.") from None
         await self._host.read_run(run)
-        live = await self._host.engine.book.load(run)
+        book = self._host.engine.book
+        live = await book.load(run)
+        if node not in live.plan.steps:
+            await book.grow(live)  # another process may have let it grow
         if node not in live.plan.steps:
             raise UnknownRun(
                 f"run {run} has no task {task!r}", run=run, remedy=f"It has: {', '.join(live.plan.steps)}."
             )
-        found = live.plan.steps[node].node
-        if not found.settings.external or (found.map_parameter is not None and item == SINGLE):
+        step = live.plan.steps[node]
+        place = Place(live, step.node, item, task, step, step.node.agent)
+        is_list = step.node.map_parameter is not None and item == SINGLE
+        if not step.node.settings.external and not is_list:
+            place = await self._as_it_is_now(place)
+        if is_list or not self._is_external(place):
             raise UsageError(
                 f"{task} of run {run} is run by workers, so nobody hands over for it",
                 remedy="Declare its agent with @agent(external=True).",
             )
-        return Place(live, found, item, task)
+        return place
+
+    async def _as_it_is_now(self, place: Place) -> Place:
+        """The agent that a task is with, and how it is called."""
+        row = await self.row_of(place)
+        if row is None:
+            return place
+        pin, step = pin_handed_on(row.pins), place.step
+        if pin is not None:
+            stored = await self._host.engine.book.handed_on(place.live, pin)
+            step = step_handed_on(step, stored.record, place.live.options)
+        return place._replace(step=step, agent=row.agent)
+
+    def _is_external(self, place: Place) -> bool:
+        pinned = place.step.terms.get(place.agent)
+        if pinned is not None:
+            return pinned.settings.external
+        agent = self._host.engine.registry.find(place.agent)
+        return agent is not None and agent.settings.external
 
     async def write(self, place: Place, digest: str, record: Record) -> None:
         """
@@ -119,8 +152,10 @@ class External:
         outcome: Outcome = Complete(record)
         if record.status == "failed":
             outcome = Failed(failure_told_by(record), record, "another")
-        plan, step = place.live.plan, place.live.plan.steps[place.node.name]
-        return await self._end(settlement_of(claim, plan, step, outcome, lambda agent: None, 0.0, False))
+        plan = place.live.plan
+        return await self._end(
+            settlement_of(claim, plan, place.step, outcome, lambda agent: None, 0.0, False)
+        )
 
     async def give_back(self, claim: Claim) -> None:
         """Leave a claimed task to others."""
@@ -154,17 +189,18 @@ async def seal_result(host: Host, place: Place, result: Any) -> Sealed:
 
     Raises UsageError if this process does not know the agent, and PayloadError for what does not fit.
     """
-    agent = host.engine.registry.find(place.node.agent)
+    agent = host.engine.registry.find(place.agent)
     if agent is None:
         raise UsageError(
-            f"the agent {place.node.agent!r} of {place.task} is not known in this process",
+            f"the agent {place.agent!r} of {place.task} is not known in this process",
             remedy="Open Segue with the module that declares it: Segue(..., agents=[module]).",
         )
     sealed = seal(
         result,
         agent.output_schema,
         where=place.task,
-        decisions_required=place.node.settings.decisions_required,
+        decisions_required=place.step.node.settings.decisions_required,
+        agent=place.agent if place.agent != place.node.agent else None,
     )
     for spilled in sealed.spilled:
         await host.artifacts.put(spilled.content)

@@ -132,9 +132,9 @@ class Following:
             has_ended = (await self.read_run(run)).ended_at is not None
             stored = [each for each in await self.store.latest_handoffs(run, [node]) if each.item == item]
             if stored:
-                return await self.engine.binder.handoff(
-                    await self.engine.book.load(run), verified(stored[0]), schema_of(Any)
-                )
+                book = self.engine.book
+                live = await book.knowing(await book.load(run), node)
+                return await self.engine.binder.handoff(live, verified(stored[0]), schema_of(Any))
             if has_ended:
                 raise TaskFailed(
                     f"run {run} ended and {task} handed nothing over", remedy=f"`segue show {run}` says why."
