@@ -69,6 +69,44 @@ async def events(segue: Segue, run: str) -> list[str]:
     return [event.name for event in found]
 
 
+async def test_a_worker_that_knew_the_run_before_it_grew_goes_on_with_it(tmp_path: Path) -> None:
+    """A task that was given an answer elsewhere goes on where nobody has heard of the node that it came from."""
+    is_busy, answered = asyncio.Event(), asyncio.Event()
+
+    @agent(name="asker")
+    async def asks_and_hangs(topic: str) -> str:
+        await ctx.delegate(research, question=topic)
+        answered.set()
+        return await asyncio.get_running_loop().create_future()
+
+    @agent(name="asker")
+    async def goes_on(topic: str) -> str:
+        return (await ctx.delegate(research, question=topic)).text
+
+    @agent
+    async def keeps_busy() -> None:
+        is_busy.set()
+        await answered.wait()
+
+    @workflow
+    def asking(topic: str) -> str:
+        return goes_on(topic)
+
+    @workflow
+    def busy() -> None:
+        keeps_busy()
+
+    path = str(tmp_path / "segue.db")
+    async with Segue(path, agents=[research], concurrency=1) as one:
+        await one.submit(busy)
+        await is_busy.wait()
+        handle = await one.submit(asking, "tea")
+        async with Segue(path, agents=[asks_and_hangs, research]):
+            await answered.wait()
+        assert await handle.result() == "tea!"
+    assert asked == ["tea"]
+
+
 async def test_the_graph_grows_and_the_answers_come_back_as_values(segue: Segue) -> None:
     """Each delegation is a task of its own with a name, an event and a pin; the run waits for it and shows it."""
     handle = await segue.submit(written, "tea")

@@ -128,7 +128,6 @@ class Book:
 
     async def handed_on(self, live: LiveRun, pin: Pin) -> StoredHandoff:
         """What a task goes on from that was handed on, or delegated: its run knows its node from then on."""
-        await self.knowing(live, pin.node)
         (stored,) = self.at_hand(live, [pin]) or await self.read(live, [pin])
         return stored
 
@@ -194,7 +193,8 @@ class Book:
         Exactly the hand-offs that a claim names, read from the store.
 
         A store that cannot give one of them yet is asked again for some seconds; then `StaleRead` is raised. Bytes that
-        do not have the digest of the pin raise `StoreCorrupt`: something older or other is never served.
+        do not have the digest of the pin raise `StoreCorrupt`: something older or other is never served. The run knows
+        their nodes from then on.
         """
         give_up_at = self._clock.boot() + STALE_READ_SECONDS
         pause_seconds = 0.005
@@ -223,6 +223,7 @@ class Book:
                     "that was claimed: its digest differs",
                     remedy="The store was changed by something else than Segue; restore it from a backup.",
                 )
+            await self.knowing(live, pin.node)
             self.remember(live, found)
         return [by_key[(pin.node, pin.item, pin.version)] for pin in pins]
 
