@@ -157,7 +157,7 @@ NOTES_PER_RUN = 3
 PARKED, LET_GO_ON = (consumer_event(auditor.consumer, what) for what in ("parked", "resumed"))
 """The events that say that the auditor needs a person, and that one has let it go on."""
 
-ENCOURAGE_SECONDS = 0.1
+ENCOURAGE_SECONDS = 0.03
 """How often a person looks for who needs a word."""
 
 
