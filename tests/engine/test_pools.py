@@ -12,6 +12,7 @@ from segue import HandTo, Later, Pool, PoolTooSmall, RunFailed, Segue, agent, ct
 from segue.errors import UsageError
 from segue.stores.sqlite import pooling, untangling
 from segue.stores.sqlite.statements import SQL
+from tests.engine.test_controls import Stage
 
 ABOUT_POOLS = (
     *("list_pools", "find_holding", "find_pooled", "count_wanting", "find_short_pool", "find_needing"),
@@ -262,6 +263,37 @@ async def test_who_takes_over_a_task_needs_his_own_pools(segue: Segue) -> None:
     await segue.set_pool("gpu", 0)
     with pytest.raises(RunFailed, match="large needs 1 of the pool 'gpu', which is not there"):
         await segue.run(one, "x")
+
+
+async def test_a_delegation_keeps_the_places_of_its_fallback(segue: Segue) -> None:
+    """A pool that the fallback of a delegated task may need is not made too small for it while that is open."""
+    stage = Stage()
+    stage.gate("small")
+    await segue.set_pool("gpu", 2)
+
+    @agent(pools={"gpu": 2})
+    async def large(text: str) -> str:
+        return f"large {text}"
+
+    @agent(fallback=large)
+    async def small(text: str) -> str:
+        await stage.play("small")
+        raise RuntimeError("not enough")
+
+    @agent
+    async def boss(text: str) -> str:
+        return str(await ctx.delegate(small, text=text))
+
+    @workflow
+    def asks(text: str) -> str:
+        return boss(text)
+
+    run = await segue.submit(asks, "x")
+    await stage.has_started("small")
+    with pytest.raises(PoolTooSmall, match=r"boss/small\.1 of run .* needs 2"):
+        await segue.set_pool("gpu", 1)
+    stage.gate("small").set()
+    assert await run.result() == "large x"
 
 
 async def test_a_run_without_pools_asks_nothing_about_them(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from segue.domain.records import HandoffRecord, Limits, Pools, Release, Settlement, Token
+from segue.domain.records import HandoffRecord, Limits, NodeNeed, Pools, Release, Settlement, Token
 
 
 class Reset(NamedTuple):
@@ -123,7 +123,8 @@ class Append(NamedTuple):
     A task that a running attempt delegates: appended to its run under the name `node`, ready for `agent`.
 
     `document` is its node as a graph would have it, `handoff` its first version, which holds its arguments, and `key`
-    what the delegation is found again by when the task that delegates is tried again.
+    what the delegation is found again by when the task that delegates is tried again. A claim of it takes the places in
+    `pools` as long as it is with `agent`; `needs` are the most that it takes, with whichever of its fallbacks.
     """
 
     node: str
@@ -133,6 +134,7 @@ class Append(NamedTuple):
     handoff: HandoffRecord
     limits: Limits | None = None
     pools: Pools = ()
+    needs: tuple[NodeNeed, ...] = ()
 
 
 class Untangling(NamedTuple):

@@ -28,6 +28,7 @@ from segue.domain.rows import GrownRecord
 from segue.domain.running.growing import check_depth, child_name, children_of, key_of, step_of
 from segue.domain.running.handing_on import Stop, addressed, further, node_for
 from segue.domain.running.pins import scope_of
+from segue.domain.running.plan import node_needs
 from segue.domain.settings.spending import Spending, amounts_in
 from segue.errors import StaleEpoch, StoreError, UpstreamFailed
 from segue.ports.artifacts import ArtifactStore
@@ -176,7 +177,8 @@ class Delegating:
         await attempt.purse.charge(f"{name}.handoff", (("handoffs", 1),))
         if share is not None:
             await attempt.purse.reserve_as(_share_of(name), share, name)
-        append = Append(name, target.name, key, document, handoff, step.limits, pools)
+        needs = tuple(node_needs(node))
+        append = Append(name, target.name, key, document, handoff, step.limits, pools, needs)
         if await desk.store.append(token, append) == "stale":
             raise StaleEpoch(
                 f"{attempt.name} (epoch {token.epoch}) was superseded while it ran",

@@ -128,7 +128,7 @@ class Controlling:
         """Try tasks of a run again, all of them or none."""
         if not redrive.resets or not self._may_redrive(run, redrive):
             return False
-        check_needs(self._state, run.new, {reset.node for reset in redrive.resets})
+        check_needs(self._state, run.needs, {reset.node for reset in redrive.resets})
         run.state, run.ended_at, run.waits_for = "running", None, redrive.waits_for
         for reset in redrive.resets:
             self._reset(run, run.tasks[reset.node, reset.item], reset)

@@ -36,6 +36,7 @@ class Growing:
         place = (token.run, number, append.node, token.node, token.item)
         run.growth.append(GrownRecord(*place, append.key, append.document))
         run.waits_for += 1
+        run.needs += append.needs
         handoff = append.handoff
         pin = Pin(append.node, SINGLE, handoff.version, handoff.digest, handoff.status)
         task = Task(token.run, append.node, SINGLE, append.agent, 0, (), (pin,))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
-from segue.domain.records import NewRun, Token, Verdict, task_name
+from segue.domain.records import NodeNeed, Token, Verdict, task_name
 from segue.domain.rows import PoolRecord, TaskRecord, Waits
 from segue.domain.running.pooling import Holding, Wanting, given_back, held_of, held_places, share_out
 from segue.errors import PoolTooSmall
@@ -54,7 +54,7 @@ class Pooling:
     async def set_pool(self, name: str, capacity: int) -> None:
         """Say how many places a pool has."""
         for run in self._state.runs.values():
-            for need in run.new.needs if run.state in {"running", "needs_review"} else ():
+            for need in run.needs if run.state in {"running", "needs_review"} else ():
                 if need.pool == name and need.places > capacity and _is_open(run, need.node):
                     raise PoolTooSmall(name, capacity, f"{need.node} of run {run.new.run}", need.places)
             for task in run.tasks.values():
@@ -150,9 +150,9 @@ def pooled_to_run(
     return [pooled[each.key] for each in chosen if not each.returning]
 
 
-def check_needs(state: State, new: NewRun, nodes: Collection[str] | None = None) -> None:
+def check_needs(state: State, needs: Sequence[NodeNeed], nodes: Collection[str] | None = None) -> None:
     """Raises `PoolTooSmall` if a pool cannot meet what the nodes of a run need, or these of them."""
-    for node, pool, places in new.needs:
+    for node, pool, places in needs:
         capacity = state.pools.get(pool, 0)
         if places > capacity and (nodes is None or node in nodes):
             raise PoolTooSmall(pool, capacity, node, places)

@@ -12,6 +12,7 @@ from segue.domain.records import (
     Claim,
     HandoffRecord,
     NewRun,
+    NodeNeed,
     Overrun,
     Pin,
     Pools,
@@ -169,6 +170,8 @@ class Run:
     cut: bool = False
     """Whether a task of it was cancelled by itself, so that others may be open when it comes to its end."""
     growth: list[GrownRecord] = field(default_factory=list)
+    needs: tuple[NodeNeed, ...] = ()
+    """Those that it was submitted with, and those of what it has grown."""
     allowances: dict[tuple[str, str], tuple[int, int, int]] = field(default_factory=dict)
     """Cap, spent and reserved by account and unit."""
     reservations: dict[tuple[str, int, str], Reservation] = field(default_factory=dict)

@@ -87,7 +87,7 @@ class MemoryStore(
             if not wording.same_run(standing.workflow, standing.graph_digest, standing.input, new):
                 raise wording.key_conflict(new, standing.run)
             if standing is new and new.run not in self._state.runs:
-                check_needs(self._state, new)
+                check_needs(self._state, new.needs)
         self._register_runs(runs)
         answers = [self._submit(new, worker, lease_seconds) for new in runs]
         self.notifier.notify()
@@ -101,7 +101,7 @@ class MemoryStore(
         if new.run in state.runs:
             claims = state.standing_claims(state.runs[new.run], new.roots)
             return Submitted(new.run, created=True, claims=claims)
-        run = state.runs[new.run] = Run(new, self._clock.wall(), new.waits_for)
+        run = state.runs[new.run] = Run(new, self._clock.wall(), new.waits_for, needs=new.needs)
         if new.key is not None:
             state.keys[new.key] = new.run
         state.graphs.setdefault(new.graph_digest, new.graph)

@@ -33,8 +33,7 @@ def append(tx: Transaction, token: Token, append: Append) -> Verdict:
     pin = Pin(append.node, SINGLE, handoff.version, handoff.digest, handoff.status)
     pools = blob_of(append.pools) if append.pools else None
     ready = (tx.boot, tx.wall, blob_of((pin,)), *limits_row(tx, append.limits), pools)
-    needs = [(run, append.node, need.pool, need.places) for need in append.pools]
-    tx.cursor.executemany(SQL.insert_need, needs)
+    tx.cursor.executemany(SQL.insert_need, [(run, *need) for need in append.needs])
     (born,) = tx.row(
         SQL.append_task, (run, append.node, append.agent, handoff.version, number, *ready, *parent)
     )

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from segue.domain.decisions import Append, Target
-from segue.domain.records import HANDED_ON, SINGLE, Limits, Pin
+import pytest
+
+from segue.domain.decisions import Append, Redrive, Reset, Target
+from segue.domain.records import HANDED_ON, SINGLE, Limits, NodeNeed, Pin
+from segue.errors import PoolTooSmall
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import LEASE_SECONDS, Desk, handoff, release, settlement
 
@@ -84,6 +87,30 @@ class GrowingConformance(Suite):
         assert sorted(claim.token.node for claim in claims) == ["m[0]/child.1", "m[0]/child.2"]
         await desk.control(run, "resume")
         assert len(await desk.claim("child_agent")) == 4
+
+    async def test_what_was_appended_needs_its_pools(self, desk: Desk) -> None:
+        """Or a fallback of it does: no pool shrinks below that, and it is not tried again with one that has."""
+        await desk.store.set_pool("gpu", 2)
+        run, (a,) = await desk.start("a")
+        child = append("a/child.1")._replace(needs=(NodeNeed("a/child.1", "gpu", 2),))
+        assert await desk.store.append(a.token, child) == "accepted"
+        with pytest.raises(PoolTooSmall, match=r"a/child\.1 of run .* needs 2"):
+            await desk.store.set_pool("gpu", 1)
+        (claim,) = await desk.claim("child_agent")
+        failed = handoff(version=2, status="failed")
+        await desk.settle(settlement(claim, failed, ending="failed", run_resolved=1))
+        await desk.end(a, run_resolved=1)
+        await desk.store.set_pool("gpu", 1)
+        tasks = await desk.store.read_tasks(run)
+        again = Redrive(
+            (Reset("a/child.1", SINGLE, 1, "child_agent", 0),),
+            1,
+            sum(task.epoch + task.version for task in tasks),
+        )
+        with pytest.raises(PoolTooSmall, match=r"a/child\.1 needs 2"):
+            await desk.control(run, "retry", redrive=again)
+        await desk.store.set_pool("gpu", 2)
+        assert await desk.control(run, "retry", redrive=again) == "accepted"
 
     async def test_appending_may_be_repeated(self, desk: Desk) -> None:
         """The same again, by whichever attempt, is `repeated` and counts nothing; another under its name is `stale`."""
