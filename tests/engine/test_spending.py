@@ -231,6 +231,29 @@ async def test_hand_offs_are_counted(segue: Segue) -> None:
     assert (await accounts(segue, handle.run))["", "handoffs"] == (3, 3, 0)
 
 
+async def test_what_was_not_handed_on_is_not_counted(segue: Segue) -> None:
+    """A hand-off that is refused costs none of the budget: with the right agent the next try has it still."""
+    tries: list[str] = []
+
+    @agent
+    async def right(text: str) -> str:
+        return text
+
+    @agent(retries=2, backoff=None)
+    async def unsure(text: str) -> str | HandTo:
+        tries.append("wrong" if len(tries) < 2 else "right")
+        return HandTo(tries[-1], text=text)
+
+    @workflow
+    def handed(text: str) -> str:
+        return unsure(text)
+
+    segue.host.know(right)
+    handle = await segue.with_(budget=Spending(handoffs=1)).submit(handed, "x")
+    assert await handle.result() == "x"
+    assert (await accounts(segue, handle.run))["", "handoffs"] == (1, 1, 0)
+
+
 async def test_a_share_that_failed_may_be_tried_again(segue: Segue) -> None:
     """A redriven delegation has what was left of its share, set aside again."""
     tries: list[int] = []

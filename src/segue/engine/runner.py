@@ -102,7 +102,9 @@ class Runner:
             handoff = self._record(attempt, sealed)
             if handoff.status == HANDED_ON:
                 name = target_agent(handoff)
-                return HandedOn(handoff, name, await self._handing_on.pools(name))
+                pools = await self._handing_on.pools(name)
+                await attempt.purse.charge("handoff", (("handoffs", 1),))
+                return HandedOn(handoff, name, pools)
             if handoff.status == "failed":
                 return Failed(failure_told_by(handoff), handoff, "another")
             return Complete(handoff)
@@ -122,12 +124,10 @@ class Runner:
             return self.failure_of(attempt, error)
 
     async def _charge(self, attempt: Attempt, sealed: Sealed) -> None:
-        """Charge what the hand-off says that it took, unless its agent has, and that it hands on."""
+        """Charge what the hand-off says that it took, unless its agent has."""
         usage = parts_of(sealed).get("usage")
         if usage is not None and not attempt.purse.used:
             await attempt.purse.charge("usage", amounts_used(usage))
-        if sealed.status == HANDED_ON:
-            await attempt.purse.charge("handoff", (("handoffs", 1),))
 
     def _looped(self, attempt: Attempt, error: LoopDetected) -> Outcome:
         """The chain of hand-offs that a task is on was stopped: it fails, or a person is to say what becomes of it."""
