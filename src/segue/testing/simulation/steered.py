@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segue.domain.decisions import Control
-from segue.domain.records import SINGLE
+from segue.domain.records import SINGLE, is_below
 from segue.stores.memory.rows import Task
 from segue.testing.simulation.ledger import Accounts, Key, name_of
 from segue.testing.simulation.order import SETTLED
@@ -98,7 +98,7 @@ class Steered:
         whole = (run, *WHOLE)
         if whole in self._pauses:
             until = self._pauses[whole]
-            if until is None or until[0] != node or until[1] not in (SINGLE, item):
+            if until is None or not _goes_on(until, node, item):
                 return True
         return key in self._pauses or (run, node, SINGLE) in self._pauses
 
@@ -115,3 +115,10 @@ class Steered:
 def _is_about(key: tuple[str, int], task: Task) -> bool:
     """Whether what is said of a task, of a mapped one with all its items, is about this one."""
     return key[0] == task.node and key[1] in (SINGLE, task.item)
+
+
+def _goes_on(until: tuple[str, int], node: str, item: int) -> bool:
+    """Whether a pause that lasts for a task lets another go on: the task itself, its items, what these delegate."""
+    if node == until[0]:
+        return until[1] in (SINGLE, item)
+    return is_below(node, until) or (until[1] == SINGLE and node.startswith(f"{until[0]}["))
