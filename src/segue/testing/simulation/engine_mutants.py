@@ -238,6 +238,7 @@ def _as_if_nothing_were_broken(original: Any) -> Any:
     "nobody untangles",
     "Tasks that wait for one another in vain are found and let go on.",
     (Untangler, "look"),
+    season="answers",
 )
 def _leaves_them_stuck(_: Any) -> Any:
     async def look(self: Any) -> None:
