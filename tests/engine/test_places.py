@@ -207,7 +207,8 @@ async def test_a_thread_that_was_left_behind_waits_no_more(open_segue: Any) -> N
     await soon(handle.handoff("late"))
     timed_out.set()
     await soon(told.wait())
-    assert failures == ["CancelledError"]
+    # Its own worker tells it, or the store does: whichever it meets first.
+    assert failures in (["CancelledError"], ["StaleEpoch"])
     with pytest.raises(RunFailed):
         await soon(handle.result())
     await settled(segue)
