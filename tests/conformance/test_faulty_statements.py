@@ -111,7 +111,7 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_task_in_doubt_waits_for_a_person"],
     ),
     "a task in doubt does not stop its run": (
-        {"block_run": ("task.state = 'in_doubt'", "task.state = ''")},
+        {"judge_run": ("task.state = 'in_doubt'", "task.state = ''")},
         ["test_a_task_in_doubt_waits_for_a_person", "test_a_task_in_doubt_stops_nobody_else"],
     ),
     "a task in doubt outlives its run": (
@@ -378,8 +378,27 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_named_tasks_are_claimed_alone"],
     ),
     "a paused task that needs a review": (
-        {"block_run": (", 'paused'", "")},
+        {"judge_run": (", 'paused'", "")},
         ["test_a_pause_needs_no_review"],
+    ),
+    "a parked claim that moves its run": (
+        {"judge_run": ("task.parked = 1", "0")},
+        [
+            "test_a_claim_that_waits_for_a_person_moves_nothing",
+            "test_a_review_may_be_there_before_somebody_waits_for_it",
+        ],
+    ),
+    "a parked claim that moves nothing": (
+        {"judge_run": ("awaited.state NOT IN", "1 OR awaited.state NOT IN")},
+        ["test_who_waits_for_what_moves_is_no_reason"],
+    ),
+    "a claim that waits for what is not there moves": (
+        {"judge_run": ("awaited.state IS NULL", "0")},
+        ["test_a_review_may_be_there_before_somebody_waits_for_it"],
+    ),
+    "a parked claim that is settled the quick way": (
+        {"settle_task": ("parked <> 1 OR ?13", "1 OR ?13")},
+        ["test_an_attempt_that_ends_while_it_waits_moves_its_run"],
     ),
     "a cancelled task that keeps its claim": (
         {"cancel_task": ("claim = NULL, ", "")},

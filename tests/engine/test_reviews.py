@@ -432,6 +432,7 @@ async def test_who_is_asked_in_the_middle_of_a_task_has_its_own_review(
     else:
         clock.jump(HOUR)
         clock.advance(4.0)
+    await soon(segue.wait(handle.run, "draft"))
     assert await soon(handle.result()) == "dear bob, no"
     assert ran == {"draft": 1, "careful": 1}
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from segue import Handoff, ReviewNeeded, Segue, agent, workflow
+from segue import Handoff, Later, ReviewNeeded, Segue, agent, ctx, workflow
 from segue.errors import SegueError, UnknownRun, UsageError
 from tests.engine.deadlines import soon
 from tests.engine.deciding import decide
@@ -107,6 +107,37 @@ async def test_a_reviewed_hand_off_is_the_result(segue: Segue) -> None:
     with pytest.raises(ReviewNeeded):
         await soon(handle.result())
     await decide(segue, handle.run, "draft", approve=True, by="ann")
+    assert await soon(handle.result()) == "X"
+
+
+@pytest.mark.parametrize("how", ["it delegates to it", "it awaits it", "it was there before"])
+async def test_who_waits_in_the_middle_for_a_person_is_no_progress(segue: Segue, how: str) -> None:
+    """Whoever waits for a run hears of the review that a task of it waits for in the middle, and then of its result."""
+    gate = asyncio.Event()
+
+    @agent
+    async def asks(text: str) -> str:
+        return await ctx.delegate(draft, text=text)
+
+    @agent
+    async def awaits(later: Later[str]) -> str:
+        if how == "it was there before":
+            await gate.wait()
+        return await later
+
+    @workflow
+    def reviewed(text: str) -> str:
+        return asks(text) if how == "it delegates to it" else awaits(draft(text))
+
+    handle = await segue.submit(reviewed, "x")
+    result = asyncio.create_task(handle.result())
+    async for _ in segue.events(handle.run, names="task.draft.needs_review"):
+        break
+    gate.set()
+    with pytest.raises(ReviewNeeded, match=r"waits for a decision on (asks/)?draft"):
+        await soon(result)
+    (waits,) = await segue.reviews(handle.run)
+    await decide(segue, handle.run, waits.task, approve=True, by="ann")
     assert await soon(handle.result()) == "X"
 
 

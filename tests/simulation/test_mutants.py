@@ -59,6 +59,7 @@ CAUGHT_BY = {
     "overwritten version": "I2",
     "overrun keeps its claim": "I3",
     "pairs only": "I16",
+    "parked taken for progress": "I20",
     "place before pool": "I8",
     "place that comes twice": "I11",
     "place that is lost": "I8 I11",

@@ -31,7 +31,7 @@ TRANSITIONS = (
     *("word refused: no right", "word refused: other digest", "word refused: expired"),
     *("ending unreadable", "old word for new code", "old word for old code", "new word for new code"),
     *("pool used up", "place kept while parked", "deadlock accepted", "deadlock stale", "ending deadlocked"),
-    *("run complete", "run failed", "run cancelled"),
+    *("run complete", "run failed", "run cancelled", "parked until a person decides"),
     *("event handled", "event handled again", "monitor failed", "consumer granted", "consumer taken over"),
     *("pause accepted", "pause repeated", "pause ended by itself", "resume accepted", "reassign accepted"),
     *("cancel accepted", "annotate accepted", "control refused"),

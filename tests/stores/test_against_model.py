@@ -86,7 +86,17 @@ class Play:
         moves = (self.submit, self.settle, self.settle, self.settle, self.claim, self.expire, self.renew)
         moves = (*moves, self.record, self.record, self.append, self.resolve, self.retry, self.retry)
         await self.random.choice(
-            (*moves, self.note, self.review, self.want, self.want, self.want, self.wait, self.prune)
+            (
+                *moves,
+                self.note,
+                self.park,
+                self.review,
+                self.want,
+                self.want,
+                self.want,
+                self.wait,
+                self.prune,
+            )
         )()
 
     async def submit(self) -> None:
@@ -197,6 +207,15 @@ class Play:
             )
             await self.all(
                 "note", [Note(claim.token, claim.agent, "awaited" if pin else "progress", pin, None)]
+            )
+
+    async def park(self) -> None:
+        """Wait in the middle, mostly for what is there; or go on again."""
+        if self.claims:
+            token = self.random.choice(self.claims[-8:]).token
+            awaits = tuple(self.random.sample("abcdefghm", self.random.randint(1, 2)))
+            await (
+                self.all("park", token, awaits) if self.random.random() < 0.7 else self.all("go_on", token)
             )
 
     async def review(self) -> None:

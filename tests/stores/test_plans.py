@@ -64,9 +64,10 @@ def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection, nam
     """Neither a scan nor a sort: the cost of a statement does not grow with what the store holds."""
     steps = plan(connection, getattr(SQL, name))
     connection.close()
-    # A chain is the few versions of one hand-off, found by their numbers; a parent is an element of a bound list.
+    # A chain is the few versions of one hand-off, found by their numbers; a parent is an element of a bound list,
+    # and a node one of the few that a parked claim waits for.
     scans = {step.partition(" VIRTUAL TABLE")[0] for step in steps if step.startswith("SCAN")}
-    assert scans <= {"SCAN CONSTANT ROW", "SCAN chain", "SCAN parent"}
+    assert scans <= {"SCAN CONSTANT ROW", "SCAN chain", "SCAN parent", "SCAN node"}
     assert [step for step in steps if "TEMP B-TREE" in step] == []
 
 
@@ -100,7 +101,7 @@ def test_what_is_scanned_is_small(connection: apsw.Connection, name: str) -> Non
         ("find_broken", "task_broken (due<?)"),
         ("find_own_claims", "task_claimed (claim>? AND claim<?)"),
         ("next_retry", "task_ready (agent=? AND due>?)"),
-        ("block_run", "task_in_trouble (run=? AND state=?)"),
+        ("judge_run", "task_in_trouble (run=? AND state=?)"),
         ("count_down_run", "task_in_trouble (run=? AND state=? AND tolerated=?)"),
         ("insert_event", "event_in_run (run=?)"),
         ("tail", "INTEGER PRIMARY KEY (rowid>?)"),

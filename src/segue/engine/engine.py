@@ -108,7 +108,9 @@ class Engine:
         keeper = self._timekeeper = Timekeeper(clock, self._live.values, self._leave_behind, self._slow.begin)
         keeping = Keeping(asked, clock, lease_seconds, self.threads.block, keeper, self._fail)
         self._claimer = self._new_claimer()
-        self._later = LaterDesk(asked, self._slots, keeper, self._claimer, clock, self._fail)
+        self._later = LaterDesk(
+            asked, self._slots, keeper, self._claimer, clock, self._on_run_state, self._fail
+        )
         self.binder = Binder(asked, self.book, self.registry, self.home, self._later)
         self.children = Children(clock, self._fail)
         hand_on = HandingOn(asked, self.registry, self.know)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from segue.domain.envelope.stored import reason_of
 from segue.domain.graph.graph import Argument, nodes_of
-from segue.domain.records import SINGLE, Pin, Verdict, is_grown, task_name
+from segue.domain.records import SINGLE, Pin, RunState, Verdict, is_grown, task_name
 from segue.domain.rows import TaskRecord
 from segue.domain.running.pooling import given_back
 from segue.engine import threads
@@ -46,7 +46,10 @@ they must leave time for the work that they wait for.
 
 
 class LaterDesk:
-    """Where tasks wait for hand-offs that they could start without."""
+    """
+    Where tasks wait for hand-offs that they could start without. `on_run_state` hears of a run that only a person can
+    move now that a task of it waits.
+    """
 
     def __init__(
         self,
@@ -55,6 +58,7 @@ class LaterDesk:
         timekeeper: Timekeeper,
         claimer: Claimer,
         clock: Clock,
+        on_run_state: Callable[[str, RunState], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
         self._store = store
@@ -62,6 +66,7 @@ class LaterDesk:
         self._timekeeper = timekeeper
         self._claimer = claimer
         self._clock = clock
+        self._on_run_state = on_run_state
         self._on_failure = on_failure
         self._parked: Counter[str] = Counter()
         """How many tasks wait, by what they hold."""
@@ -145,6 +150,9 @@ class LaterDesk:
         self._check_stands(attempt, await self._store.park(attempt.claim.token, awaits))
         if given_back(attempt.terms.settings.pools):
             self._claimer.poke()
+        run = await self._store.read_run(attempt.claim.token.run)
+        if run is not None and run.state == "needs_review":
+            self._on_run_state(run.run, run.state)
 
     async def _take_places(self, attempt: Attempt) -> None:
         """Wait until the store lets an attempt go on, which is at once if it has given back no places."""

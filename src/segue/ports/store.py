@@ -136,8 +136,9 @@ class Store(ConsumerStore, PayloadStore, PoolStore, SpendingStore, Protocol):
         task to a person; `needs_review` does so for `review_seconds` from now. The last settlement that a run waits for
         ends the run: `failed` if any of its tasks is failed or dead, or was cancelled, and that is not tolerated, else
         `complete`. A run needs a review when one of its tasks needs one or is in doubt, and none is ready, claimed or
-        paused. What is repeated is answered with the claims that still stand and the state of a run that is not
-        running. `claim`, if given, is answered last, as by `claim()`.
+        paused, but for claims that are parked for nodes of which some have not settled. That is looked at with every
+        verb that changes it, and each change has its event. What is repeated is answered with the claims that still
+        stand and the state of a run that is not running. `claim`, if given, is answered last, as by `claim()`.
         """
         ...
 

@@ -20,6 +20,7 @@ from segue.errors import ArtifactError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store
 from segue.testing.course import LEAVES_HANDOFF, Course, courses
+from segue.testing.standstill import needs_a_person
 
 PAGE = 1_000
 
@@ -104,6 +105,9 @@ def _problems_of_state(contents: RunContents) -> Iterator[str]:
         if _STATE_AFTER[moves[-1]] != record.state:
             yield f"it is {record.state}, and its last event is {moves[-1]}"
     if record.state in {"running", "needs_review"}:
+        stands = needs_a_person(tasks)
+        if stands != (record.state == "needs_review"):
+            yield f"it is {record.state}, and {'only a person' if stands else 'it'} can move it"
         return
     left = [task_name(task.node, task.item) for task in tasks if task.state in _OPEN]
     if left:

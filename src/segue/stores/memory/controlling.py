@@ -34,6 +34,7 @@ class Controlling:
             for born in run.tasks.keys() - there:
                 del run.tasks[born]
             return "stale"
+        self._state.judge(run)
         run.commands[control.command] = control.asked
         self.notifier.notify()
         return "accepted"
@@ -133,7 +134,6 @@ class Controlling:
         for reset in redrive.resets:
             self._reset(run, run.tasks[reset.node, reset.item], reset)
         self._state.tell(run, wording.RUN_RESUMED, data)
-        self._state.count_down(run, 0)
         return True
 
     def _may_redrive(self, run: Run, redrive: Redrive) -> bool:

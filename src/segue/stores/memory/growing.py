@@ -51,3 +51,4 @@ class Growing:
         self._state.tell_task(run, task, wording.DELEGATED, data)
         if task.state == "paused":
             self._state.tell_task(run, task, "paused")
+        self._state.judge(run)

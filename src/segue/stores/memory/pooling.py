@@ -10,7 +10,7 @@ from segue.domain.records import NodeNeed, Token, Verdict, task_name
 from segue.domain.rows import PoolRecord, TaskRecord, Waits
 from segue.domain.running.pooling import Holding, Wanting, given_back, held_of, held_places, share_out
 from segue.errors import PoolTooSmall
-from segue.stores.memory.rows import SETTLED, Run, Task
+from segue.stores.memory.rows import Task
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
 
@@ -31,6 +31,7 @@ class Pooling:
         task.parked, task.wants, task.awaits = True, False, tuple(awaits)
         told = json.dumps({"awaits": list(awaits)})
         self._state.tell_task(self._state.runs[task.run], task, "parked", told)
+        self._state.judge(self._state.runs[task.run])
         self.notifier.notify()
         return "accepted"
 
@@ -45,9 +46,11 @@ class Pooling:
             task.wants, task.awaits = True, ()
             chosen = share_out(self._state.pools, holdings(self._state), returning(self._state), {}, 0)
             if token[:3] not in [each.key for each in chosen]:
+                self._state.judge(self._state.runs[task.run])
                 return "wait"
         task.parked, task.wants, task.awaits = False, False, ()
         self._state.tell_task(self._state.runs[task.run], task, "resumed")
+        self._state.judge(self._state.runs[task.run])
         self.notifier.notify()
         return "accepted"
 
@@ -55,7 +58,7 @@ class Pooling:
         """Say how many places a pool has."""
         for run in self._state.runs.values():
             for need in run.needs if run.state in {"running", "needs_review"} else ():
-                if need.pool == name and need.places > capacity and _is_open(run, need.node):
+                if need.pool == name and need.places > capacity and run.is_open(need.node):
                     raise PoolTooSmall(name, capacity, f"{need.node} of run {run.new.run}", need.places)
             for task in run.tasks.values():
                 for place in task.pools if task.state in {"ready", "claimed", "paused"} else ():
@@ -169,9 +172,3 @@ def _pooled_claims(state: State) -> list[Task]:
 
 def _holds(task: Task, token: Token) -> bool:
     return task.state == "claimed" and task.answers(token)
-
-
-def _is_open(run: Run, node: str) -> bool:
-    """Whether a node has a task that has not settled, or none yet."""
-    states = [task.state for (name, _), task in run.tasks.items() if name == node]
-    return not states or any(state not in SETTLED for state in states)

@@ -63,7 +63,7 @@ class Remembering:
         if task.state == "in_doubt" and not any(written.record.state == "begun" for written in steps):
             task.claim = task.error = task.settled_at = None
             self._state.make_ready(task, 0.0)
-            self._state.count_down(run, 0)
+            self._state.judge(run)
 
 
 def _after(

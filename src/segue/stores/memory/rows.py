@@ -220,8 +220,20 @@ class Run:
     @property
     def stuck(self) -> bool:
         """Whether nothing of it can go on before a person has decided."""
-        states = {task.state for task in self.tasks.values()}
-        return bool(states & {"needs_review", "in_doubt"}) and not states & {"ready", "claimed", "paused"}
+        tasks = self.tasks.values()
+        waits = any(task.state in {"needs_review", "in_doubt"} for task in tasks)
+        return waits and not any(map(self._moves, tasks))
+
+    def _moves(self, task: Task) -> bool:
+        """Whether a task goes on by itself. One that is parked does so when all that it waits for has settled."""
+        if task.state == "claimed" and task.parked and not task.wants:
+            return not any(map(self.is_open, task.awaits))
+        return task.state in {"ready", "claimed", "paused"}
+
+    def is_open(self, node: str) -> bool:
+        """Whether a node has a task that has not settled, or none yet."""
+        states = [task.state for (name, _), task in self.tasks.items() if name == node]
+        return not states or any(state not in SETTLED for state in states)
 
 
 class Log:

@@ -163,9 +163,9 @@ class State:
 
     def count_down(self, run: Run, resolved: int) -> bool:
         """
-        End a run when the last task that it waits for is settled, and see whether only a person can move it.
+        End a run when the last task that it waits for is settled, and else judge it.
 
-        Whether the state of the run has changed.
+        Whether it has ended or needs a review now.
         """
         run.waits_for -= resolved
         before = run.state
@@ -179,13 +179,18 @@ class State:
             for task in [each for _, each in sorted(run.tasks.items())] if run.cut else ():
                 self.cancel_needless(run, task, wording.NEEDED_BY_NOBODY)
             self.end(run, "failed" if failed else "complete", None)
-        elif run.stuck and run.state == "running":
+        else:
+            self.judge(run)
+        return run.state not in {before, "running"}
+
+    def judge(self, run: Run) -> None:
+        """Say of a run that only a person can move it, or that it moves again."""
+        if run.state == "running" and run.stuck:
             run.state = "needs_review"
             self.tell(run, wording.RUN_NEEDS_REVIEW)
         elif run.state == "needs_review" and not run.stuck:
             run.state = "running"
             self.tell(run, wording.RUN_RESUMED)
-        return run.state != before
 
     def cancel_needless(self, run: Run, task: Task, error: str | None) -> bool:
         """Cancel a task that nobody needs any more; whether it was open."""

@@ -253,6 +253,8 @@ class MemoryStore(
                     continue
                 self._state.tell_task(run, task, *told)
                 expired.append(Expired(task.run, task.node, task.item, task.epoch, task.worker or ""))
+        for name in sorted({each.run for each in expired}):
+            self._state.judge(self._state.runs[name])
         if self._let_go_of_dead(dead_workers) or expired:
             self.notifier.notify()
         return expired

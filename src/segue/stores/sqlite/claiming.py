@@ -13,6 +13,7 @@ from segue.ports.store import Note
 from segue.stores.looking import Looks
 from segue.stores.sqlite.consuming import let_go_of_dead
 from segue.stores.sqlite.granting import LatestPins, grant, standing_claim
+from segue.stores.sqlite.judging import judge_run
 from segue.stores.sqlite.pooling import fitting_of, pooled_to_run, readable_requirements
 from segue.stores.sqlite.reading import own_claims_between
 from segue.stores.sqlite.releasing import TaskKey
@@ -150,6 +151,8 @@ def expire(tx: Transaction, dead_workers: Collection[str], ended_by: float) -> S
             what, data = ("overrun", OVERRUN_DEADLINE) if found in late else ("expired", expiry_data(worker))
             events.append(_task_event(tx, token, agent, what, data))
     tx.tell(events)
+    for run in sorted({each.run for each in expired}):
+        judge_run(tx, run)
     return expired
 
 

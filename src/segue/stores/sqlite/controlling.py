@@ -5,6 +5,7 @@ from __future__ import annotations
 from segue.domain.decisions import Control, Redrive, Target
 from segue.domain.records import Verdict
 from segue.domain.running.pins import pins_anew
+from segue.stores.sqlite.judging import judge_run
 from segue.stores.sqlite.pausing import SETTLED, WHOLE_RUN, bear, end_pauses, pause, resume
 from segue.stores.sqlite.pooling import check_needs
 from segue.stores.sqlite.releasing import limits_row, release_new
@@ -50,6 +51,7 @@ def _obey(tx: Transaction, control: Control) -> None:
             done = _annotate(tx, control)
     if not done:
         raise Unforeseen
+    judge_run(tx, control.run)
     tx.cursor.execute(SQL.insert_command, (control.run, control.command, control.asked))
 
 
@@ -75,8 +77,7 @@ def _cancel_tasks(tx: Transaction, control: Control) -> bool:
             end_pauses(tx, *task)
     if found:
         tx.cursor.execute(SQL.cut_run, (run,))
-    if found and move_run(tx, run, resolved) is None and tx.rows(SQL.resume_run, (run,)):
-        tx.tell_run(run, RUN_RESUMED)
+        move_run(tx, run, resolved)
     return found
 
 
@@ -139,7 +140,6 @@ def _retry(tx: Transaction, run: str, redrive: Redrive, data: str) -> bool:
         _forget_handed_on(tx, run, node, item)
         tx.tell_task(run, node, item, agent, "redriven", epoch)
     tx.tell_run(run, RUN_RESUMED, data)
-    move_run(tx, run, 0)
     return True
 
 

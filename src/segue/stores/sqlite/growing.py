@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from segue.domain.decisions import Append
 from segue.domain.records import SINGLE, Pin, Token, Verdict
+from segue.stores.sqlite.judging import judge_run
 from segue.stores.sqlite.releasing import limits_row
 from segue.stores.sqlite.settling import write_handoffs
 from segue.stores.sqlite.statements import SQL
@@ -42,4 +43,5 @@ def append(tx: Transaction, token: Token, append: Append) -> Verdict:
     tx.tell_task(run, append.node, SINGLE, append.agent, DELEGATED, 0, data)
     if born == "paused":
         tx.tell_task(run, append.node, SINGLE, append.agent, born, 0)
+    judge_run(tx, run)
     return "accepted"

@@ -13,6 +13,7 @@ from segue.domain.records import ClaimRequest, NewRun, Token, Verdict, task_name
 from segue.domain.rows import PoolRecord
 from segue.domain.running.pooling import Holding, Wanting, given_back, held_places, share_out
 from segue.errors import PoolTooSmall
+from segue.stores.sqlite.judging import judge_run
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, blob_of, names_of, pools_of
 
@@ -84,6 +85,7 @@ def park(tx: Transaction, token: Token, awaits: Sequence[str]) -> Verdict:
     tx.cursor.execute(SQL.park_task, (*token, blob_of(awaits)))
     run, node, item, epoch, _ = token
     tx.tell_task(run, node, item, agent, "parked", epoch, json.dumps({"awaits": list(awaits)}))
+    judge_run(tx, run)
     return "accepted"
 
 
@@ -99,9 +101,11 @@ def go_on(tx: Transaction, token: Token) -> Verdict | Literal["wait"]:
     if given_back(pools_of(blob)):
         tx.cursor.execute(SQL.go_on_task, (*token, WANTS))
         if not _may_return(tx.rows, (run, node, item)):
+            judge_run(tx, run)
             return "wait"
     tx.cursor.execute(SQL.go_on_task, (*token, 0))
     tx.tell_task(run, node, item, agent, "resumed", epoch)
+    judge_run(tx, run)
     return "accepted"
 
 

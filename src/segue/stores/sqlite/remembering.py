@@ -10,9 +10,10 @@ import apsw
 from segue.domain.envelope.stored import understood
 from segue.domain.records import Token, Verdict
 from segue.domain.rows import StepRecord
+from segue.stores.sqlite.judging import judge_run
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, Unforeseen, blob_of
-from segue.stores.wording import RESOLVED, RUN_RESUMED, step_event
+from segue.stores.wording import RESOLVED, step_event
 
 
 def record(tx: Transaction, token: Token, steps: Sequence[StepRecord]) -> Verdict:
@@ -57,8 +58,8 @@ def resolve(tx: Transaction, run: str, node: str, item: int, step: StepRecord, d
         return "repeated" if _was_resolved(tx, task, step) else "stale"
     ((agent, _, epoch, *_),) = tx.rows(SQL.find_task, task)
     tx.tell_task(*task, agent, RESOLVED, epoch, data)
-    if tx.changed(SQL.return_resolved, (*task, tx.boot, tx.wall)) and tx.rows(SQL.resume_run, (run,)):
-        tx.tell_run(run, RUN_RESUMED)
+    if tx.changed(SQL.return_resolved, (*task, tx.boot, tx.wall)):
+        judge_run(tx, run)
     return "accepted"
 
 

@@ -9,7 +9,7 @@ from segue.stores.sqlite.releasing import release_new
 from segue.stores.sqlite.settling import move_run, write_handoffs
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
-from segue.stores.wording import DECIDED, RUN_RESUMED, in_time, task_event
+from segue.stores.wording import DECIDED, in_time, task_event
 
 
 def review(tx: Transaction, decision: Decision) -> Verdict:
@@ -47,5 +47,4 @@ def _settle(tx: Transaction, decision: Decision, state: str, epoch: int) -> None
     unclaimed = [release._replace(claim=None) for release in decision.releases]
     tx.tell(release_new(tx, run, unclaimed, "", 0.0)[1])
     end_pauses(tx, run, node, item)
-    if move_run(tx, run, decision.run_resolved) is None and tx.rows(SQL.resume_run, (run,)):
-        tx.tell_run(run, RUN_RESUMED)
+    move_run(tx, run, decision.run_resolved)

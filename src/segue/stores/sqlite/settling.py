@@ -31,6 +31,7 @@ from segue.domain.running.pins import pins_handed_on
 from segue.stores.looking import Looks
 from segue.stores.sqlite.claiming import claim_ready
 from segue.stores.sqlite.granting import standing_claims
+from segue.stores.sqlite.judging import judge_run
 from segue.stores.sqlite.pausing import end_pauses
 from segue.stores.sqlite.releasing import (
     TaskKey,
@@ -45,7 +46,6 @@ from segue.stores.sqlite.transaction import EventRow, Transaction, Unforeseen, b
 from segue.stores.wording import (
     ENDS_ATTEMPT_ONLY,
     NEEDED_BY_NOBODY,
-    RUN_NEEDS_REVIEW,
     run_event,
     settlement_data,
 )
@@ -128,7 +128,8 @@ def _settle_together(
 def _write_endings(tx: Transaction, settlements: Sequence[Settlement], most_hold: int = 0) -> None:
     """
     Write the ended attempts and their hand-offs. Raises `Unforeseen` if not all tokens are live, or a task is on hold
-    in more ways than `most_hold`: what it releases may have to be paused, or a pause ends with it.
+    in more ways than `most_hold`: what it releases may have to be paused, or a pause ends with it. If it may not be on
+    hold at all, it must not be parked either: its run may need a review, and moves again.
     """
     left = [
         (settlement.token, settlement.handoff)
@@ -259,7 +260,7 @@ def _why_refused(tx: Transaction, settlement: Settlement) -> Settled:
 
 
 def _move_runs(tx: Transaction, settlements: Sequence[Settlement], answers: list[Settled]) -> None:
-    """End the runs whose last task was settled, and see which can only go on by a review."""
+    """End the runs whose last task was settled, and judge the others."""
     last: dict[str, int] = {}
     resolved: dict[str, int] = {}
     for number, settlement in enumerate(settlements):
@@ -286,7 +287,7 @@ def cancel_needless(tx: Transaction, run: str, node: str | None, error: str | No
 
 
 def move_run(tx: Transaction, run: str, resolved: int) -> RunState | None:
-    """Count a run down, end it with its last task, or say that it needs a review; its state if that is new."""
+    """Count a run down, end it with its last task, or judge it; its state if it has ended or needs a review now."""
     if resolved:
         counted = tx.row(SQL.count_down_run, (run, resolved, tx.wall))
         if counted is not None and counted[0] in {"complete", "failed"}:
@@ -295,7 +296,4 @@ def move_run(tx: Transaction, run: str, resolved: int) -> RunState | None:
                 cancel_needless(tx, run, None, NEEDED_BY_NOBODY)
             tx.tell_run(run, run_event(ended))
             return ended
-    if tx.rows(SQL.block_run, (run,)):
-        tx.tell_run(run, RUN_NEEDS_REVIEW)
-        return "needs_review"
-    return None
+    return judge_run(tx, run)

@@ -20,7 +20,6 @@ class Statements(NamedTuple):
     append_task: str
     artifact_references: str
     await_task: str
-    block_run: str
     cancel_needless: str
     cancel_run: str
     cancel_task: str
@@ -103,6 +102,7 @@ class Statements(NamedTuple):
     insert_schema: str
     insert_task: str
     interrupt_tasks: str
+    judge_run: str
     last_position: str
     latest_handoffs: str
     latest_handoffs_of_node: str
@@ -164,7 +164,6 @@ class Statements(NamedTuple):
     renew_task: str
     reopen_run: str
     resolve_step: str
-    resume_run: str
     return_resolved: str
     return_task: str
     revoke_claims: str

@@ -36,6 +36,7 @@ from segue.testing.conformance.runs import RunConformance
 from segue.testing.conformance.settling import SettlingConformance
 from segue.testing.conformance.sharing import SharedStoreConformance
 from segue.testing.conformance.spending import SpendingConformance
+from segue.testing.conformance.standstill import StandstillConformance
 from segue.testing.conformance.steps import StepConformance
 from segue.testing.conformance.untangling import UntanglingConformance
 from segue.testing.conformance.upkeep import UpkeepConformance
@@ -65,6 +66,7 @@ class StoreConformance(
     PauseConformance,
     SpendingConformance,
     ReviewConformance,
+    StandstillConformance,
     RedriveConformance,
     StepConformance,
     UpkeepConformance,

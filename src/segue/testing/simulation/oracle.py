@@ -23,6 +23,7 @@ names that a failure prints:
     I17  what is spent and reserved never passes a cap, and nothing was spent that is not counted
     I18  nobody is given what somebody has paused; it goes on when that ends, and a command is obeyed once
     I19  no more places of a pool are held than it has; of several who break a deadlock one does
+    I20  a run says that it needs a review exactly while all that is left of it waits for a person
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from segue.testing.simulation.grown import Grown
 from segue.testing.simulation.ledger import Accounts, name_of
 from segue.testing.simulation.places import Places
 from segue.testing.simulation.rows import Rows
+from segue.testing.simulation.standing import Standing
 from segue.testing.simulation.steered import Steered
 from segue.testing.simulation.writes import Writes
 
@@ -57,6 +59,7 @@ class Oracle:
         self.grown = Grown(world)
         self._rows = Rows(world, self._accounts, self.grown, self._steered)
         self._places = Places(world)
+        self._standing = Standing(world)
 
     def transition(self, verb: str, args: Sequence[Any], result: Any) -> None:
         """A verb was carried out: what it says and what it did must agree with each other and with the accounts."""
@@ -66,6 +69,7 @@ class Oracle:
         self.grown.look()
         self._world.watching.look(verb, args, result)
         self._places.look(verb)
+        self._standing.look()
 
     def answered(self, verb: str, args: Sequence[Any], result: Any) -> None:
         """An answer has reached a process: from now on it counts on it."""

@@ -8,6 +8,7 @@ from segue.domain.running.reviewing import Said
 from segue.domain.settings.reviewing import Round
 from segue.engine import engine
 from segue.stores import wording
+from segue.stores.memory.rows import Run
 from segue.stores.memory.store import MemoryStore
 from segue.testing.simulation.planting import without
 
@@ -38,6 +39,15 @@ def _stays_in_its_round(original: Any) -> Any:
         return verdict
 
     return review
+
+
+@without(
+    "parked taken for progress",
+    "A parked claim does not move a run in which all that it waits for waits for a person.",
+    (Run, "_moves"),
+)
+def _takes_parked_for_progress(_: Any) -> Any:
+    return lambda self, task: task.state in {"ready", "claimed", "paused"}
 
 
 @without("review left out", "What has a review is not handed over without it.", (engine, "settlement_of"))
