@@ -14,9 +14,9 @@ from segue.domain.decisions import Control, ControlKind, Redrive, Reset, Target
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.graph import Node
 from segue.domain.graph.substituting import Substitute, misfits, pinned_substitute, substitute_of
-from segue.domain.records import Pools, parse_task_name, task_name
+from segue.domain.records import Pools, TaskKey, parse_task_name, task_name
 from segue.domain.rows import RunRecord, TaskRecord
-from segue.domain.running.controlling import Situation, TaskKey
+from segue.domain.running.controlling import Situation
 from segue.domain.running.plan import Plan
 from segue.domain.running.pooling import check_capacities
 from segue.domain.running.redriving import redrive_of

@@ -14,14 +14,12 @@ from segue.domain.envelope.versions import version_key
 from segue.domain.graph.code_schemas import CodeSchemas, Finding
 from segue.domain.graph.deploying import InFlight, Needs, Trouble, troubles_of, worst
 from segue.domain.graph.graph import Graph, graph_from_json
-from segue.domain.records import SINGLE
+from segue.domain.records import SETTLED, SINGLE
 from segue.domain.rows import RunRecord, TaskRecord
 from segue.errors import StoreCorrupt
 from segue.ports.store import Store
 
 RUNS_PER_READ = 200
-
-_SETTLED = frozenset({"complete", "failed", "dead", "skipped", "cancelled"})
 
 
 class RunPlan(NamedTuple):
@@ -110,5 +108,5 @@ def _open_nodes(graph: Graph, tasks: Sequence[TaskRecord]) -> set[str]:
 def _is_done(tasks: list[TaskRecord]) -> bool:
     own = next((task.state for task in tasks if task.item == SINGLE), "waiting")
     if own == "expanded":
-        return all(task.state in _SETTLED for task in tasks if task.item != SINGLE)
-    return own in _SETTLED
+        return all(task.state in SETTLED for task in tasks if task.item != SINGLE)
+    return own in SETTLED

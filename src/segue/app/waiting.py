@@ -18,7 +18,8 @@ NET_SECONDS = 5.0
 REST_PER_LOOK = 4.0
 """How much longer than a look the watcher rests after it: thousands that wait must not keep the loop busy."""
 
-SETTLED_STATES = frozenset({"needs_review", "complete", "failed", "cancelled"})
+_AT_REST = frozenset({"needs_review", "complete", "failed", "cancelled"})
+"""States of a run in which its agents are done: those who wait for it are told."""
 
 
 class Expectation:
@@ -108,7 +109,7 @@ class Waiters:
         except SegueError as error:
             expectation.fail(error)
         else:
-            if state in SETTLED_STATES and not expectation.state.done():
+            if state in _AT_REST and not expectation.state.done():
                 expectation.state.set_result(state)
 
     async def until_failure(self) -> SegueError:
@@ -146,6 +147,6 @@ class Waiters:
                     record = await store.read_run(run)
                 except SegueError:
                     break
-                if record is not None and record.state in SETTLED_STATES:
+                if record is not None and record.state in _AT_REST:
                     self.tell(run, record.state)
             await clock.sleep((clock.boot() - began) * REST_PER_LOOK)

@@ -12,6 +12,12 @@ from typing import Literal, NamedTuple
 
 SINGLE = -1
 
+TaskKey = tuple[str, int]
+"""A task within its run: its node and its item."""
+
+WHOLE_RUN: TaskKey = ("", SINGLE)
+"""Stands for the run itself among its tasks, where something is said of all of them, such as a pause."""
+
 SUSPECT_LOSSES = 2
 """From so many lost claims on a task is suspected of killing its workers, and kept apart from other suspects."""
 
@@ -30,6 +36,13 @@ TaskState = Literal[
     "paused",
 ]
 """`paused` is where a task would be ready, but it or its run was paused: nobody may claim it."""
+
+SETTLED: frozenset[TaskState] = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
+"""
+States from which a task goes nowhere, unless somebody lets it be tried again. What is `expanded` goes on as the tasks
+of its list.
+"""
+
 PAUSED_ITSELF = 1
 PAUSED_WITH_RUN = 2
 PAUSED = PAUSED_ITSELF | PAUSED_WITH_RUN

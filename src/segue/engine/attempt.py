@@ -16,7 +16,7 @@ from segue.domain.running.terms import Terms
 from segue.engine.delegating import Delegating, Desk
 from segue.engine.notebook import Keeping, Notebook, TaskNotebook
 from segue.engine.spending import Means, Purse, TaskPurse
-from segue.errors import Budget, EffectInDoubt, NewerPayload
+from segue.errors import Budget, EffectInDoubt, NewerPayload, StaleEpoch
 
 if TYPE_CHECKING:
     from segue.domain.envelope.hand_to import HandTo
@@ -172,6 +172,13 @@ class Attempt:
         other.superseded, other.released_slot = self.superseded, self.released_slot
         self.superseded = self.ended = self.released_slot = True
         return other
+
+    def stale(self) -> StaleEpoch:
+        """What its agent is told where the store says that the task is no longer with it."""
+        return StaleEpoch(
+            f"{self.name} (epoch {self.claim.token.epoch}) was superseded while it ran",
+            remedy="Nothing to do: another attempt has the task now.",
+        )
 
     def enter(self, live: LiveRun, registry: Registry) -> None:
         """The run of the attempt is known now."""

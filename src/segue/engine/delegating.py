@@ -30,7 +30,7 @@ from segue.domain.running.handing_on import Stop, addressed, further, node_for
 from segue.domain.running.pins import scope_of
 from segue.domain.running.plan import node_needs
 from segue.domain.settings.spending import Spending, amounts_in
-from segue.errors import StaleEpoch, StoreError, UpstreamFailed
+from segue.errors import StoreError, UpstreamFailed
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
 from segue.ports.store import Store
@@ -180,10 +180,7 @@ class Delegating:
         needs = tuple(node_needs(node))
         append = Append(name, target.name, key, document, handoff, step.limits, pools, needs)
         if await desk.store.append(token, append) == "stale":
-            raise StaleEpoch(
-                f"{attempt.name} (epoch {token.epoch}) was superseded while it ran",
-                remedy="Nothing to do: another attempt has the task now.",
-            )
+            raise attempt.stale()
         desk.on_ready()
         grown = GrownRecord(token.run, 0, name, token.node, token.item, key, document)
         attempt.live.append(grown)

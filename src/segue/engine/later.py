@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from segue.domain.envelope.stored import reason_of
 from segue.domain.graph.graph import Argument, nodes_of
-from segue.domain.records import SINGLE, Pin, RunState, Verdict, is_grown, task_name
+from segue.domain.records import SETTLED, SINGLE, Pin, RunState, Verdict, is_grown, task_name
 from segue.domain.rows import TaskRecord
 from segue.domain.running.pooling import given_back
 from segue.engine import threads
@@ -23,11 +23,9 @@ from segue.engine.claimer import Claimer
 from segue.engine.pausing import Pause
 from segue.engine.slots import Slots
 from segue.engine.timekeeper import Timekeeper
-from segue.errors import StaleEpoch, StoreError, TaskFailed, UpstreamFailed
+from segue.errors import StoreError, TaskFailed, UpstreamFailed
 from segue.ports.clock import Clock
 from segue.ports.store import Note, Store
-
-SETTLED_STATES = frozenset({"complete", "failed", "dead", "skipped", "cancelled"})
 
 PARKED_MAXIMUM = 10_000
 """Tasks of one worker that may wait at once: each holds its memory. Threads have a limit of their own."""
@@ -192,7 +190,7 @@ class LaterDesk:
             return None
         if any(task.state == "expanded" for task in tasks):
             tasks = [task for task in await self._store.read_tasks(run) if task.node in nodes]
-        open_tasks = [task for task in tasks if task.state not in SETTLED_STATES and task.state != "expanded"]
+        open_tasks = [task for task in tasks if task.state not in SETTLED]
         return None if open_tasks else tasks
 
     async def _note(self, attempt: Attempt, pin: Pin) -> None:
@@ -202,10 +200,7 @@ class LaterDesk:
 
     def _check_stands(self, attempt: Attempt, verdict: Verdict) -> None:
         if verdict == "stale":
-            raise StaleEpoch(
-                f"{attempt.name} (epoch {attempt.claim.token.epoch}) was superseded while it ran",
-                remedy="Nothing to do: another attempt has the task now.",
-            )
+            raise attempt.stale()
 
 
 def _held_by(attempt: Attempt) -> str:

@@ -19,7 +19,7 @@ from segue.domain.running.lease import trusted_seconds
 from segue.domain.running.pins import scope_of
 from segue.domain.running.steps import check_kind, used_twice
 from segue.engine.reporting import REPORT_SECONDS
-from segue.errors import EffectInDoubt, StaleEpoch, StoreError
+from segue.errors import EffectInDoubt, StoreError
 from segue.ports.clock import Clock
 from segue.ports.store import Note, Store
 
@@ -135,14 +135,14 @@ class TaskNotebook:
             self._keeping.on_failure(error)
             raise
         if verdict == "stale":
-            raise self._stale()
+            raise self._attempt.stale()
         self._proved_at = asked_at
 
     async def report(self, data: str) -> None:
         """Write down how far the agent is, unless it has just said so: then the renewer does, if nothing follows."""
         attempt, now = self._attempt, self._keeping.clock.boot()
         if attempt.superseded:
-            raise self._stale()
+            raise self._attempt.stale()
         with self._keeping.timekeeper.progress(attempt):
             attempt.unreported = data
             if now - self._reported_at < REPORT_SECONDS:
@@ -156,7 +156,7 @@ class TaskNotebook:
                 self._keeping.on_failure(error)
                 raise
         if verdict == "stale":
-            raise self._stale()
+            raise self._attempt.stale()
         if attempt.unreported == data:
             attempt.unreported = None
 
@@ -165,7 +165,7 @@ class TaskNotebook:
         await self._wait_for_inputs()
         attempt, (store, clock, lease_seconds, _, _, on_failure) = self._attempt, self._keeping
         if attempt.superseded:
-            raise self._stale()
+            raise self._attempt.stale()
         now = clock.boot()
         if now - max(self._proved_at, attempt.renewed_at) < trusted_seconds(lease_seconds):
             return
@@ -175,7 +175,7 @@ class TaskNotebook:
             on_failure(error)
             raise
         if not alive:
-            raise self._stale()
+            raise self._attempt.stale()
         attempt.renewed_at = now
 
     def doubt(self, error: EffectInDoubt) -> None:
@@ -185,10 +185,3 @@ class TaskNotebook:
     async def _wait_for_inputs(self) -> None:
         if self._attempt.confirmed is not None:
             await asyncio.shield(self._attempt.confirmed)
-
-    def _stale(self) -> StaleEpoch:
-        attempt = self._attempt
-        return StaleEpoch(
-            f"{attempt.name} (epoch {attempt.claim.token.epoch}) was superseded while it ran",
-            remedy="Nothing to do: another attempt has the task now.",
-        )

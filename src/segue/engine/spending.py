@@ -17,7 +17,7 @@ from segue.domain.envelope.waiting import Block
 from segue.domain.records import Amounts, is_grown
 from segue.domain.running.spending import Charged, exceeded
 from segue.domain.settings.spending import amounts_of
-from segue.errors import StaleEpoch, StoreError, UsageError
+from segue.errors import StoreError, UsageError
 from segue.ports.store import Store
 
 if TYPE_CHECKING:
@@ -95,10 +95,7 @@ class TaskPurse:
         if charged.overspent is not None:
             raise exceeded(charged.overspent, attempt.name)
         if charged.verdict == "stale":
-            raise StaleEpoch(
-                f"{attempt.name} (epoch {attempt.claim.token.epoch}) was superseded while it ran",
-                remedy="Nothing to do: another attempt has the task now.",
-            )
+            raise attempt.stale()
 
 
 class Spent:

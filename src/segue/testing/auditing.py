@@ -13,9 +13,8 @@ from typing import NamedTuple
 
 from segue.domain.envelope.payload import digest_of
 from segue.domain.event_names import is_event_name
-from segue.domain.records import PAUSED_ITSELF, PAUSED_WITH_RUN, SINGLE, Pin, RunState, task_name
+from segue.domain.records import PAUSED_ITSELF, PAUSED_WITH_RUN, SINGLE, WHOLE_RUN, Pin, RunState, task_name
 from segue.domain.rows import Event, PauseRecord, RunRecord, StoredHandoff, TaskRecord
-from segue.domain.running.controlling import WHOLE_RUN
 from segue.errors import ArtifactError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store

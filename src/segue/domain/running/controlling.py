@@ -12,17 +12,10 @@ from typing import Any
 
 from segue.domain.decisions import Target
 from segue.domain.envelope.sealing import seal_failure
-from segue.domain.records import SINGLE, HandoffRecord, Pin, task_name
+from segue.domain.records import SETTLED, SINGLE, WHOLE_RUN, HandoffRecord, Pin, TaskKey, task_name
 from segue.domain.rows import PauseRecord, RunRecord, TaskRecord
 from segue.domain.running.plan import Plan, birth_of, run_resolved, settle_releases
 from segue.errors import ControlRefused, UnknownRun
-
-TaskKey = tuple[str, int]
-
-WHOLE_RUN: TaskKey = ("", SINGLE)
-"""How the pause of a run itself is kept among those of its tasks."""
-
-SETTLED = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
 
 
 class Situation:

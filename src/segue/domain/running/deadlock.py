@@ -15,12 +15,21 @@ from typing import Any
 
 from segue.domain.decisions import Control, Target, Untangling
 from segue.domain.envelope.sealing import seal_failure
-from segue.domain.records import SINGLE, Claim, HandoffRecord, Settlement, Token, task_name
+from segue.domain.records import (
+    SINGLE,
+    WHOLE_RUN,
+    Claim,
+    HandoffRecord,
+    Settlement,
+    TaskKey,
+    Token,
+    task_name,
+)
 from segue.domain.rows import PauseRecord, TaskRecord, Waits
 from segue.domain.running.answering import Failed
 from segue.domain.running.outcome import settlement_of
 from segue.domain.running.plan import Plan
-from segue.domain.running.waiters import WHOLE_RUN, TaskKey, waiters_of
+from segue.domain.running.waiters import waiters_of
 from segue.domain.running.waiting_for import Key, Waiter, circle_of, explained, stuck_waiters
 from segue.domain.settings.options import OnDeadlock, RunOptions
 

@@ -12,12 +12,10 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from segue.domain.decisions import Redrive, Reset
 from segue.domain.envelope.stored import reason_of
-from segue.domain.records import SINGLE, task_name
+from segue.domain.records import SINGLE, TaskKey, task_name
 from segue.domain.rows import TaskRecord
 from segue.domain.running.plan import Plan, Step, inputs_from
 from segue.errors import ControlRefused, UnknownRun
-
-TaskKey = tuple[str, int]
 
 _DEAD_LETTERS = frozenset({"failed", "dead"})
 _ENDED_ALONE = _DEAD_LETTERS | {"cancelled"}

@@ -4,20 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from segue.domain.records import SINGLE, is_below
+from segue.domain.records import SETTLED, SINGLE, WHOLE_RUN, TaskKey, is_below
 from segue.domain.rows import TaskRecord
 from segue.domain.running.plan import Plan, Step
 from segue.domain.running.pooling import given_back, held_of
 from segue.domain.running.waiting_for import Key, Waiter
 
-TaskKey = tuple[str, int]
 Pauses = Mapping[TaskKey, TaskKey]
 """The pauses of a run that end by themselves: of which task, and with the settling of which."""
 
-WHOLE_RUN: TaskKey = ("", SINGLE)
-"""Stands for the run itself where a pause is of all its tasks."""
-
-SETTLED = frozenset({"complete", "failed", "dead", "skipped", "cancelled"})
 _BY_A_PERSON = frozenset({"needs_review", "in_doubt"})
 
 
@@ -26,7 +21,7 @@ def waiters_of(run: str, plan: Plan, tasks: Sequence[TaskRecord], pauses: Pauses
     view = _View(run, tasks, pauses)
     unborn = [view.unborn(name, step) for name, step in plan.steps.items() if name not in view.by_node]
     born = [view.born(task, plan.steps.get(task.node)) for task in tasks if task.state not in SETTLED]
-    return [*unborn, *(waiter for waiter in born if waiter is not None)]
+    return [*unborn, *born]
 
 
 class _View:
@@ -47,11 +42,9 @@ class _View:
             after, need = after | until, None if need is None else need + len(until)
         return Waiter((self._run, name, SINGLE), (), step.pools, after, need, paused=bool(until))
 
-    def born(self, task: TaskRecord, step: Step | None) -> Waiter | None:
-        """A task that has a row; None if it has become the tasks of a list, which stand for themselves."""
+    def born(self, task: TaskRecord, step: Step | None) -> Waiter:
+        """A task that has a row."""
         key = (self._run, task.node, task.item)
-        if task.state == "expanded":
-            return None
         if task.state == "claimed":
             return self._claimed(key, task)
         if task.state == "waiting" and step is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from segue.domain.decisions import Control, Redrive, Reset
-from segue.domain.records import Verdict, task_name
+from segue.domain.records import SETTLED, WHOLE_RUN, Verdict, task_name
 from segue.domain.running.pins import pins_anew
 from segue.stores import wording
 from segue.stores.memory.pausing import end_pauses, find_or_bear, pause, resume
 from segue.stores.memory.pooling import check_needs
-from segue.stores.memory.rows import SETTLED, WHOLE_RUN, Run, Task
+from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
 

@@ -8,13 +8,16 @@ from segue.domain.records import (
     PAUSED,
     PAUSED_ITSELF,
     PAUSED_WITH_RUN,
+    SETTLED,
     SINGLE,
+    WHOLE_RUN,
+    TaskKey,
     is_below,
     task_name,
 )
 from segue.domain.rows import PauseRecord
 from segue.stores import wording
-from segue.stores.memory.rows import SETTLED, WHOLE_RUN, Run, Task, TaskKey
+from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
 
 

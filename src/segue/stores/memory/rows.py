@@ -7,7 +7,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from segue.domain.records import (
-    SINGLE,
+    SETTLED,
     SUSPECT_LOSSES,
     Claim,
     HandoffRecord,
@@ -17,6 +17,7 @@ from segue.domain.records import (
     Pin,
     Pools,
     RunState,
+    TaskKey,
     TaskState,
     Token,
 )
@@ -31,13 +32,6 @@ from segue.domain.rows import (
 )
 from segue.domain.running.spending import Reservation
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
-
-TaskKey = tuple[str, int]
-
-WHOLE_RUN: TaskKey = ("", SINGLE)
-
-SETTLED = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
-"""The states of tasks from which they go nowhere, unless somebody lets them be tried again."""
 
 
 class WrittenStep(NamedTuple):

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from segue.domain.records import SINGLE, Amounts, Token
+from segue.domain.records import SETTLED, SINGLE, Amounts, Token
 from segue.domain.rows import AllowanceRecord
 from segue.domain.running.spending import Accounts, Charged, Reservation
 from segue.stores import spending
 from segue.stores.memory.rows import Run
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
-
-_SETTLED = frozenset({"complete", "failed", "dead", "skipped", "cancelled"})
 
 
 class MemorySpending:
@@ -52,7 +50,7 @@ class Rows:
     def has_settled(self, node: str) -> bool:
         """Whether a delegated task has come to its end."""
         task = self._run.tasks.get((node, SINGLE))
-        return task is not None and task.state in _SETTLED
+        return task is not None and task.state in SETTLED
 
     def find(self, token: Token, name: str) -> Reservation | None:
         """What a task has reserved under a name."""

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from segue.domain.records import (
     PAUSED,
     PAUSED_WITH_RUN,
+    SETTLED,
     SINGLE,
     Claim,
     Limits,
@@ -21,7 +22,7 @@ from segue.domain.records import (
 from segue.domain.running.overruns import deadline_of, overrun_of
 from segue.ports.clock import Clock
 from segue.stores import wording
-from segue.stores.memory.rows import SETTLED, Log, Run, Task
+from segue.stores.memory.rows import Log, Run, Task
 
 
 class State:

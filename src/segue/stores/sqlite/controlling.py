@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from segue.domain.decisions import Control, Redrive, Target
-from segue.domain.records import Verdict
+from segue.domain.records import SETTLED, WHOLE_RUN, Verdict
 from segue.domain.running.pins import pins_anew
 from segue.stores.sqlite.judging import judge_run
-from segue.stores.sqlite.pausing import SETTLED, WHOLE_RUN, bear, end_pauses, pause, resume
+from segue.stores.sqlite.pausing import bear, end_pauses, pause, resume
 from segue.stores.sqlite.pooling import check_needs
 from segue.stores.sqlite.releasing import limits_row, release_new
 from segue.stores.sqlite.settling import cancel_needless, move_run, write_handoffs

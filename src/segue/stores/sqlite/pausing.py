@@ -5,19 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from segue.domain.decisions import Control, Target
-from segue.domain.records import ENDS_PAUSE, SINGLE, task_name
+from segue.domain.records import ENDS_PAUSE, SETTLED, WHOLE_RUN, task_name
 from segue.stores.sqlite.releasing import release_new
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
 from segue.stores.wording import RUN_PAUSED, RUN_UNPAUSED, task_event, until_data
 
-WHOLE_RUN = ("", SINGLE)
-"""How the pause of a run itself is kept among those of its tasks."""
-
 Moved = tuple[str, int, str, int]
 """A task that was moved: its node, item, agent and epoch."""
-
-SETTLED = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
 
 
 def bear(tx: Transaction, run: str, target: Target) -> None:

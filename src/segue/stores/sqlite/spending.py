@@ -7,14 +7,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from segue.domain.envelope.stored import understood
-from segue.domain.records import SINGLE, Amounts, Token
+from segue.domain.records import SETTLED, SINGLE, Amounts, Token
 from segue.domain.running.spending import Accounts, Charged, Part, Reservation
 from segue.stores import spending
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
 
 _LIVE = frozenset({"claimed", "ready", "paused"})
-_SETTLED = frozenset({"complete", "failed", "dead", "skipped", "cancelled"})
 
 
 def reserve(tx: Transaction, token: Token, name: str, asked: Amounts, child: str | None) -> Charged:
@@ -50,7 +49,7 @@ class Rows:
     def has_settled(self, node: str) -> bool:
         """Whether a delegated task has come to its end."""
         task = self._tx.row(SQL.find_task, (self._run, node, SINGLE))
-        return task is not None and task[1] in _SETTLED
+        return task is not None and task[1] in SETTLED
 
     def find(self, token: Token, name: str) -> Reservation | None:
         """What a task has reserved under a name."""

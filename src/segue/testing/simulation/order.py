@@ -6,12 +6,10 @@ import json
 from collections.abc import Iterator
 
 from segue.domain.graph.graph import Node, nodes_of
-from segue.domain.records import HANDED_ON, SINGLE, HandoffRecord, Pin, task_name
+from segue.domain.records import HANDED_ON, SETTLED, SINGLE, HandoffRecord, Pin, task_name
 from segue.domain.running.pins import pin_handed_on
 from segue.domain.running.plan import Plan
 from segue.stores.memory.rows import Run, Task
-
-SETTLED = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
 
 
 def early_start(plan: Plan, run: Run, task: Task) -> str | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from segue.domain.records import TaskState, Token, is_grown, parse_task_name
+from segue.domain.records import SETTLED, TaskState, Token, is_grown, parse_task_name
 from segue.domain.rows import Event
 from segue.stores.memory.rows import Task
 from segue.stores.wording import RUN_GREW
@@ -23,20 +23,19 @@ MADE_READY = frozenset(
     {"ready", "delegated", "expired", "overrun", "resolved", "unpaused", "interrupted", *GIVEN_BACK}
 )
 """Events after which a task is ready, or paused where somebody wants that."""
-ENDINGS: frozenset[TaskState] = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
 
 REVOKED = frozenset({"overrun", "redriven", "resolved", "cancelled", "interrupted", *GIVEN_BACK})
 """Events after which nobody holds the task, and nobody who held it may write."""
 
-TELLING = frozenset({"claimed", "paused", "needs_review", "in_doubt", "redriven", *MADE_READY, *ENDINGS})
+TELLING = frozenset({"claimed", "paused", "needs_review", "in_doubt", "redriven", *MADE_READY, *SETTLED})
 """Events that say which state a task is in; all others are notes."""
 
 NEXT_STATES: dict[str, frozenset[TaskState]] = {
     "waiting": frozenset({"ready", "paused", "claimed", "cancelled"}),
     "needs_review": frozenset({"complete", "failed", "cancelled", "needs_review"}),
-    "ready": frozenset({"claimed", "ready", "paused", "needs_review", "in_doubt", *ENDINGS}),
-    "paused": frozenset({"ready", "paused", "needs_review", "in_doubt", *ENDINGS}),
-    "claimed": frozenset({"ready", "paused", "needs_review", "in_doubt", *ENDINGS}),
+    "ready": frozenset({"claimed", "ready", "paused", "needs_review", "in_doubt", *SETTLED}),
+    "paused": frozenset({"ready", "paused", "needs_review", "in_doubt", *SETTLED}),
+    "claimed": frozenset({"ready", "paused", "needs_review", "in_doubt", *SETTLED}),
     "in_doubt": frozenset({"ready", "paused", "cancelled"}),
 }
 """Where a task may go from a state; from any other it goes nowhere, unless somebody lets it be tried again."""
@@ -128,7 +127,7 @@ class Rows:
         return True
 
     def _task_told(self, account: Account, kind: str) -> None:
-        account.ends_told += kind in ENDINGS
+        account.ends_told += kind in SETTLED
         match kind:
             case "claimed":
                 account.claims_told += 1
@@ -181,7 +180,7 @@ class Rows:
             self._wrong(
                 "I6", f"{name_of(key)}: epoch {after.epoch}, and {account.claims_told} claims are told"
             )
-        if account.ends_told != (after.state in ENDINGS):
+        if account.ends_told != (after.state in SETTLED):
             self._wrong("I6", f"{name_of(key)} is {after.state}, and has ended {account.ends_told} times")
         if after.attempt != len(account.grants) - account.handed_back:
             self._wrong("I10", f"{name_of(key)}: {after.attempt} attempts after {len(account.grants)} grants")

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from segue.domain.decisions import Control
-from segue.domain.records import SINGLE, is_below
+from segue.domain.records import SETTLED, SINGLE, is_below
 from segue.stores.memory.rows import Task
 from segue.testing.simulation.ledger import Accounts, Key, name_of
-from segue.testing.simulation.order import SETTLED
 
 if TYPE_CHECKING:
     from segue.testing.simulation.world import World

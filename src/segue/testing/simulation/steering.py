@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from segue.domain.decisions import Control, ControlKind, Target
-from segue.domain.running.controlling import Situation, TaskKey
+from segue.domain.records import WHOLE_RUN, TaskKey
+from segue.domain.running.controlling import Situation
 from segue.errors import ControlRefused, UnknownRun
-from segue.stores.memory.rows import WHOLE_RUN, Run
+from segue.stores.memory.rows import Run
 from segue.testing.simulation.process import WALL_AT_START
 
 if TYPE_CHECKING:
