@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.look import read
+from segue.cli.opening import within
 from segue.cli.output import DebugOption, JsonOption, err, guarded, out, plain, print_json
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def backup(
                 None, back_up, source, destination, SystemClock(), told
             )
 
-    _say("Backed up", read(store, take), destination, as_json)
+    _say("Backed up", within(store, take), destination, as_json)
 
 
 @guarded

@@ -56,10 +56,15 @@ def chaos(
         raise UsageError(
             f"{str(folder)!r} is not a folder", remedy="Make it, on the disk that is to be tried."
         )
+    storms = seconds > 0 or tasks > 0
+    if not matrix and only:
+        raise UsageError("--only is about rows of the matrix", remedy="Leave out --no-matrix, or --only.")
+    if not (matrix or storms):
+        raise UsageError("nothing is left to try", remedy="Leave out --no-matrix, or --seconds 0.")
     chosen = secrets.randbelow(1_000_000) if seed is None else seed
     cells = asyncio.run(_matrix(only, durability.value, jobs, folder, as_json)) if matrix else []
     storm = None
-    if seconds > 0 or tasks > 0:
+    if storms:
         storm = asyncio.run(
             _storm(chosen, workers, tasks, seconds, kill_every, lease, durability.value, folder, as_json)
         )

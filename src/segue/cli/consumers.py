@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.look import read
+from segue.cli.opening import within
 from segue.cli.output import (
     DEFAULT_STORE,
     DebugOption,
@@ -21,7 +20,7 @@ from segue.cli.output import (
     print_json,
     table,
 )
-from segue.cli.persons import person_named
+from segue.cli.persons import ByOption, NoteOption, person_named
 
 if TYPE_CHECKING:
     from segue.app.consumers import ConsumerView, Word
@@ -42,10 +41,8 @@ def consumers(
     forget: Annotated[
         bool, typer.Option("--forget", help="It is not needed any more: keep no events for it.")
     ] = False,
-    by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who says so; your user name if you say nothing.")
-    ] = None,
-    note: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
+    by: ByOption = None,
+    note: NoteOption = "",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -55,7 +52,7 @@ def consumers(
 
     One that could not handle an event again and again is parked: somebody has to say how it goes on.
     """
-    from segue.app.consumers import read_consumer_views
+    from segue.app.consumers import decide, read_consumer_views
     from segue.errors import UsageError
 
     words: list[Word] = [word for word, said in _words(retry, skip, forget) if said]
@@ -63,16 +60,18 @@ def consumers(
         raise UsageError(
             "one thing is done, with one consumer", remedy="Write it like: segue consumers on:index --retry"
         )
+    if not words and (by is not None or note):
+        raise UsageError("nothing is to be done here", remedy="Add --retry, --skip or --forget.")
     if words and name is not None:
-        person = person_named(by)
-        asyncio.run(_decide(store, name, words[0], person, note))
-        done = {"retry": "tries again", "skip": "goes on without it", "forget": "is forgotten"}[words[0]]
+        consumer, word, person = name, words[0], person_named(by)
+        within(store, lambda host: decide(host.store, consumer, word, by=person, note=note))
+        done = {"retry": "tries again", "skip": "goes on without it", "forget": "is forgotten"}[word]
         if as_json:
-            print_json({"name": name, "done": words[0], "by": person})
+            print_json({"name": name, "done": word, "by": person})
         else:
             out().print(f"{plain(name)} {done}")
         return
-    found = read(store, lambda host: read_consumer_views(host.store, name))
+    found = within(store, lambda host: read_consumer_views(host.store, name))
     if as_json:
         print_json(found)
     elif found:
@@ -84,16 +83,6 @@ def consumers(
 
 def _words(retry: bool, skip: bool, forget: bool) -> list[tuple[Word, bool]]:
     return [("retry", retry), ("skip", skip), ("forget", forget)]
-
-
-async def _decide(store: str, name: str, word: Word, by: str, note: str) -> None:
-    from segue.app.consumers import decide
-    from segue.app.segue import Segue
-    from segue.cli.opening import must_exist
-
-    must_exist(store)
-    async with Segue(store, worker=False) as segue:
-        await decide(segue.host.store, name, word, by=by, note=note)
 
 
 def _cells(view: ConsumerView) -> tuple[str, ...]:

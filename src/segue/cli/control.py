@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from segue.cli.opening import RunArgument, within
 from segue.cli.output import (
     DEFAULT_STORE,
     DebugOption,
@@ -17,21 +17,16 @@ from segue.cli.output import (
     plain,
     print_json,
 )
-from segue.cli.persons import person_named
+from segue.cli.persons import ByOption, person_named
 
 if TYPE_CHECKING:
     from segue.app.controlling import Controlled
+    from segue.app.host import Host
     from segue.domain.decisions import ControlKind
 
-RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's id, the beginning of one, its key, or `latest`.")
-]
 TaskArgument = Annotated[
     str | None,
     typer.Argument(metavar="TASK", help="One task of it, `name` or `name[3]`; else the whole run."),
-]
-ByOption = Annotated[
-    str | None, typer.Option(metavar="NAME", help="Who wants it; your user name if you say nothing.")
 ]
 ReasonOption = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")]
 CommandOption = Annotated[
@@ -167,18 +162,14 @@ def control(
     """Do what a person wants with a run, and say what became of it."""
     from segue.app.controlling import Wish
     from segue.app.reading import find_run
-    from segue.app.segue import Segue
-    from segue.cli.opening import must_exist
 
-    must_exist(store)
     person = person_named(by)
 
-    async def tell() -> Controlled:
-        async with Segue(store, worker=False) as segue:
-            record = await find_run(segue.host.store, run)
-            return await segue.host.control(Wish(kind, record.run, task, person, reason, command, **more))
+    async def tell(host: Host) -> Controlled:
+        record = await find_run(host.store, run)
+        return await host.control(Wish(kind, record.run, task, person, reason, command, **more))
 
-    controlled = asyncio.run(tell())
+    controlled = within(store, tell)
     if as_json:
         why = {"note" if kind == "annotate" else "reason": reason}
         print_json({"control": kind, "by": person, **why, **_document(controlled)})

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.look import RunArgument, read
+from segue.cli.opening import RunArgument, within
 from segue.cli.output import (
     DEFAULT_STORE,
     DebugOption,
@@ -20,7 +19,7 @@ from segue.cli.output import (
     plain,
     print_json,
 )
-from segue.cli.persons import person_named
+from segue.cli.persons import ByOption, person_named
 
 if TYPE_CHECKING:
     from segue.app.effects import StepView
@@ -48,7 +47,7 @@ def effects(
     async def ask(host: Host) -> tuple[StepView, ...]:
         return await read_effects(host.store, (await find_run(host.store, run)).run)
 
-    found = read(store, ask)
+    found = within(store, ask)
     if as_json:
         print_json(found)
     elif found:
@@ -73,9 +72,7 @@ def resolve(
     did_not_happen: Annotated[
         bool, typer.Option("--did-not-happen", help="It did not happen: the task tries it again.")
     ] = False,
-    by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who says so; your user name if you say nothing.")
-    ] = None,
+    by: ByOption = None,
     note: Annotated[str, typer.Option(metavar="TEXT", help="How you know, for the record.")] = "",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
@@ -87,20 +84,16 @@ def resolve(
     The task goes on where its agents are: `segue resume`.
     """
     from segue.app.reading import find_run
-    from segue.app.segue import Segue
-    from segue.cli.opening import must_exist
 
     outcome = _outcome(happened, did_not_happen)
-    must_exist(store)
     person = person_named(by)
 
-    async def tell() -> str:
-        async with Segue(store, worker=False) as segue:
-            record = await find_run(segue.host.store, run)
-            await segue.host.resolve(record.run, task, effect, outcome, by=person, note=note)
-            return record.run
+    async def tell(host: Host) -> str:
+        record = await find_run(host.store, run)
+        await host.resolve(record.run, task, effect, outcome, by=person, note=note)
+        return record.run
 
-    resolved = asyncio.run(tell())
+    resolved = within(store, tell)
     if as_json:
         told = {"run": resolved, "task": task, "effect": effect, "happened": not did_not_happen, "by": person}
         print_json(told)

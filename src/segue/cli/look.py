@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Collection
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
 import typer
 
+from segue.cli.opening import AnyRunArgument, RunArgument, within
 from segue.cli.output import (
     DEFAULT_STORE,
     DebugOption,
@@ -28,24 +28,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-RunArgument = Annotated[
-    str, typer.Argument(metavar="RUN", help="A run's id, the unique beginning of one, its key, or `latest`.")
-]
-
-
-def read(store: str, question: Callable[[Host], Awaitable[T]]) -> T:
-    """Ask a store that exists, without working for it."""
-    from segue.app.segue import Segue
-    from segue.cli.opening import must_exist
-
-    must_exist(store)
-
-    async def ask() -> T:
-        async with Segue(store, worker=False) as segue:
-            return await question(segue.host)
-
-    return asyncio.run(ask())
-
 
 @guarded
 def runs(
@@ -62,7 +44,7 @@ def runs(
     from segue.cli.pictures import runs_table
 
     states = _run_states(state or ())
-    found, now = read(store, lambda host: _with_now(host, list_runs(host.store, limit, states=states)))
+    found, now = within(store, lambda host: _with_now(host, list_runs(host.store, limit, states=states)))
     if as_json:
         print_json(found)
     elif found:
@@ -94,20 +76,17 @@ def show(
         return await read_task(host.store, host.artifacts, await find_run(host.store, run), name)
 
     if task is None:
-        view = read(store, whole)
+        view = within(store, whole)
         print_json(view) if as_json else draw(run_picture(view, out().width))
     else:
         name = task
-        detail = read(store, lambda host: one(host, name))
+        detail = within(store, lambda host: one(host, name))
         print_json(detail) if as_json else draw(task_picture(detail))
 
 
 @guarded
 def events(
-    run: Annotated[
-        str | None,
-        typer.Argument(metavar="RUN", help="Only those of one run: id, beginning, key or `latest`."),
-    ] = None,
+    run: AnyRunArgument = None,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Wait for more, until the run has ended.")
     ] = False,
@@ -144,7 +123,7 @@ def events(
             else:
                 print_event(console, event, with_run=found is None)
 
-    read(store, tell)
+    within(store, tell)
 
 
 @guarded
@@ -175,12 +154,18 @@ def graph(
     from segue.cli.pictures import drawer
     from segue.errors import UsageError
 
+    if as_json and form not in ("text", "json"):
+        raise UsageError(
+            "a graph is drawn in one form", remedy=f"Give one of the two: --json, or --format {form}"
+        )
     draw = drawer("json" if as_json else form)
     if (target is None) == (run is None):
         raise UsageError(
             "a graph is that of a workflow or that of a run",
             remedy="Give one of the two: segue graph module:workflow, or segue graph --run RUN",
         )
+    if run is not None and agents is not None:
+        raise UsageError("a run has its graph in the store", remedy="Leave out --agents.")
 
     async def stored(host: Host, name: str) -> Drawn:
         return await read_drawn(host.store, await find_run(host.store, name))
@@ -190,7 +175,7 @@ def graph(
         text = draw(built.graph, built.schemas, None)
     else:
         name = run or ""
-        text = draw(*read(store, lambda host: stored(host, name)))
+        text = draw(*within(store, lambda host: stored(host, name)))
     sys.stdout.write(block(text))
 
 
@@ -212,7 +197,7 @@ def prune(
     from segue.domain.settings.durations import named_seconds
 
     seconds = named_seconds("--older-than", older_than)
-    count = read(store, lambda host: host.prune(seconds))
+    count = within(store, lambda host: host.prune(seconds))
     if as_json:
         print_json({"pruned": count})
     else:

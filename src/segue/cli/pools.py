@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from segue.cli.look import read
+from segue.cli.opening import within
 from segue.cli.output import (
     DEFAULT_STORE,
     DebugOption,
@@ -47,14 +46,15 @@ def pools(
     from segue.errors import UsageError
 
     if name is not None and capacity is not None:
-        asyncio.run(_set(store, name, capacity))
+        pool, places = name, capacity
+        within(store, lambda host: host.set_pool(pool, places), new_too=True)
         if as_json:
             print_json({"name": name, "capacity": capacity})
         else:
             has = f"has {counted(capacity, 'place')}" if capacity else "is taken away"
             out().print(f"{plain(name)} {has}")
         return
-    found = read(store, lambda host: read_pool_views(host.store))
+    found = within(store, lambda host: read_pool_views(host.store))
     if name is not None:
         found = tuple(pool for pool in found if pool.name == name)
         if not found:
@@ -65,15 +65,6 @@ def pools(
         draw(pools_table(_lines(found), out().width))
     else:
         err().print("No pools.")
-
-
-async def _set(store: str, name: str, capacity: int) -> None:
-    from segue.app.segue import Segue
-    from segue.cli.opening import must_be_shared
-
-    must_be_shared(store)
-    async with Segue(store, worker=False) as segue:
-        await segue.set_pool(name, capacity)
 
 
 def _lines(pools: tuple[PoolView, ...]) -> list[tuple[str, str, str, str, str]]:

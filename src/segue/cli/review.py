@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from segue.cli.look import read
+from segue.cli.opening import AnyRunArgument, within
 from segue.cli.output import (
     DEFAULT_STORE,
     DebugOption,
@@ -20,25 +19,32 @@ from segue.cli.output import (
     plain,
     print_json,
 )
-from segue.cli.persons import person_named
+from segue.cli.persons import ByOption, NoteOption, person_named
 
 if TYPE_CHECKING:
     from segue.app.host import Host
     from segue.app.views import ReviewView
 
 
+class _Word(NamedTuple):
+    """A decision as it was typed."""
+
+    approve: bool
+    by: str
+    note: str
+    digest: str | None
+    output: str | None
+    agents: str | None
+
+
 @guarded
 def review(
-    run: Annotated[
-        str | None,
-        typer.Argument(metavar="RUN", help="A run's id, the beginning of one, its key, or `latest`."),
-    ] = None,
+    run: AnyRunArgument = None,
     task: Annotated[
         str | None, typer.Argument(metavar="TASK", help="The task, such as `draft` or `draft[3]`.")
     ] = None,
-    approve: Annotated[
-        bool | None, typer.Option("--approve/--reject", help="Hand it over, or let the task fail.")
-    ] = None,
+    approve: Annotated[bool, typer.Option("--approve", help="Hand it over.")] = False,
+    reject: Annotated[bool, typer.Option("--reject", help="Let the task fail.")] = False,
     digest: Annotated[
         str | None, typer.Option(metavar="SHA256", help="What you were shown: nothing else is decided on.")
     ] = None,
@@ -51,10 +57,8 @@ def review(
     agents: Annotated[
         str | None, typer.Option(metavar="MODULE", help="Where the agent is, to check another output.")
     ] = None,
-    by: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Who decides; your user name if you say nothing.")
-    ] = None,
-    note: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the record.")] = "",
+    by: ByOption = None,
+    note: NoteOption = "",
     store: StoreOption = DEFAULT_STORE,
     as_json: JsonOption = False,
     debug: DebugOption = False,
@@ -67,9 +71,9 @@ def review(
     """
     from segue.cli.reviews import review_picture, reviews_table
 
-    if approve is None:
-        _refuse_the_rest(digest, as_shown, output)
-        found, now = read(store, lambda host: _waiting(host, run, task))
+    if not (approve or reject):
+        _refuse_the_rest(digest, output, by, note, as_shown=as_shown)
+        found, now = within(store, lambda host: _waiting(host, run, task))
         if as_json:
             print_json(found)
         elif task is not None:
@@ -79,9 +83,9 @@ def review(
         else:
             err().print("Nothing waits for a decision.")
         return
-    _check_decision(task, digest, as_shown=as_shown)
-    word = {"approve": approve, "by": person_named(by), "note": note}
-    told = asyncio.run(_decide(store, run or "", task or "", digest, word, output, agents, show=not as_json))
+    _check_decision(task, digest, as_shown=as_shown, both=approve and reject)
+    said = _Word(approve, person_named(by), note, digest, output, agents)
+    told = _decide(store, run or "", task or "", said, draws=not as_json)
     if as_json:
         print_json(told)
     else:
@@ -101,56 +105,47 @@ async def _waiting(host: Host, run: str | None, task: str | None) -> tuple[tuple
     return found, host.clock.wall()
 
 
-async def _decide(
-    store: str,
-    run: str,
-    task: str,
-    digest: str | None,
-    word: dict[str, Any],
-    output: str | None,
-    agents: str | None,
-    *,
-    show: bool,
-) -> dict[str, Any]:
+def _decide(store: str, run: str, task: str, word: _Word, *, draws: bool) -> dict[str, Any]:
+    """Decide on a task, and what is to be told of that; shows first what is decided on where no digest was given."""
     from segue.app.loading import load_module
+    from segue.app.reading import find_run
     from segue.app.reviewing import AS_SHOWN
-    from segue.app.segue import Segue
     from segue.cli.inputs import json_value
-    from segue.cli.opening import must_exist
     from segue.cli.reviews import review_picture
+    from segue.domain.running.reviewing import Said
 
-    must_exist(store)
-    value = AS_SHOWN if output is None else json_value(output, "--output")
-    offered = [] if agents is None else [load_module(agents)]
-    async with Segue(store, worker=False, agents=offered) as segue:
+    value = AS_SHOWN if word.output is None else json_value(word.output, "--output")
+
+    async def decide(host: Host) -> dict[str, Any]:
+        digest = word.digest
         if digest is None:
-            (view,), _ = await _waiting(segue.host, run, task)
-            if show:
+            (view,), _ = await _waiting(host, run, task)
+            if draws:
                 draw(review_picture(view))
             found, digest = view.run, view.digest
         else:
-            found = await _run_id(segue.host, run)
-        await segue.review(found, task, digest=digest, output=value, **word)
-        decision = "approved" if word["approve"] else "rejected"
-        return {"run": found, "task": task, "decision": decision, "by": word["by"], "digest": digest}
+            found = (await find_run(host.store, run)).run
+        await host.review(found, task, Said(word.by, word.approve, digest, word.note), value)
+        decision = "approved" if word.approve else "rejected"
+        return {"run": found, "task": task, "decision": decision, "by": word.by, "digest": digest}
+
+    return within(store, decide, agents=[] if word.agents is None else [load_module(word.agents)])
 
 
-async def _run_id(host: Host, run: str) -> str:
-    from segue.app.reading import find_run
-
-    return (await find_run(host.store, run)).run
-
-
-def _refuse_the_rest(digest: str | None, as_shown: bool, output: str | None) -> None:
+def _refuse_the_rest(
+    digest: str | None, output: str | None, by: str | None, note: str, *, as_shown: bool
+) -> None:
     from segue.errors import UsageError
 
-    if digest is not None or as_shown or output is not None:
-        raise UsageError("this says about what, and not which way", remedy="Add --approve or --reject.")
+    if digest is not None or output is not None or by is not None or note or as_shown:
+        raise UsageError("this is about a decision, and not which way", remedy="Add --approve or --reject.")
 
 
-def _check_decision(task: str | None, digest: str | None, *, as_shown: bool) -> None:
+def _check_decision(task: str | None, digest: str | None, *, as_shown: bool, both: bool) -> None:
     from segue.errors import UsageError
 
+    if both:
+        raise UsageError("a decision goes one way", remedy="Give one of the two: --approve, or --reject.")
     if task is None:
         raise UsageError("a decision is on one task", remedy="Name it: segue review RUN TASK --approve ...")
     if (digest is None) != as_shown:

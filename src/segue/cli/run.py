@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from segue.cli.control import ByOption, CommandOption, ReasonOption, control
+from segue.cli.control import CommandOption, ReasonOption, control
+from segue.cli.opening import AnyRunArgument, must_exist, within
 from segue.cli.output import (
     DEFAULT_STORE,
     INTERRUPTED,
@@ -29,6 +30,8 @@ from segue.cli.output import (
     print_json,
     styled,
 )
+from segue.cli.persons import ByOption
+from segue.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,10 +142,7 @@ def run(
 
 @guarded
 def resume(
-    which: Annotated[
-        str | None,
-        typer.Argument(metavar="RUN", help="A run's id, the beginning of one, its key, or `latest`."),
-    ] = None,
+    which: AnyRunArgument = None,
     task: Annotated[
         str | None, typer.Argument(metavar="TASK", help="A paused task of it that is to go on.")
     ] = None,
@@ -164,13 +164,16 @@ def resume(
 
     What was handed over before is not run again. A pause of RUN, or of TASK, ends; without --agents, that is all.
     """
+    if which is None and (command is not None or by is not None or reason):
+        raise UsageError(
+            "a command is about one run", remedy="Name it: segue resume RUN; without it, all just go on."
+        )
     if which is not None and (task is not None or command is not None or _is_paused(store, which)):
         control("resume", store, as_json and agents is None, which, task, by, reason, command)
         if agents is None:
             return
     from segue.app.loading import load_module
     from segue.app.segue import Segue
-    from segue.cli.opening import must_exist
 
     must_exist(store)
     modules = () if agents is None else (load_module(agents.partition(":")[0]),)
@@ -191,19 +194,17 @@ def resume(
 
 def _is_paused(store: str, which: str) -> bool:
     from segue.app.reading import find_run
-    from segue.cli.look import read
 
     async def look(host: Host) -> bool:
         record = await find_run(host.store, which)
         return record.paused and record.ended_at is None
 
-    return read(store, look)
+    return within(store, look)
 
 
 async def _resumable(host: Host, which: str | None, agents: str | None) -> Sequence[RunRecord]:
     """The runs to go on with, oldest first. Raises UsageError if there are some and their agents are not known here."""
     from segue.app.reading import find_run
-    from segue.errors import UsageError
 
     if which is not None:
         record = await find_run(host.store, which)
@@ -241,7 +242,6 @@ def _missing(host: Host, agents: set[str]) -> list[str]:
 
 def _unknown_agents(record: RunRecord, missing: list[str], agents: str | None) -> Exception:
     from segue.domain.settings.options import RunOptions
-    from segue.errors import UsageError
 
     names = ", ".join(missing)
     if agents is None:

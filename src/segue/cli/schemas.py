@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from segue.cli.opening import within
 from segue.cli.output import (
     DEFAULT_STORE,
     DebugOption,
@@ -23,9 +23,9 @@ from segue.cli.output import (
 
 if TYPE_CHECKING:
     from segue.app.deploying import RunPlan
+    from segue.app.host import Host
     from segue.app.offering import Offer
     from segue.domain.graph.code_schemas import CodeSchemas, Finding
-    from segue.ports.store import Store
 
 CANNOT_CROSS = 3
 DEFAULT_SNAPSHOT = "segue-schemas.json"
@@ -76,10 +76,10 @@ def check(
     plans: list[RunPlan] = []
     if store is not None:
 
-        async def ask(opened: Store) -> tuple[list[Finding], list[RunPlan]]:
-            return await registered_findings(opened, code), await plan_deployment(opened, offer, code)
+        async def ask(host: Host) -> tuple[list[Finding], list[RunPlan]]:
+            return await registered_findings(host.store, code), await plan_deployment(host.store, offer, code)
 
-        drifted, plans = _read_store(store, ask)
+        drifted, plans = within(store, ask)
         found += drifted
     stranded = [plan for plan in plans if plan.needs != "compatible"]
     fails = bool(stranded) or any(each.fails for each in found)
@@ -114,7 +114,7 @@ def plan_deploy(
     from segue.app.deploying import plan_deployment
 
     offer, code = _code(module)
-    plans = _read_store(store, lambda opened: plan_deployment(opened, offer, code))
+    plans = within(store, lambda host: plan_deployment(host.store, offer, code))
     stranded = [plan for plan in plans if plan.needs != "compatible"]
     if as_json:
         print_json({"runs": [_plan_document(plan) for plan in plans], "compatible": not stranded})
@@ -133,19 +133,6 @@ def _code(module: str) -> tuple[Offer, CodeSchemas]:
 
     offer = all_of([load_module(module)])
     return offer, code_schemas(offer.agents)
-
-
-def _read_store(url: str, ask: Any) -> Any:
-    from segue.app.segue import Segue
-    from segue.cli.opening import must_exist
-
-    must_exist(url)
-
-    async def read() -> Any:
-        async with Segue(url, worker=False) as segue:
-            return await ask(segue.host.store)
-
-    return asyncio.run(read())
 
 
 def _tell_check(found: Sequence[Finding], stranded: Sequence[RunPlan], *, as_json: bool, fails: bool) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segue.cli.opening import must_be_shared
 from segue.cli.output import DEFAULT_STORE, DebugOption, JsonOption, StoreOption, guarded
 from segue.cli.run import ConcurrencyOption, Durability, DurabilityOption
 from segue.errors import SegueError, UsageError
@@ -50,7 +51,6 @@ def worker(
     """
     from segue.app.segue import Segue
     from segue.app.serving import Serving, Told
-    from segue.cli.opening import must_be_shared
     from segue.cli.worker_lines import lines_of
     from segue.domain.settings.durations import named_seconds
 
