@@ -400,6 +400,14 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         {"settle_task": ("parked <> 1 OR ?13", "1 OR ?13")},
         ["test_an_attempt_that_ends_while_it_waits_moves_its_run"],
     ),
+    "a need that is noted once": (
+        {"insert_need": ("DO UPDATE SET places = max(places, excluded.places)", "DO NOTHING")},
+        ["test_a_pool_does_not_shrink_below_what_a_task_may_come_to_need"],
+    ),
+    "what is in doubt needs nothing": (
+        {"find_needing": ("state = 'in_doubt'", "state = ''")},
+        ["test_what_is_in_doubt_needs_its_places_again"],
+    ),
     "a cancelled task that keeps its claim": (
         {"cancel_task": ("claim = NULL, ", "")},
         ["test_a_cancelled_task_tells_those_who_need_it"],

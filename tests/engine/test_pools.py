@@ -296,6 +296,38 @@ async def test_a_delegation_keeps_the_places_of_its_fallback(segue: Segue) -> No
     assert await run.result() == "large x"
 
 
+async def test_a_task_that_was_handed_on_keeps_the_places_of_its_fallback(segue: Segue) -> None:
+    """A pool that the fallback of the agent which goes on may need is not made too small for it while that is open."""
+    stage = Stage()
+    stage.gate("small")
+    await segue.set_pool("gpu", 2)
+
+    @agent(pools={"gpu": 2})
+    async def large(text: str) -> str:
+        return f"large {text}"
+
+    @agent(fallback=large)
+    async def small(text: str) -> str:
+        await stage.play("small")
+        raise RuntimeError("not enough")
+
+    @agent
+    async def first(text: str) -> str | HandTo:
+        return HandTo(small, text=text)
+
+    @workflow
+    def goes_on(text: str) -> str:
+        return first(text)
+
+    run = await segue.submit(goes_on, "x")
+    await stage.has_started("small")
+    with pytest.raises(PoolTooSmall, match=r"first of run .* needs 2"):
+        await segue.set_pool("gpu", 1)
+    stage.gate("small").set()
+    assert await run.result() == "large x"
+    await segue.set_pool("gpu", 1)
+
+
 async def test_a_run_without_pools_asks_nothing_about_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

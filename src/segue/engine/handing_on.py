@@ -21,9 +21,11 @@ from segue.domain.running.handing_on import (
     digest_of_arguments,
     further,
 )
+from segue.domain.running.plan import most_needed
 from segue.domain.running.pooling import check_capacities
 from segue.engine.attempt import Attempt
 from segue.engine.registry import Registry
+from segue.errors import PoolTooSmall
 from segue.ports.store import Store
 
 Know = Callable[[Iterable[Agent[Any]], Mapping[str, ConditionFunction]], None]
@@ -69,6 +71,20 @@ class HandingOn:
         """How far a task may go: as the agent says that the graph calls, or the run."""
         node = attempt.live.plan.steps[attempt.claim.token.node].node
         return bounds_of(node.settings, attempt.live.options)
+
+    async def pools_of_successor(self, attempt: Attempt, name: str) -> Pools:
+        """
+        The places that a claim of the agent takes that goes on with a task. No pool becomes too small for it, or for a
+        fallback of it, from now on. Raises PoolTooSmall if one is already.
+        """
+        agent, token = self.agent(name), attempt.claim.token
+        needs = most_needed(token.node, (each.settings for each in (agent, *agent.fallbacks)))
+        try:
+            if needs:
+                await self._store.note_needs(token, needs)
+        except PoolTooSmall as short:
+            raise PoolTooSmall(short.pool, short.capacity, name, short.places) from None
+        return agent.settings.pools
 
     async def pools(self, name: str) -> Pools:
         """The places that a claim of an agent takes. Raises PoolTooSmall, for its fallbacks too."""

@@ -102,7 +102,7 @@ class Runner:
             handoff = self._record(attempt, sealed)
             if handoff.status == HANDED_ON:
                 name = target_agent(handoff)
-                pools = await self._handing_on.pools(name)
+                pools = await self._handing_on.pools_of_successor(attempt, name)
                 await attempt.purse.charge("handoff", (("handoffs", 1),))
                 return HandedOn(handoff, name, pools)
             if handoff.status == "failed":

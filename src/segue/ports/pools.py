@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from segue.domain.decisions import Untangling
-from segue.domain.records import Settled, Token, Verdict
+from segue.domain.records import NodeNeed, Settled, Token, Verdict
 from segue.domain.rows import PoolRecord, Waits
 
 
@@ -30,6 +30,15 @@ class PoolStore(Protocol):
         Note that an attempt goes on, if it can have its places back, all of them; `repeated` if it is not parked.
 
         `wait`: they are kept for it from now on, before anything new; ask again when something was committed.
+        """
+        ...
+
+    async def note_needs(self, token: Token, needs: Sequence[NodeNeed]) -> Verdict:
+        """
+        Note how many places the task of a running attempt may need from now on, beside what was known before: it is
+        about to go to another agent. No pool becomes smaller than that while the task has not settled.
+
+        Fenced. Raises `PoolTooSmall` if one is already, and then notes nothing.
         """
         ...
 

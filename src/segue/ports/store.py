@@ -180,7 +180,8 @@ class Store(ConsumerStore, PayloadStore, PoolStore, SpendingStore, Protocol):
 
         Fenced by the attempt's token, and written whole: the node, the task with its first hand-off, which its claims
         have pinned, one more node (`RunRecord.grown`) and one more task that the run waits for. `repeated` if the node
-        is there with this key and document; with others, `stale`.
+        is there with this key and document; with others, `stale`. Raises `PoolTooSmall` if a pool cannot meet what
+        it needs.
         """
         ...
 
@@ -236,7 +237,8 @@ class Store(ConsumerStore, PayloadStore, PoolStore, SpendingStore, Protocol):
           the next version. What is `needless` then is cancelled with all its items, and tells nobody; and so is what is
           open when the run has come to its end since. A cancelled run takes all its open tasks along.
         - `reassign`: a task that is ready, claimed or paused is to be claimed anew, its claim revoked, its failures and
-          losses forgotten; by `successor`, if one is named, else only where somebody has, or has lost, a claim.
+          losses forgotten; by `successor`, if one is named, else only where somebody has, or has lost, a claim. Raises
+          `PoolTooSmall` if a pool cannot meet what that one needs.
         - `retry`: what has failed, is dead or cancelled, or was skipped or waits because of these, is tried again.
           Accepted only while the run has ended without being cancelled, or needs a review, nothing has happened in it
           since the decision (`progress`), and every task has its epoch. Failures, losses and errors of the tasks are

@@ -21,6 +21,7 @@ from segue.domain.graph.graph import (
 from segue.domain.records import SINGLE, Limits, NodeNeed, Pin, Pools, Release
 from segue.domain.running.terms import Terms, terms_of
 from segue.domain.running.tolerance import tolerated_nodes
+from segue.domain.settings.node_settings import NodeSettings
 from segue.domain.settings.options import RunOptions
 
 MAP_AGENT = "segue.map"
@@ -126,11 +127,15 @@ def compile_plan(graph: Graph) -> Plan:
 
 def node_needs(node: Node) -> list[NodeNeed]:
     """How many places of each pool a task of a node takes at most, whichever of its agents works on it."""
+    return most_needed(node.name, (node.settings, *(fallback.settings for fallback in node.fallbacks)))
+
+
+def most_needed(node: str, settings: Iterable[NodeSettings]) -> list[NodeNeed]:
+    """How many places of each pool a task of a node takes at most under any of these settings."""
     places: dict[str, int] = {}
-    for settings in (node.settings, *(fallback.settings for fallback in node.fallbacks)):
-        for need in settings.pools:
-            places[need.pool] = max(places.get(need.pool, 0), need.places)
-    return [NodeNeed(node.name, pool, most) for pool, most in sorted(places.items())]
+    for need in (need for each in settings for need in each.pools):
+        places[need.pool] = max(places.get(need.pool, 0), need.places)
+    return [NodeNeed(node, pool, most) for pool, most in sorted(places.items())]
 
 
 def _any_worker_can_map(node: Node) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segue.domain.decisions import Control, Redrive, Reset
-from segue.domain.records import SETTLED, WHOLE_RUN, Verdict, task_name
+from segue.domain.records import SETTLED, WHOLE_RUN, NodeNeed, Verdict, task_name
 from segue.domain.running.pins import pins_anew
 from segue.stores import wording
 from segue.stores.memory.pausing import end_pauses, find_or_bear, pause, resume
@@ -116,6 +116,8 @@ class Controlling:
             and task.state in {"ready", "claimed", "paused"}
             and (task.claim is not None or control.successor is not None)
         ]
+        named = [NodeNeed(target.node, *need[:2]) for target in control.targets for need in control.pools]
+        check_needs(self._state, named)
         for task in found:
             self._state.tell_task(run, task, "reassigned", control.data)
             if control.successor is not None:

@@ -6,6 +6,7 @@ from segue.domain.decisions import Append
 from segue.domain.records import PAUSED_WITH_RUN, SINGLE, Pin, Token, Verdict
 from segue.domain.rows import GrownRecord
 from segue.stores import wording
+from segue.stores.memory.pooling import check_needs
 from segue.stores.memory.rows import Run, Task
 from segue.stores.memory.state import State
 from segue.stores.waking import LocalNotifier
@@ -27,6 +28,7 @@ class Growing:
         parent = self._state.find(token)
         if run is None or parent is None or not parent.answers(token) or run.ended_at is not None:
             return "stale"
+        check_needs(self._state, append.needs)
         self._append(run, token, append)
         self.notifier.notify()
         return "accepted"

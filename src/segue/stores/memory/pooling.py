@@ -54,6 +54,16 @@ class Pooling:
         self.notifier.notify()
         return "accepted"
 
+    async def note_needs(self, token: Token, needs: Sequence[NodeNeed]) -> Verdict:
+        """Note how many places a task may need from now on."""
+        task = self._state.find(token)
+        if task is None or not task.answers(token):
+            return "stale"
+        check_needs(self._state, needs)
+        run = self._state.runs[task.run]
+        run.needs += tuple(need for need in needs if need not in run.needs)
+        return "accepted"
+
     async def set_pool(self, name: str, capacity: int) -> None:
         """Say how many places a pool has."""
         for run in self._state.runs.values():
@@ -61,7 +71,7 @@ class Pooling:
                 if need.pool == name and need.places > capacity and run.is_open(need.node):
                     raise PoolTooSmall(name, capacity, f"{need.node} of run {run.new.run}", need.places)
             for task in run.tasks.values():
-                for place in task.pools if task.state in {"ready", "claimed", "paused"} else ():
+                for place in task.pools if task.state in {"ready", "claimed", "paused", "in_doubt"} else ():
                     if place.pool == name and place.places > capacity:
                         named = f"{task_name(task.node, task.item)} of run {run.new.run}"
                         raise PoolTooSmall(name, capacity, named, place.places)

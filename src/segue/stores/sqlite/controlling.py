@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from segue.domain.decisions import Control, Redrive, Target
-from segue.domain.records import SETTLED, WHOLE_RUN, Verdict
+from segue.domain.records import SETTLED, WHOLE_RUN, NodeNeed, Verdict
 from segue.domain.running.pins import pins_anew
 from segue.stores.sqlite.judging import judge_run
 from segue.stores.sqlite.pausing import bear, end_pauses, pause, resume
-from segue.stores.sqlite.pooling import check_needs
+from segue.stores.sqlite.pooling import check_needs, check_there
 from segue.stores.sqlite.releasing import limits_row, release_new
 from segue.stores.sqlite.settling import cancel_needless, move_run, write_handoffs
 from segue.stores.sqlite.statements import SQL
@@ -103,6 +103,7 @@ def _cancel_task(tx: Transaction, control: Control, target: Target) -> bool:
 def _reassign(tx: Transaction, control: Control) -> bool:
     found = False
     places = blob_of(control.pools) if control.pools else None
+    check_there(tx, (NodeNeed(each.node, *need[:2]) for each in control.targets for need in control.pools))
     for node, item, *_ in control.targets:
         task = (control.run, node, item)
         before = tx.row(SQL.find_task, task)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from segue.domain.decisions import Append
 from segue.domain.records import SINGLE, Pin, Token, Verdict
 from segue.stores.sqlite.judging import judge_run
+from segue.stores.sqlite.pooling import LIVE, check_there
 from segue.stores.sqlite.releasing import limits_row
 from segue.stores.sqlite.settling import write_handoffs
 from segue.stores.sqlite.statements import SQL
@@ -13,7 +14,7 @@ from segue.stores.wording import DELEGATED, RUN_GREW, growth_data
 
 
 def append(tx: Transaction, token: Token, append: Append) -> Verdict:
-    """Append a task to the run of an attempt that may still write."""
+    """Append a task to the run of an attempt that may still write. Raises `PoolTooSmall`."""
     run = token.run
     written = tx.row(SQL.find_grown, (run, append.node))
     if written is not None:
@@ -22,8 +23,9 @@ def append(tx: Transaction, token: Token, append: Append) -> Verdict:
     if task is None:
         return "stale"
     _, state, epoch, _, _, claim, *_ = task
-    if state not in {"claimed", "ready", "paused"} or (epoch, claim) != (token.epoch, token.claim):
+    if state not in LIVE or (epoch, claim) != (token.epoch, token.claim):
         return "stale"
+    check_there(tx, append.needs)
     grown = tx.row(SQL.grow_run, (run,))
     if grown is None:
         return "stale"

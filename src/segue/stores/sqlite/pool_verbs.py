@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from segue.domain.decisions import Untangling
-from segue.domain.records import Settled, Token, Verdict
+from segue.domain.records import NodeNeed, Settled, Token, Verdict
 from segue.domain.rows import PoolRecord, Waits
 from segue.stores.sqlite import pooling, untangling
 from segue.stores.sqlite.transaction import Transaction
@@ -32,6 +32,11 @@ class PoolVerbs(ReadingVerbs):
         if self._readers().near(lambda connection: pooling.must_wait(connection, token)):
             return "wait"
         answer: Verdict | Literal["wait"] = await self._write(lambda tx: pooling.go_on(tx, token))
+        return answer
+
+    async def note_needs(self, token: Token, needs: Sequence[NodeNeed]) -> Verdict:
+        """Note how many places a task may need from now on."""
+        answer: Verdict = await self._write(lambda tx: pooling.note_needs(tx, token, needs))
         return answer
 
     async def set_pool(self, name: str, capacity: int) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any, Literal
 
 import apsw
 
 from segue.domain.envelope.versions import can_read
-from segue.domain.records import ClaimRequest, NewRun, Token, Verdict, task_name
+from segue.domain.records import ClaimRequest, NewRun, NodeNeed, Token, Verdict, task_name
 from segue.domain.rows import PoolRecord
 from segue.domain.running.pooling import Holding, Wanting, given_back, held_places, share_out
 from segue.errors import PoolTooSmall
@@ -19,6 +19,9 @@ from segue.stores.sqlite.transaction import Transaction, blob_of, names_of, pool
 
 Rows = Callable[[str, Sequence[Any]], list[Any]]
 """Runs a statement: in a transaction that writes, or for a look beforehand."""
+
+LIVE = frozenset({"claimed", "ready", "paused"})
+"""The states in which an attempt may still write."""
 
 PARKED, WANTS = 1, 2
 """What a task's row says of a claim that waits: for other tasks, or, when these have settled, for its pools."""
@@ -144,6 +147,24 @@ def keep_needs(tx: Transaction, new: NewRun) -> None:
     if new.needs:
         tx.cursor.executemany(SQL.insert_need, [(new.run, *need) for need in new.needs])
         check_needs(tx, new.run)
+
+
+def note_needs(tx: Transaction, token: Token, needs: Sequence[NodeNeed]) -> Verdict:
+    """Note what the task of a running attempt may need from now on. Raises `PoolTooSmall`."""
+    task = tx.row(SQL.find_task, token[:3])
+    if task is None or task[1] not in LIVE or (task[2], task[5]) != (token.epoch, token.claim):
+        return "stale"
+    check_there(tx, needs)
+    tx.cursor.executemany(SQL.insert_need, [(token.run, *need) for need in needs])
+    return "accepted"
+
+
+def check_there(tx: Transaction, needs: Iterable[NodeNeed]) -> None:
+    """Raises `PoolTooSmall` if a pool cannot meet a need."""
+    capacities: dict[str, int] = dict(tx.rows(SQL.list_pools))
+    for node, pool, places in needs:
+        if places > capacities.get(pool, 0):
+            raise PoolTooSmall(pool, capacities.get(pool, 0), node, places)
 
 
 def check_needs(tx: Transaction, run: str, nodes: Collection[str] | None = None) -> None:

@@ -25,6 +25,7 @@ Verb = Literal[
     "note",
     "park",
     "go_on",
+    "note_needs",
     "append",
     "reserve",
     "spend",

@@ -18,6 +18,7 @@ from segue.testing.conformance.desk import (
     request,
     settlement,
 )
+from segue.testing.conformance.growing import append
 
 GPU: Pools = (Need("gpu", 1),)
 
@@ -289,6 +290,51 @@ class PoolConformance(Suite):
             await desk.store.set_pool("gpu", 0)
         await desk.end(small, run_resolved=2)
         await desk.store.set_pool("gpu", 0)
+
+    async def test_a_pool_does_not_shrink_below_what_a_task_may_come_to_need(self, desk: Desk) -> None:
+        """What was noted for the agent that is to go on, or for a fallback of it, stands until the task has settled."""
+        await desk.store.set_pool("gpu", 3)
+        run, (a,) = await desk.start("a")
+        with pytest.raises(PoolTooSmall, match="a needs 4 of the pool 'gpu', which has 3"):
+            await desk.store.note_needs(a.token, [NodeNeed("a", "gpu", 4)])
+        await desk.store.set_pool("gpu", 2)
+        for places in (1, 2, 1):
+            assert await desk.store.note_needs(a.token, [NodeNeed("a", "gpu", places)]) == "accepted"
+        for state in ("claimed", "ready", "in doubt"):
+            with pytest.raises(PoolTooSmall, match=f"a of run {run} needs 2 of the pool 'gpu', which has 1"):
+                await desk.store.set_pool("gpu", 1)
+            if state == "claimed":
+                await desk.settle(settlement(a, None, ending="handed_back"))
+            elif state == "ready":
+                (again,) = await desk.claim("a_agent")
+                await desk.settle(settlement(again, None, ending="in_doubt"))
+        assert await desk.store.note_needs(a.token, [NodeNeed("a", "gpu", 1)]) == "stale"
+        await desk.control(run, "cancel", "a")
+        await desk.store.set_pool("gpu", 1)
+
+    async def test_what_is_in_doubt_needs_its_places_again(self, desk: Desk) -> None:
+        """Also if no graph says so: it goes on with the agent that has it, when somebody has said what happened."""
+        await desk.store.set_pool("gpu", 1)
+        new = desk.new_run(pooled("a"))._replace(needs=())
+        await desk.store.submit([new], WORKER, LEASE_SECONDS)
+        (a,) = await claim(desk)
+        await desk.settle(settlement(a, None, ending="in_doubt"))
+        with pytest.raises(PoolTooSmall, match="a of run"):
+            await desk.store.set_pool("gpu", 0)
+
+    async def test_nothing_is_given_to_whom_a_pool_is_too_small(self, desk: Desk) -> None:
+        """Neither a task that is delegated nor one that is taken from its agent: it would wait for ever."""
+        await desk.store.set_pool("gpu", 1)
+        run, (a,) = await desk.start("a")
+        before = await desk.events(run)
+        child = append("a/child.1")._replace(needs=(NodeNeed("a/child.1", "gpu", 2),))
+        with pytest.raises(PoolTooSmall, match=r"a/child\.1 needs 2 of the pool 'gpu', which has 1"):
+            await desk.store.append(a.token, child)
+        with pytest.raises(PoolTooSmall, match="a needs 2 of the pool 'gpu', which has 1"):
+            await desk.control(run, "reassign", "a", successor="b_agent", pools=(Need("gpu", 2),))
+        assert await desk.events(run) == before
+        assert not await desk.store.read_growth(run)
+        assert (await desk.store.renew([a.token], LEASE_SECONDS)) == [True]
 
     async def test_what_is_tried_again_needs_its_pools_again(self, desk: Desk) -> None:
         """A run that ended is not tried again with a pool that has become too small for it."""
