@@ -161,7 +161,7 @@ async def test_what_cannot_be_a_registry(segue: Segue) -> None:
         await segue.registry("T-1", dependencies={})
     with pytest.raises(UsageError, match="no list"):
         await segue.registry("T-1", dependencies={"a": "bc"})
-    with pytest.raises(UsageError, match="cannot name"):
+    with pytest.raises(UsageError, match="task_id is empty"):
         await segue.registry("", dependencies={"a": []})
     with pytest.raises(UsageError, match="a b"):
         await segue.registry("T-1", dependencies={"a b": []})

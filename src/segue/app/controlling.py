@@ -145,7 +145,8 @@ class Controls:
                 targets = situation.cancel(key, _cancelled(wish), self._wall_now)
                 needless = situation.needless(key)
             case "reassign":
-                assert key is not None
+                if key is None:
+                    raise UsageError("reassign needs a task", remedy="Name it: `name` or `name[3]`.")
                 targets = situation.reassign(key, _name_of(wish.to))
                 if wish.to is not None:
                     for node in await self._nodes_of(plan, tasks, targets):

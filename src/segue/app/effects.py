@@ -86,8 +86,8 @@ async def resolve(
     artifacts: ArtifactStore,
     record: RunRecord,
     task: str,
-    name: str,
-    outcome: Happened | DidNotHappen,
+    name: Any,
+    outcome: Any,
     about: dict[str, str],
 ) -> None:
     """
@@ -96,10 +96,15 @@ async def resolve(
     Raises UnknownRun if there is no such task, UsageError if there is no such effect or it is not in doubt, and
     PayloadError if the result has no JSON form.
     """
+    if not isinstance(outcome, Happened | DidNotHappen):
+        raise UsageError(
+            f"{outcome!r} does not say whether the effect happened",
+            remedy="Give Happened(result) or DidNotHappen().",
+        )
     row = await _task(store, record.run, task)
     where = f"effect {name!r} of {task}"
     known = {step.name: step for step in await read_steps(store, row) if step.kind == "effect"}
-    if name not in known:
+    if not isinstance(name, str) or name not in known:
         has = ", ".join(known) or "none"
         raise UsageError(
             f"there is no {where} in run {record.run}",

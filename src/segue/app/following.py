@@ -42,9 +42,9 @@ class Following:
         """The engine, with what it remembers of runs."""
         raise UsageError("this Segue is not open", remedy="Use it inside `async with Segue(...) as segue:`.")
 
-    async def read_run(self, run: str) -> RunRecord:
+    async def read_run(self, run: Any) -> RunRecord:
         """A run. Raises UnknownRun."""
-        record = await self.store.read_run(run) if is_storable(run) else None
+        record = await self.store.read_run(run) if isinstance(run, str) and is_storable(run) else None
         if record is None:
             raise UnknownRun(
                 f"there is no run {run!r} in {self.url}", run=run, remedy="`segue runs` lists them."

@@ -34,6 +34,7 @@ from segue.domain.records import NewRun, RunState, task_name
 from segue.domain.rows import TaskRecord
 from segue.domain.running.reviewing import Said
 from segue.domain.running.steps import DidNotHappen, Happened
+from segue.domain.settings.durations import named_seconds
 from segue.domain.settings.pools import checked_pool_name
 from segue.domain.settings.retrying import checked_count
 from segue.engine.engine import Engine, Observer
@@ -50,6 +51,12 @@ from segue.stores.urls import StoreParts, open_store
 PINNED_KEPT = 256
 """Workflows whose pinned form is remembered."""
 
+OLDEST_SECONDS = 1e12
+"""Nothing can be older; beyond it no clock counts."""
+
+LEASE_MINIMUM_SECONDS = 0.1
+"""A shorter lease is lost to any pause of the process, such as a collection of garbage."""
+
 
 class Host(Following):
     """The composition root. Open it once; everything below works only while it is open."""
@@ -64,15 +71,18 @@ class Host(Following):
         worker: bool,
         clock: Clock,
     ) -> None:
-        if concurrency < 1:
-            raise UsageError(f"concurrency is {concurrency}", remedy="It must be at least 1.")
         self._given = url if isinstance(url, StoreParts) else None
         self.url = url if isinstance(url, str) else "the given store"
         self.clock = clock
         self._agents = agents
         self._durability = durability
-        self._concurrency = concurrency
-        self._lease_seconds = lease_seconds
+        self._concurrency = checked_count("concurrency", concurrency, 1)
+        self._lease_seconds = named_seconds("lease_seconds", lease_seconds)
+        if self._lease_seconds < LEASE_MINIMUM_SECONDS:
+            raise UsageError(
+                f"a lease of {lease_seconds} s is over before it can be renewed",
+                remedy=f"Give at least {LEASE_MINIMUM_SECONDS} s.",
+            )
         self._is_worker = worker
         self._pinned: dict[int, Pinned] = {}
         self._kept_schemas: set[str] = set()
@@ -293,7 +303,11 @@ class Host(Following):
 
     async def prune(self, older_than_seconds: float) -> int:
         """Delete old runs, and artifacts that nothing points to."""
-        pruned = await self.store.prune(self.clock.wall() - older_than_seconds)
+        if type(older_than_seconds) not in (int, float) or not 0 <= older_than_seconds <= OLDEST_SECONDS:
+            raise UsageError(
+                f"older_than_seconds={older_than_seconds!r} is not possible", remedy="Use a number from 0."
+            )
+        pruned = await self.store.prune(max(0.0, self.clock.wall() - older_than_seconds))
         keep = await self.store.artifact_references()
         await self.artifacts.prune(set(keep), older_than_seconds=3600.0)
         return pruned

@@ -57,6 +57,23 @@ An agent, a condition, a monitor, a workflow with all that it uses, or a module 
 """
 
 
+_OFFERINGS = (Agent, Workflow, Built, ConditionFunction, Monitor, ModuleType, Offer)
+
+
+def offered(given: Iterable[Offering]) -> tuple[Offering, ...]:
+    """What a user gave as `agents`. Raises UsageError for what is none of those, and for one alone."""
+    if isinstance(given, _OFFERINGS) or not isinstance(given, Iterable):
+        raise UsageError(f"agents={given!r} is no list", remedy="Write agents=[...].")
+    offerings = tuple(given)
+    for each in offerings:
+        if not isinstance(each, _OFFERINGS):
+            raise UsageError(
+                f"agents has {each!r} in it, which a worker cannot take tasks for",
+                remedy="Give agents, workflows, conditions, monitors, or modules that have them.",
+            )
+    return offerings
+
+
 def offer_of(each: Offering) -> Offer:
     """What one of these brings. Raises GraphError for a workflow that cannot run."""
     match each:

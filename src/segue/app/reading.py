@@ -284,7 +284,7 @@ async def find_task(
     try:
         node, item = parse_task_name(name)
     except ValueError:
-        node, item = name, SINGLE
+        node, item = str(name), SINGLE
     rows = await store.read_tasks(record.run, [(node, item)]) if node in graph else ()
     if node not in graph or (item != SINGLE and not rows):
         raise UnknownRun(

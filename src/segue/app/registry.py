@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from segue.app.external import Place, record_of, seal_result
 from segue.app.submission import RunRequest
-from segue.domain.envelope.payload import is_storable
 from segue.domain.envelope.schema import schema_of
 from segue.domain.envelope.stored import verified
 from segue.domain.graph.agent import Agent
@@ -24,6 +23,7 @@ from segue.domain.graph.workflow import Built, build
 from segue.domain.places import user_place
 from segue.domain.records import Claim
 from segue.domain.running.external import finding_on, kept_from
+from segue.domain.settings.texts import KEY_CHARACTERS, checked_text
 from segue.errors import NotReady, StaleEpoch, UsageError
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Registry:
     def _needs(self, agent: str) -> tuple[str, ...]:
         try:
             return self._dependencies[agent]
-        except KeyError:
+        except (KeyError, TypeError):
             raise UsageError(
                 f"there is no agent {agent!r} in this registry",
                 remedy=f"There are: {', '.join(self._dependencies)}.",
@@ -168,10 +168,7 @@ class Work:
 
 async def open_registry(host: Host, task_id: str, dependencies: Mapping[str, Iterable[str]]) -> Registry:
     """Open the registry of a piece of work, or find it as it stands."""
-    if not (task_id and is_storable(task_id)):
-        raise UsageError(
-            f"{task_id!r} cannot name a piece of work", remedy="Use a text, such as the id of the ticket."
-        )
+    checked_text("task_id", task_id, KEY_CHARACTERS)
     needs = _needs_of(dependencies)
     handle = await host.submit(_built(needs), (), {}, RunRequest(key_of(task_id)))
     return Registry(host, handle.run, needs)
@@ -184,9 +181,14 @@ def key_of(task_id: str) -> str:
 
 def _needs_of(dependencies: Mapping[str, Iterable[str]]) -> dict[str, tuple[str, ...]]:
     """All agents, also those that are only depended on, each with what it depends on. Raises UsageError."""
+    if not isinstance(dependencies, Mapping):
+        raise UsageError(
+            f"dependencies={dependencies!r} is no mapping",
+            remedy='Say who depends on whom: {"test_writer": ["code_reviewer"]}.',
+        )
     needs: dict[str, tuple[str, ...]] = {}
     for agent, given in dependencies.items():
-        if isinstance(given, str):
+        if isinstance(given, str) or not isinstance(given, Iterable):
             raise UsageError(
                 f"{agent!r} depends on {given!r}, which is no list", remedy=f"Write {agent!r}: [{given!r}]."
             )

@@ -17,21 +17,22 @@ from typing import Any, Literal, ParamSpec, Self, TypeVar, Unpack
 from segue.app.controlling import Controlled
 from segue.app.handle import RunHandle
 from segue.app.host import Host
-from segue.app.offering import Offering
+from segue.app.offering import Offering, offered
 from segue.app.registry import Registry, open_registry
 from segue.app.reviewing import AS_SHOWN
 from segue.app.submission import RunRequest, request_of
 from segue.app.views import ReviewView
 from segue.domain.envelope.handoff import Handoff
-from segue.domain.event_names import check_pattern
+from segue.domain.event_names import check_patterns
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import Runnable
 from segue.domain.rows import Event, PoolRecord
 from segue.domain.running.reviewing import Said
 from segue.domain.settings.agent_settings import RunSettings
 from segue.domain.settings.options import OnDeadlock
+from segue.errors import UsageError
 from segue.ports.clock import Clock, SystemClock
-from segue.stores.urls import StoreParts
+from segue.stores.urls import StoreParts, address_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -66,8 +67,8 @@ class Segue:
         clock: Clock | None = None,
     ) -> None:
         self._host = Host(
-            url if isinstance(url, StoreParts) else os.fspath(url),
-            tuple(agents),
+            url if isinstance(url, StoreParts) else address_of(url),
+            offered(agents),
             durability,
             concurrency,
             lease_seconds,
@@ -129,6 +130,10 @@ class Segue:
         The workflow is a decorated function, or a graph given as data (`graph_from_data`). Raises `GraphError` with
         everything that is wrong, `InputError`, or `KeyConflict`; then nothing was written.
         """
+        if not isinstance(workflow, Runnable):
+            raise UsageError(
+                f"{workflow!r} is no workflow", remedy="Decorate the function that draws it: @workflow."
+            )
         return await self._host.submit(workflow.build(), args, kwargs, self._request)
 
     async def run(self, workflow: Runnable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -197,8 +202,7 @@ class Segue:
         it ends with the run; for the whole store it never does. `names` are patterns: `task.complete` is every agent's
         completion, `task.research.*` everything about one agent. Raises UsageError for one that fits no event.
         """
-        patterns = (names,) if isinstance(names, str) else tuple(names)
-        return self._host.events(run, tuple(map(check_pattern, patterns)), after)
+        return self._host.events(run, check_patterns(names), after)
 
     async def set_pool(self, name: str, capacity: int) -> None:
         """

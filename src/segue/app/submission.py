@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any, NamedTuple, get_args
 
-from segue.domain.envelope.payload import digest_of, is_storable
+from segue.domain.envelope.payload import digest_of
 from segue.domain.envelope.schema import schema_of
 from segue.domain.graph.graph import graph_to_json
 from segue.domain.graph.workflow import Built
@@ -19,6 +19,7 @@ from segue.domain.settings.budgets import budgets_of
 from segue.domain.settings.durations import named_seconds
 from segue.domain.settings.options import OnDeadlock, RunOptions
 from segue.domain.settings.spending import amounts_in
+from segue.domain.settings.texts import GOAL_CHARACTERS, KEY_CHARACTERS, checked_text, checked_texts
 from segue.errors import InputError, PayloadError, UsageError
 
 _TRACEPARENT = re.compile("[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
@@ -57,19 +58,18 @@ def request_of(
     goal: str | None,
     constraints: Iterable[str],
     deadline: datetime | float | str | None,
-    trace: str | None,
+    trace: Any,
     wall_now: float,
     module: str | None = None,
     bounds: RunSettings | None = None,
     on_deadlock: OnDeadlock = "break",
 ) -> RunRequest:
     """Check the options of a submission. Raises UsageError."""
-    if key is not None and not (key and is_storable(key)):
-        raise UsageError(
-            "the key of a run is empty" if not key else f"the key {key!r} cannot be stored",
-            remedy="Give it a text that names this piece of work, or leave it out.",
-        )
-    if trace is not None and not _TRACEPARENT.fullmatch(trace):
+    if key is not None:
+        checked_text("the key of a run", key, KEY_CHARACTERS)
+    if goal is not None:
+        checked_text("the goal of a run", goal, GOAL_CHARACTERS)
+    if trace is not None and not (isinstance(trace, str) and _TRACEPARENT.fullmatch(trace)):
         raise UsageError(
             f"the trace {trace!r} is no W3C traceparent",
             remedy='It looks like "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01".',
@@ -84,7 +84,7 @@ def request_of(
     )
     options = RunOptions(
         goal=goal,
-        constraints=tuple(constraints),
+        constraints=checked_texts("constraints", constraints, GOAL_CHARACTERS),
         deadline=_deadline(deadline, wall_now),
         trace=trace,
         module=module,

@@ -106,14 +106,14 @@ def events(
     """
     from segue.app.reading import find_run, stored_events
     from segue.cli.pictures import event_document, print_event
-    from segue.domain.event_names import check_pattern
+    from segue.domain.event_names import check_patterns
 
     console = out()
 
     async def tell(host: Host) -> None:
         record = None if run is None else await find_run(host.store, run)
         found = None if record is None else record.run
-        wanted = tuple(map(check_pattern, names or ()))
+        wanted = check_patterns(names or ())
         told = (
             host.events(found, wanted, after) if follow else stored_events(host.store, found, wanted, after)
         )

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from difflib import get_close_matches
+from typing import Any
 
 from segue.errors import UsageError
 
@@ -55,6 +56,12 @@ def check_pattern(pattern: object) -> str:
             remedy=f"Did you mean {close[0]!r}? {names}" if close else names,
         )
     return pattern
+
+
+def check_patterns(patterns: Any) -> tuple[str, ...]:
+    """One pattern or several. Raises UsageError for one that fits no event that there can be."""
+    several = isinstance(patterns, Collection) and not isinstance(patterns, str)
+    return tuple(map(check_pattern, patterns if several else (patterns,)))
 
 
 def matches(name: str, pattern: str) -> bool:

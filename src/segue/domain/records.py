@@ -8,7 +8,8 @@ engine of storage. A task is named by its run, its node in the graph, and its it
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+import re
+from typing import Any, Literal, NamedTuple
 
 SINGLE = -1
 
@@ -320,6 +321,10 @@ class Settled(NamedTuple):
     run_state: RunState | None
 
 
+_ITEM = re.compile("[0-9]{1,18}")
+"""The number of an item, as far as every store can count."""
+
+
 def task_name(node: str, item: int) -> str:
     """The one way to write a task's name: `analyse`, or `analyse[3]` for an item of a mapped node."""
     return node if item == SINGLE else f"{node}[{item}]"
@@ -335,11 +340,11 @@ def is_below(node: str, task: tuple[str, int]) -> bool:
     return node.startswith(f"{task_name(*task)}/")
 
 
-def parse_task_name(name: str) -> tuple[str, int]:
+def parse_task_name(name: Any) -> tuple[str, int]:
     """The node and item that a task's name stands for. Raises ValueError for anything else."""
-    if not name.endswith("]"):
+    if isinstance(name, str) and not name.endswith("]"):
         return name, SINGLE
-    node, _, item = name[:-1].rpartition("[")
-    if not node or not item.isdecimal():
+    node, _, item = name[:-1].rpartition("[") if isinstance(name, str) else ("", "", "")
+    if not node or not _ITEM.fullmatch(item):
         raise ValueError(f"{name!r} is not the name of a task")
     return node, int(item)

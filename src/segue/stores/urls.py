@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -58,6 +59,14 @@ def open_store(url: str, *, durability: str = "durable", clock: Clock | None = N
     return _sqlite(Path(rest), _DURABILITIES[durability], clock)
 
 
+def address_of(given: str | os.PathLike[str]) -> str:
+    """An address as a text. Raises StoreUnavailable for what is neither a text nor a path."""
+    try:
+        return os.fsdecode(given)
+    except TypeError:
+        raise StoreUnavailable(f"{given!r} is no address of a store", remedy=_SUPPORTED) from None
+
+
 def file_of(url: str) -> Path | None:
     """The file in which the store at an address is kept; None if it is no file."""
     scheme, rest = _split(url)
@@ -79,10 +88,13 @@ def _split(url: str) -> tuple[str, str]:
     """The scheme and the rest; a plain path is one of SQLite's."""
     if url in {"memory:", "memory://"}:
         return "memory", ""
+    if url == ":memory:" or url.startswith("file:"):
+        raise StoreUnavailable(f"{url} is an address of SQLite, and none of a store", remedy=_SUPPORTED)
     scheme, separator, rest = url.partition("://")
     if not separator:
-        if not url:
-            raise StoreUnavailable("the address of the store is empty", remedy=_SUPPORTED)
+        if not url or "\0" in url:
+            what = "is empty" if not url else "has a NUL character in it"
+            raise StoreUnavailable(f"the address of the store {what}", remedy=_SUPPORTED)
         return "sqlite", url
     if scheme.lower() == "sqlite":
         path = unquote(rest.removeprefix("/"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from segue.domain.decisions import Append, Decision, Word
 from segue.domain.records import NewRun, Settlement, TaskState, Token, task_name
@@ -48,9 +48,9 @@ def cursor_text(position: Position) -> str:
     return f"{position.incarnation}:{position.generation}:{position.position}"
 
 
-def parse_cursor(cursor: str, incarnation: str) -> Position:
+def parse_cursor(cursor: Any, incarnation: str) -> Position:
     """The position behind a cursor of this incarnation. Raises `CursorExpired` for anything else."""
-    match = _CURSOR.fullmatch(cursor)
+    match = _CURSOR.fullmatch(cursor) if isinstance(cursor, str) else None
     if match is None:
         raise CursorExpired(
             f"{cursor!r} is not a cursor of this store",

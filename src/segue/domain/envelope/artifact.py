@@ -10,6 +10,7 @@ from typing import Any, ClassVar, NoReturn, Protocol, runtime_checkable
 from pydantic import GetCoreSchemaHandler, TypeAdapter
 from pydantic_core import CoreSchema, SchemaSerializer, core_schema
 
+from segue.domain.envelope.limits import INTEGER_MAX
 from segue.domain.envelope.payload import DIGEST_PREFIX
 from segue.domain.envelope.waiting import Waitable
 from segue.errors import ArtifactError, InvalidPayload, NoAttemptError
@@ -77,16 +78,7 @@ class Artifact:
         *,
         home: ArtifactHome | None = None,
     ) -> None:
-        pattern = _OWN_URI if uri.startswith(_SCHEME) else _URI
-        if not pattern.fullmatch(uri):
-            raise InvalidPayload(
-                f"{uri[:200]!r} is not the URI of an artifact",
-                remedy=f"Use what Artifact.write returns ({_SCHEME}{DIGEST_PREFIX}…), or a URI such as s3://bucket/key.",
-            )
-        if not _MEDIA_TYPE.fullmatch(media_type):
-            raise InvalidPayload(f"{media_type[:200]!r} is not a media type such as 'text/csv'")
-        if size is not None and size < 0:
-            raise InvalidPayload(f"the size of an artifact cannot be {size}")
+        _check(uri, media_type, size)
         put = object.__setattr__
         put(self, "uri", uri)
         put(self, "media_type", media_type)
@@ -197,6 +189,19 @@ class Artifact:
             python_schema=core_schema.no_info_wrap_validator_function(_as_it_is, fields),
             serialization=core_schema.plain_serializer_function_ser_schema(_to_fields, info_arg=True),
         )
+
+
+def _check(uri: Any, media_type: Any, size: Any) -> None:
+    own = isinstance(uri, str) and uri.startswith(_SCHEME)
+    if not (isinstance(uri, str) and (_OWN_URI if own else _URI).fullmatch(uri)):
+        raise InvalidPayload(
+            f"{str(uri)[:200]!r} is not the URI of an artifact",
+            remedy=f"Use what Artifact.write returns ({_SCHEME}{DIGEST_PREFIX}…), or a URI such as s3://bucket/key.",
+        )
+    if not (isinstance(media_type, str) and _MEDIA_TYPE.fullmatch(media_type)):
+        raise InvalidPayload(f"{str(media_type)[:200]!r} is not a media type such as 'text/csv'")
+    if size is not None and not (type(size) is int and 0 <= size <= INTEGER_MAX):
+        raise InvalidPayload("the size of an artifact is a whole number of bytes from 0, or None")
 
 
 def _from_fields(fields: dict[str, Any], info: core_schema.ValidationInfo) -> Artifact:

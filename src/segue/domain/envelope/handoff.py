@@ -270,11 +270,10 @@ def _checked_confidence(confidence: Any) -> float:
     return float(confidence)
 
 
-def _checked_items(name: str, items: Iterable[Any], kind: type[Item]) -> tuple[Item, ...]:
-    if isinstance(items, str):
-        raise InvalidPayload(
-            f"{name} is the string {items!r}; it must be a list", remedy=f"{name}=[{items!r}]"
-        )
+def _checked_items(name: str, items: Any, kind: type[Item]) -> tuple[Item, ...]:
+    if isinstance(items, str) or not isinstance(items, Iterable):
+        what = f"the string {items!r}" if isinstance(items, str) else repr(items)
+        raise InvalidPayload(f"{name} is {what}; it must be a list", remedy=f"{name}=[{items!r}]")
     checked = tuple(items)
     for item in checked:
         if not isinstance(item, kind):

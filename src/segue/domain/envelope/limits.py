@@ -27,6 +27,10 @@ INTEGER_MIN = -(2**63)
 INTEGER_MAX = 2**63 - 1
 """Integers are those of 64 bits, with sign: what every database and every other language can hold."""
 
+TOKENS_MAXIMUM = 10**15
+COST_MAXIMUM = 10**9
+"""The most that one hand-off may say it took, in tokens and in dollars: thousands of them still add up in 64 bits."""
+
 SUMMARY_TOKENS = 200
 """
 The longest summary that Segue derives by itself: a paragraph, so that ten of them still fit a small prompt.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Any
 
+from segue.domain.envelope.limits import COST_MAXIMUM, TOKENS_MAXIMUM
 from segue.errors import InvalidPayload
 
 
@@ -25,12 +25,16 @@ class Usage:
     def __post_init__(self) -> None:
         for name in ("input_tokens", "output_tokens"):
             count = getattr(self, name)
-            if count is not None and (type(count) is not int or count < 0):
-                raise InvalidPayload(f"{name} is {count!r}; it must be a whole number from 0, or None")
-        if self.cost is not None and not (
-            type(self.cost) in (int, float) and math.isfinite(self.cost) and self.cost >= 0
-        ):
-            raise InvalidPayload(f"cost is {self.cost!r}; it must be a number from 0, or None")
+            if count is not None and not (type(count) is int and 0 <= count <= TOKENS_MAXIMUM):
+                raise InvalidPayload(
+                    f"{name} of a usage is no number of tokens",
+                    remedy=f"Give a whole number from 0 to {TOKENS_MAXIMUM:,}, or None.",
+                )
+        if self.cost is not None and not (type(self.cost) in (int, float) and 0 <= self.cost <= COST_MAXIMUM):
+            raise InvalidPayload(
+                "cost of a usage is no number of dollars",
+                remedy=f"Give a number from 0 to {COST_MAXIMUM:,}, or None.",
+            )
         if self.model is not None and not isinstance(self.model, str):
             raise InvalidPayload(f"model is {self.model!r}; it must be a string, or None")
 

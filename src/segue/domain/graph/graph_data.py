@@ -65,6 +65,11 @@ def graph_from_data(
     Raises GraphError with everything that is wrong: also cycles and unknown agents, which data can have.
     """
     document = parse_graph(data) if isinstance(data, str) else data
+    if not isinstance(document, Mapping):
+        raise UsageError(
+            f"a graph cannot be made of {type(data).__name__}",
+            remedy="Give the text of its JSON or YAML, or the mapping that it stands for.",
+        )
     return build(_Reading(document, agents, conditions or {}).draft())
 
 

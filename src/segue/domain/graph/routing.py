@@ -30,6 +30,11 @@ def handoff_schema(agent: Agent[Any]) -> dict[str, Any]:
     What the model answers is read by `HandTo.from_json`. Raises DefinitionError for an agent that only a graph can
     call, because it takes a `Later` or a list of hand-offs.
     """
+    if not isinstance(agent, Agent):
+        raise DefinitionError(
+            f"handoff_schema was given {agent!r}, which is no agent",
+            remedy="Give an agent: a function with @agent.",
+        )
     fields: dict[str, Any] = {}
     for parameter in agent.signature.parameters:
         if parameter.crossing == "later" or parameter.each:
@@ -71,6 +76,11 @@ class Route(Generic[T]):
     """Says who goes on after a hand-off, by its next step: what `route_by_next_step` makes."""
 
     def __init__(self, destinations: Mapping[str, Destination], otherwise: Destination | None) -> None:
+        if not isinstance(destinations, Mapping):
+            raise DefinitionError(
+                f"route_by_next_step was given {destinations!r}, which is no mapping",
+                remedy='Say who goes on after which step: {"refund": refunds, "ask": Person("ops")}.',
+            )
         self._destinations = dict(destinations)
         self._otherwise = otherwise
         for each in (*self._destinations.values(), otherwise):

@@ -137,11 +137,11 @@ def caller_namespace(depth: int = 2) -> Mapping[str, Any]:
     return {} if frame.f_locals is frame.f_globals else dict(frame.f_locals)
 
 
-def _checked_name(declared: Declaration, fn: Callable[..., Any], name: str | None) -> str:
+def _checked_name(declared: Declaration, fn: Callable[..., Any], name: Any) -> str:
     given = name if name is not None else getattr(function_behind(fn), "__name__", "")
     if name is None and given == "__call__":
         given = type(fn).__name__
-    declared.name = given
+    declared.name = given = given if isinstance(given, str) else repr(given)
     if not NAME.fullmatch(given) or given.startswith("segue."):
         reason = (
             "names that begin with 'segue.' are Segue's own"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import timedelta
 
@@ -10,6 +9,9 @@ from segue.errors import UsageError
 
 Duration = str | float | timedelta
 """A text such as "30s", a number of seconds, or a timedelta."""
+
+LONGEST_DAYS = 36_500
+"""The longest duration: a hundred years after now is still a date to every library."""
 
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)\s*")
@@ -28,14 +30,20 @@ def seconds_of(duration: Duration) -> float:
             )
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(duration))
     elif type(duration) in (int, float):
-        seconds = float(duration)
+        seconds = duration
     else:
         raise UsageError(
             f"{duration!r} is not a duration",
             remedy='Use a text like "30s", a number of seconds, or a timedelta.',
         )
-    if not (math.isfinite(seconds) and seconds > 0):
+    if not seconds > 0:
         raise UsageError(f"the duration {duration!r} is not longer than none", remedy="Give a positive one.")
+    if seconds > LONGEST_DAYS * _UNITS["d"]:
+        given = "this number of seconds" if isinstance(duration, int) else f"the duration {duration!r:.40}"
+        raise UsageError(
+            f"{given} is longer than {LONGEST_DAYS:,} days",
+            remedy="Give a shorter one, or None where no limit is wanted.",
+        )
     return seconds
 
 

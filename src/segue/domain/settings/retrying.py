@@ -19,6 +19,12 @@ BACKOFF_MAXIMUM_SECONDS = 60.0
 RETRY_AFTER_MAXIMUM_SECONDS = 3600.0
 """The longest wait that an error may ask for: an answer that names a day must not hold a run up until tomorrow."""
 
+COUNT_MAXIMUM = 1_000_000_000
+"""The largest count in a setting. Every store can keep it, and no use of one needs more."""
+
+FACTOR_MAXIMUM = 1_000.0
+"""The most that a wait may grow by from one try to the next."""
+
 ErrorClass = type[BaseException] | str
 """An error as a policy names it: its class, or the class's name with or without its module."""
 
@@ -84,7 +90,7 @@ class Retry:
         return RetryPolicy(
             retries=checked_count("attempts", self.attempts, 0),
             backoff_seconds=optional_seconds("backoff", self.backoff) or 0.0,
-            backoff_factor=_checked_number("factor", self.factor, 1.0, math.inf),
+            backoff_factor=_checked_number("factor", self.factor, 1.0, FACTOR_MAXIMUM),
             backoff_maximum_seconds=_longest_wait_seconds(self.maximum),
             backoff_jitter=_checked_number("jitter", self.jitter, 0.0, 1.0),
             retry_on=None if self.on is None else _names("on", self.on),
@@ -121,9 +127,11 @@ def wishes_of(error: BaseException, wall_now: float) -> Wishes:
 
 
 def checked_count(name: str, value: Any, least: int) -> int:
-    """A whole number that is not too small. Raises UsageError."""
+    """A whole number that is neither too small nor beyond all sense. Raises UsageError."""
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise UsageError(f"{name}={value!r} is not possible", remedy=f"Use a number from {least}.")
+    if value > COUNT_MAXIMUM:
+        raise UsageError(f"{name} is too large", remedy=f"Use a number up to {COUNT_MAXIMUM:,}.")
     return value
 
 
@@ -136,10 +144,9 @@ def _longest_wait_seconds(maximum: Duration) -> float:
 
 def _checked_number(name: str, value: Any, least: float, most: float) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
-        bounds = f"from {least:g}" if most == math.inf else f"from {least:g} to {most:g}"
-        raise UsageError(f"{name}={value!r} is not possible", remedy=f"Use a number {bounds}.")
-    if math.isinf(value):
-        raise UsageError(f"{name}={value!r} is not possible", remedy="Use a finite number.")
+        raise UsageError(
+            f"{name}={value!r} is not possible", remedy=f"Use a number from {least:g} to {most:,g}."
+        )
     return float(value)
 
 

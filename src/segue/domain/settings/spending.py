@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from segue.domain.envelope.limits import INTEGER_MAX
 from segue.domain.records import Amounts
 from segue.errors import UsageError
 
@@ -55,10 +56,15 @@ def amounts_of(what: str, **given: Any) -> Amounts:
         value = given.get(unit)
         if value is None:
             continue
-        kinds = (int, float) if unit == "cost" else (int,)
-        if type(value) not in kinds or not math.isfinite(value) or value < 0:
+        kinds, parts = ((int, float), COST_PARTS) if unit == "cost" else ((int,), 1)
+        if type(value) not in kinds or not value >= 0:
             number = "number" if unit == "cost" else "whole number"
             raise UsageError(f"{what}: {unit}={value!r} is no {number} from 0", remedy="Zero means zero.")
+        if value > INTEGER_MAX // parts:
+            raise UsageError(
+                f"{what}: {unit} is more than can be counted",
+                remedy=f"Use a number up to {INTEGER_MAX // parts:,}, or leave it out where nothing limits it.",
+            )
         amounts.append((unit, math.ceil(round(value * COST_PARTS, 3)) if unit == "cost" else value))
     return tuple(amounts)
 

@@ -54,6 +54,14 @@ def check_library(version: str = apsw.sqlite_lib_version()) -> None:
 def check_place(path: Path, mounts: str | None = None) -> None:
     """Raises `StoreUnavailable` unless `path` is a file that can be written, or could be made, on a local disk."""
     folder = path.parent
+    try:
+        path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except OSError as error:
+        raise StoreUnavailable(
+            f"no store can be at {str(path)[:200]}: {error.strerror}", remedy="Name another place."
+        ) from error
     if path.is_dir():
         raise StoreUnavailable(f"{path} is a folder", remedy=f"Name a file, such as {path / 'segue.db'}.")
     if not folder.is_dir():
