@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -149,24 +150,33 @@ def test_old_code_is_not_deployed_over_new(project: Project) -> None:
 SIDE_BY_SIDE = """
 from segue import agent, workflow
 
+MET = set()
+
+def meet(place):
+    # Once, until the other worker is here too: so each of them finds something, and uses what the old one found.
+    if place not in MET:
+        open(f"../{place}", MODE).close()
+        MET.add(place)
+
 @agent
-async def find(number: int) -> Found:
-    await asyncio.sleep(0.01)  # so that one worker alone does not get them all
+def find(number: int) -> Found:
+    meet("found")
     return Found(**made(number))
 
 @agent
-async def use(found: Found) -> list[Any]:
-    await asyncio.sleep(0.01)
+def use(found: Found) -> list[Any]:
+    if getattr(found, "reasoning_trace", "none was kept") == "none was kept":
+        meet("used")
     return [CODE, found.model_dump()]
 
 @workflow
 def flow(number: int) -> list[Any]:
-    return use(find(number))
+    found = find(number)
+    return [use(found), use(found)]
 """
 
 OLD = """
-import asyncio
-CODE = "old"
+CODE, MODE = "old", "r"
 
 class Found(BaseModel):
     number: int
@@ -176,8 +186,7 @@ def made(number):
 """
 
 NEW = """
-import asyncio
-CODE = "new"
+CODE, MODE = "new", "w"
 
 @payload(version="2")
 class Found(BaseModel):
@@ -192,7 +201,7 @@ def made(number):
     return {"number": number, "reasoning_trace": f"because of {number}"}
 """
 
-RUNS = 60
+RUNS = 30
 
 
 async def test_old_and_new_workers_side_by_side(project: Project) -> None:
@@ -203,12 +212,14 @@ async def test_old_and_new_workers_side_by_side(project: Project) -> None:
     for name, text in (("old", OLD), ("new", NEW)):
         (project.folder / name).mkdir()
         (project.folder / name / "deployed.py").write_text(HEAD + text + SIDE_BY_SIDE)
+    for place in ("found", "used"):
+        os.mkfifo(project.folder / place)
     async with Segue(project.store, worker=False) as client:
         store = str(project.store)
         flows = {name: load(project.folder / name / "deployed.py", name) for name in ("old", "new")}
         handles = [await client.submit(flows["old"].flow, 0)]
         workers = [
-            Worker("deployed", "--store", store, "--concurrency", "4", folder=project.folder / name)
+            Worker("deployed", "--store", store, "--concurrency", "1", folder=project.folder / name)
             for name in ("old", "new")
         ]
         for worker in workers:
@@ -219,13 +230,15 @@ async def test_old_and_new_workers_side_by_side(project: Project) -> None:
         ways = set()
         for number, handle in enumerate(handles):
             sent = (await handle.handoff("find")).output
-            code, received = (await handle.handoff("use")).output
-            ways.add(("new" if "reasoning_trace" in sent else "old", code))
-            assert sent["number"] == received["number"] == number
-            if "reasoning_trace" in sent:
-                assert (code, received) == ("new", sent)
-            else:
-                assert received == (sent if code == "old" else {**sent, "reasoning_trace": "none was kept"})
+            for name in ("use", "use_2"):
+                code, received = (await handle.handoff(name)).output
+                ways.add(("new" if "reasoning_trace" in sent else "old", code))
+                assert sent["number"] == received["number"] == number
+                if "reasoning_trace" in sent:
+                    assert (code, received) == ("new", sent)
+                else:
+                    brought_up = {**sent, "reasoning_trace": "none was kept"}
+                    assert received == (sent if code == "old" else brought_up)
             await client.wait(handle.run)
         names = [event.name for event in (await client.host.store.tail(None, 10_000))[0]]
     for worker in workers:
