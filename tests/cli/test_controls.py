@@ -81,9 +81,12 @@ def test_a_task_is_given_to_another_agent_and_noted(lying: Project) -> None:
 
 
 def test_a_control_needs_a_store_and_a_run(project: Project) -> None:
-    """Where there is no store, or no such run, it says so and makes none."""
+    """Where there is no store, no such run, or more to note than is kept, it says so and writes nothing."""
     assert project.run("pause", "k").exit_code == 4
     project.run("run", "flows:compare", "-i", '"x"')
     missing = project.run("pause", "nothing")
     assert missing.exit_code == 2
     assert "there is no run 'nothing'" in missing.stderr
+    long = project.run("annotate", "latest", "--note", "x" * 4_001, "--by", "ann")
+    assert long.exit_code == 2
+    assert "SAID_CHARACTERS is 4,000" in long.stderr

@@ -500,6 +500,11 @@ async def test_what_cannot_be_is_refused_with_what_is_true(segue: Segue) -> None
         await run.annotate(by="a", note=" ")
     with pytest.raises(UsageError, match="no name"):
         await run.pause(by="a", command=" ")
+    for name in ("by", "reason", "command"):
+        with pytest.raises(UsageError, match=f"{name} has 4,001 characters, and SAID_CHARACTERS is 4,000"):
+            await run.pause(**{"by": "a", name: "x" * 4_001})
+    with pytest.raises(UsageError, match="has 4,001 characters"):
+        await run.annotate(by="a", note="x" * 4_001)
     assert (await segue.host.store.tail(None, 1_000, run.run))[0] == before[0]
     await run.pause(by="ann")
     with pytest.raises(ControlRefused, match="is paused already, by ann"):

@@ -60,6 +60,8 @@ async def test_what_cannot_be_resolved_is_said(segue: Segue) -> None:
     assert "charge" in (caught.value.remedy or "")
     with pytest.raises(UsageError, match=r"note is .* which no store can keep"):
         await handle.resolve("pay", "charge", Happened(), by="Ana", note="half \ud800")
+    with pytest.raises(UsageError, match="note has 4,001 characters, and SAID_CHARACTERS is 4,000"):
+        await handle.resolve("pay", "charge", Happened(), by="Ana", note="n" * 4_001)
     await handle.resolve("pay", "charge", Happened(), by="Ana")
     with pytest.raises(UsageError, match="is not in doubt: it happened"):
         await handle.resolve("pay", "charge", DidNotHappen(), by="Ben")

@@ -243,6 +243,10 @@ async def test_words_that_are_no_decision(segue: Segue) -> None:
     for word, message in (
         ({"approve": True, "by": "ann\ud800"}, "by is .* which no store can keep"),
         ({"approve": True, "by": "ann", "note": "half \ud800"}, "note is .* which no store can keep"),
+        (
+            {"approve": True, "by": "ann", "note": "n" * 4_001},
+            "note has 4,001 characters, and SAID_CHARACTERS is",
+        ),
         ({"approve": "no", "by": "ann"}, "approve='no' is no decision"),
     ):
         with pytest.raises(UsageError, match=message):

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from segue.app.controlling import Controlled
 from segue.app.handle import RunHandle
+from segue.domain.envelope.limits import ERROR_MESSAGE_CHARACTERS
+from segue.domain.envelope.payload import storable_text
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.watching import Monitor
 from segue.domain.rows import Event
@@ -92,7 +94,8 @@ class Calling:
         try:
             await self._monitor.fn(event, control)
         except ControlRefused as refused:
-            await control.annotate(event.run, note=f"came too late: {refused.message}")
+            told = storable_text(refused.message, ERROR_MESSAGE_CHARACTERS)
+            await control.annotate(event.run, note=f"came too late: {told}")
 
 
 def command_of(consumer: str, event: Event, what: str, run: str, task: str | None, times: int) -> str:

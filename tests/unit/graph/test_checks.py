@@ -1,7 +1,7 @@
 """Everything that is wrong with a workflow is said at once, each with the path that is wrong."""
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, create_model
 
 from segue.domain.envelope.handoff import Handoff, Later, Ref
 from segue.domain.graph.agent import agent
@@ -30,6 +30,28 @@ def test_everything_is_said_at_once_with_its_line():
         "the input 'unused' is used by nothing; use it or take it away",
     }
     assert str(caught.value).startswith("workflow 'drawn' cannot run, 4 problems:\n  - ")
+
+
+def test_two_classes_of_one_name_are_told_with_their_modules():
+    """What two modules each call Result cannot cross in one graph: both are named, and what to write above one."""
+    billed = create_model("Result", __module__="shop.billing", total=(int, ...))
+    ordered = create_model("Result", __module__="shop.orders", items=(list[str], ...))
+
+    @agent
+    async def order(goal: str) -> ordered:
+        return ordered(items=[goal])
+
+    @agent
+    async def bill(orders: ordered) -> billed:
+        return billed(total=len(orders.items))
+
+    def sold(goal: str) -> int:
+        return bill(order(goal)).total
+
+    assert problems(sold) == [
+        "two classes called Result cross here, shop.orders.Result and shop.billing.Result. "
+        'Name one of them otherwise: @payload(version="1", name="...").'
+    ]
 
 
 def test_arguments_that_do_not_match_the_parameters():

@@ -87,7 +87,7 @@ def drift(where: str, old: PayloadForm, new: PayloadForm) -> SchemaDrift:
         version=new.version,
         fields=tuple(each.field for each in fields),
         remedy=f"Raise the version of {new.name} with @payload(version=...), and add an @upcast from {new.version!r}; "
-        "if it is a type of its own, name it otherwise: @payload(name=...).",
+        "if it is a type of its own, name it otherwise: @payload(version=..., name=...).",
     )
 
 

@@ -42,6 +42,12 @@ BYTES_PER_TOKEN = 4
 PROGRESS_CHARACTERS = 500
 """The longest word of progress that is kept: a line for whoever watches, and not a place for results."""
 
+SAID_CHARACTERS = 4_000
+"""
+The longest text that people say about a run: a note, a reason, their name. That is a page; it stands in the log, and is
+shown to everybody who looks.
+"""
+
 ERROR_MESSAGE_CHARACTERS = 2_000
 """The longest message of a failure that is kept: some libraries put a whole response into one."""
 

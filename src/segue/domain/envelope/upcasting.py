@@ -14,6 +14,7 @@ from pydantic_core import from_json, to_json
 
 from segue.domain.envelope.changes import drift
 from segue.domain.envelope.forms import Form, PayloadForm, payload_in
+from segue.domain.envelope.schema import Schema
 from segue.domain.envelope.versions import chain, version_key
 from segue.errors import DefinitionError, InvalidPayload, NewerPayload, UnserialisablePayload
 
@@ -177,20 +178,38 @@ def _step(form: Form, part: Any, key: str | int) -> Any:
     return part.get("properties", {}).get(key, others if isinstance(others, dict) else {})
 
 
-def payloads_together(forms: Iterable[Form]) -> dict[str, PayloadForm]:
+def payloads_together(schemas: Iterable[Schema[Any]]) -> dict[str, PayloadForm]:
     """
     The payloads of several types that cross in one place, by name. Raises DefinitionError if one of them is there in
     two versions, or with two sets of fields.
     """
     found: dict[str, PayloadForm] = {}
-    for form in forms:
-        for each in form.payloads.values():
+    places: dict[str, str] = {}
+    for schema in schemas:
+        for each in schema.form.payloads.values():
             known = found.setdefault(each.name, each)
+            place = _place_of(schema, each.name)
+            other = places.setdefault(each.name, place)
             if known.version != each.version:
                 raise DefinitionError(
-                    f"payload {each.name} crosses here in two versions, {known.version!r} and {each.version!r}",
-                    remedy="A version of a class goes with the class: import one and the same everywhere.",
+                    f"payload {each.name} crosses here in two versions, {known.version!r} ({other}) and "
+                    f"{each.version!r} ({place})",
+                    remedy="A version of a class goes with the class: import one and the same everywhere, or name "
+                    f"one of them otherwise: {_named_otherwise(each)}.",
                 )
             if known.fingerprint != each.fingerprint:
-                raise drift("two classes of one name", known, each)
+                raise DefinitionError(
+                    f"two classes called {each.name} cross here, {other} and {place}",
+                    remedy=f"Name one of them otherwise: {_named_otherwise(each)}.",
+                )
     return found
+
+
+def _place_of(schema: Schema[Any], name: str) -> str:
+    """Where the class of a payload is from: `shop.orders.Result`."""
+    cls = schema.classes.get(name)
+    return schema.name if cls is None else f"{cls.__module__}.{cls.__qualname__}"
+
+
+def _named_otherwise(payload: PayloadForm) -> str:
+    return f'@payload(version="{payload.version}", name="...")'

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
-from segue.domain.envelope.forms import Form, PayloadForm
+from segue.domain.envelope.forms import PayloadForm
 from segue.domain.envelope.payload import canonical_json
-from segue.domain.envelope.schema import schema_of
+from segue.domain.envelope.schema import Schema, schema_of
 from segue.domain.envelope.upcasting import payloads_together
 from segue.domain.graph.building import BROKEN, Call, Draft, keyed
 from segue.domain.graph.fields import accepts_none, element_of, list_of
@@ -28,7 +28,7 @@ from segue.domain.graph.graph import (
 )
 from segue.domain.graph.proceeding import awaited_list, is_map_of_one, proceeds, sparse
 from segue.domain.graph.signature import Parameter
-from segue.errors import DefinitionError, PayloadError, SchemaDrift
+from segue.errors import DefinitionError, PayloadError
 
 
 class Assembling:
@@ -37,15 +37,15 @@ class Assembling:
     def __init__(self, draft: Draft) -> None:
         self._draft = draft
         self.schemas: dict[str, str] = {}
-        self._forms: dict[str, Form] = {}
-        """What crosses, by fingerprint."""
+        self._crossing: dict[str, Schema[Any]] = {}
+        """What crosses and has payloads in it, by fingerprint."""
 
     def payloads(self) -> tuple[PayloadForm, ...]:
         """The payloads of everything that crosses, each once."""
         try:
-            return tuple(payloads_together(self._forms.values()).values())
-        except (DefinitionError, SchemaDrift) as error:
-            self._draft.problems.append(error.message)
+            return tuple(payloads_together(self._crossing.values()).values())
+        except DefinitionError as error:
+            self._draft.problems.append(f"{error.message}. {error.remedy}")
             return ()
 
     def graph(self) -> Graph:
@@ -196,7 +196,8 @@ class Assembling:
         try:
             schema = schema_of(annotation, where=where)
             self.schemas.setdefault(schema.fingerprint, schema.text)
-            self._forms[schema.fingerprint] = schema.form
+            if schema.form.payloads:
+                self._crossing[schema.fingerprint] = schema
         except DefinitionError as error:
             if error.message not in self._draft.problems:
                 self._draft.problems.append(error.message)

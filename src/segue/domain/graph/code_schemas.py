@@ -67,14 +67,14 @@ class CodeSchemas(NamedTuple):
 
 
 def code_schemas(agents: Iterable[Agent[Any]]) -> CodeSchemas:
-    """What agents take and give. Raises DefinitionError and SchemaDrift for what does not go together."""
+    """What agents take and give. Raises DefinitionError for what does not go together."""
     by_name = {agent.name: agent for agent in agents}
     schemas = [
         schema
         for agent in by_name.values()
         for schema in (*agent.input_schemas.values(), agent.output_schema)
     ]
-    payloads = payloads_together(schema.form for schema in schemas)
+    payloads = payloads_together(schemas)
     accepted = {name: form for schema in schemas for name, form in form_of(schema.accepted).payloads.items()}
     classes = {name: cls for schema in schemas for name, cls in schema.classes.items()}
     return CodeSchemas(by_name, payloads, accepted, classes)
