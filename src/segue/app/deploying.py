@@ -9,14 +9,13 @@ from typing import NamedTuple
 from segue.app.offering import Offer
 from segue.domain.envelope.changes import change_of_payload
 from segue.domain.envelope.forms import Form, PayloadForm, form_of
-from segue.domain.envelope.payload import digest_of
+from segue.domain.envelope.stored import pinned_graph
 from segue.domain.envelope.versions import version_key
 from segue.domain.graph.code_schemas import CodeSchemas, Finding
 from segue.domain.graph.deploying import InFlight, Needs, Trouble, troubles_of, worst
 from segue.domain.graph.graph import Graph, graph_from_json
 from segue.domain.records import SETTLED, SINGLE
 from segue.domain.rows import RunRecord, TaskRecord
-from segue.errors import StoreCorrupt
 from segue.ports.store import Store
 
 RUNS_PER_READ = 200
@@ -70,13 +69,7 @@ async def registered_findings(store: Store, code: CodeSchemas) -> list[Finding]:
 
 
 async def _in_flight(store: Store, run: RunRecord, forms: dict[str, Form]) -> InFlight:
-    text = await store.read_graph(run.graph_digest)
-    if text is None or digest_of(text.encode()) != run.graph_digest:
-        raise StoreCorrupt(
-            f"the pinned graph of run {run.run} is missing or was changed",
-            remedy="Restore the store from a backup; this run cannot be trusted to go on.",
-        )
-    graph = graph_from_json(text)
+    graph = graph_from_json(pinned_graph(run, await store.read_graph(run.graph_digest)))
     sent: dict[str, set[str]] = {}
     for stored in await store.latest_handoffs(run.run):
         sent.setdefault(stored.node, set()).add(stored.record.schema)

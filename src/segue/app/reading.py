@@ -27,9 +27,8 @@ from segue.app.views import (
 from segue.app.working import spans_of, totals_of
 from segue.domain.envelope.body import spills_of
 from segue.domain.envelope.document import to_document
-from segue.domain.envelope.payload import digest_of
 from segue.domain.envelope.sealing import whole_output
-from segue.domain.envelope.stored import understood, verified
+from segue.domain.envelope.stored import pinned_graph, understood, verified
 from segue.domain.event_names import matches_any
 from segue.domain.graph.drawing.picture import EdgeState
 from segue.domain.graph.drawing.states import edge_states
@@ -41,7 +40,7 @@ from segue.domain.running.lineage import origin_of
 from segue.domain.running.plan import compile_plan
 from segue.domain.settings.options import RunOptions
 from segue.engine.reviews import reviewed_node
-from segue.errors import StoreCorrupt, UnknownRun
+from segue.errors import UnknownRun
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store
 
@@ -186,13 +185,7 @@ def _view(
 
 async def read_graph(store: Store, record: RunRecord) -> Graph:
     """The graph that a run has pinned, with what was appended to it. Raises StoreCorrupt."""
-    text = await store.read_graph(record.graph_digest)
-    if text is None or digest_of(text.encode()) != record.graph_digest:
-        raise StoreCorrupt(
-            f"the graph of run {record.run} is missing or was changed",
-            remedy="Restore the store from a backup.",
-        )
-    graph = graph_from_json(text)
+    graph = graph_from_json(pinned_graph(record, await store.read_graph(record.graph_digest)))
     return grown_graph(graph, await store.read_growth(record.run)) if record.grown else graph
 
 

@@ -12,7 +12,7 @@ from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 
 from segue.domain.envelope.payload import digest_of
-from segue.domain.envelope.stored import understood
+from segue.domain.envelope.stored import pinned_graph, understood
 from segue.domain.records import HandoffRecord, Pin, Token, task_name
 from segue.domain.rows import GrownRecord, RunRecord, StoredHandoff
 from segue.domain.running.growing import grown_plan
@@ -144,12 +144,7 @@ class Book:
         plan = self._plans.get(record.graph_digest)
         if plan is None:
             text = await self._store.read_graph(record.graph_digest)
-            if text is None or digest_of(text.encode()) != record.graph_digest:
-                raise StoreCorrupt(
-                    f"the pinned graph of run {record.run} is missing or was changed",
-                    remedy="Restore the store from a backup; this run cannot be trusted to go on.",
-                )
-            plan = plan_from_json(text)
+            plan = plan_from_json(pinned_graph(record, text))
             self.remember_plan(record.graph_digest, plan)
         return plan
 

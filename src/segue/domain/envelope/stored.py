@@ -9,7 +9,7 @@ from typing import Any
 
 from segue.domain.envelope.payload import digest_of
 from segue.domain.records import task_name
-from segue.domain.rows import Event, StoredHandoff, TaskRecord
+from segue.domain.rows import Event, RunRecord, StoredHandoff, TaskRecord
 from segue.errors import StoreCorrupt
 
 
@@ -32,6 +32,16 @@ def not_understood(what: str, error: Exception) -> StoreCorrupt:
         f"{what} is damaged, it cannot be understood: {type(error).__name__}: {error}",
         remedy="Restore the store from a backup.",
     )
+
+
+def pinned_graph(record: RunRecord, text: str | None) -> str:
+    """The graph that a run has pinned, if this is what the store has of it. Raises `StoreCorrupt`."""
+    if text is None or digest_of(text.encode()) != record.graph_digest:
+        raise StoreCorrupt(
+            f"the pinned graph of run {record.run} is missing or was changed",
+            remedy="Restore the store from a backup; this run cannot be trusted to go on.",
+        )
+    return text
 
 
 def verified(stored: StoredHandoff) -> StoredHandoff:
