@@ -17,6 +17,7 @@ from segue.domain.graph.workflow import Built
 from segue.domain.records import Pin, RunState, parse_task_name, task_name
 from segue.domain.rows import Event, RunRecord, TaskRecord
 from segue.engine.engine import Engine
+from segue.engine.later import waiting_for
 from segue.errors import ReviewNeeded, RunCancelled, RunFailed, TaskFailed, UnknownRun, UsageError
 from segue.ports.store import Store
 
@@ -53,7 +54,8 @@ class Following:
 
     async def ended(self, run: str) -> RunState:
         """Wait until a run has ended or needs a review."""
-        return await self._waiters.wait(run, lambda: self.read_run(run))
+        async with waiting_for(run):
+            return await self._waiters.wait(run, lambda: self.read_run(run))
 
     async def result(self, run: str, built: Built | None) -> Any:
         """Wait for a run and return what its workflow returned; plain JSON data if the workflow is not known here."""
@@ -126,6 +128,11 @@ class Following:
             raise UnknownRun(
                 f"run {run} has no task {task!r}", run=run, remedy=f"It has: {', '.join(plan.steps)}."
             )
+        async with waiting_for(run, task):
+            return await self._first_handoff(run, node, item)
+
+    async def _first_handoff(self, run: str, node: str, item: int) -> Handoff[Any]:
+        task = task_name(node, item)
         while True:
             seen = self.store.notifier.count
             # Asked before: what a run that has ended handed over is there.

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from segue.domain.envelope.sealing import Sealed
     from segue.domain.rows import StoredHandoff
     from segue.engine.book import LiveRun
+    from segue.engine.later import LaterDesk
     from segue.engine.pausing import Pause
     from segue.engine.registry import Registry
 
@@ -250,6 +251,11 @@ class Attempt:
         if self._delegating is None:
             self._delegating = Delegating(self, _delegations.get())
         return self._delegating
+
+    @property
+    def later(self) -> LaterDesk:
+        """Where it waits without its slot."""
+        return _delegations.get().later
 
     @property
     def purse(self) -> TaskPurse:

@@ -9,8 +9,9 @@ has settled.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from segue.domain.envelope.stored import reason_of
 from segue.domain.graph.graph import Argument, nodes_of
@@ -18,12 +19,12 @@ from segue.domain.records import SETTLED, SINGLE, Pin, RunState, Verdict, is_gro
 from segue.domain.rows import TaskRecord
 from segue.domain.running.pooling import given_back
 from segue.engine import threads
-from segue.engine.attempt import Attempt
+from segue.engine.attempt import Attempt, current_attempt
 from segue.engine.claimer import Claimer
 from segue.engine.pausing import Pause
 from segue.engine.slots import Slots
 from segue.engine.timekeeper import Timekeeper
-from segue.errors import StoreError, TaskFailed, UpstreamFailed
+from segue.errors import StoreError, TaskFailed, UpstreamFailed, UsageError
 from segue.ports.clock import Clock
 from segue.ports.store import Note, Store
 
@@ -122,6 +123,13 @@ class LaterDesk:
         return pins
 
     async def _park(self, attempt: Attempt, nodes: tuple[str, ...], seen: int) -> list[TaskRecord]:
+        async with self.away(attempt, nodes) as pause:
+            await pause.tell()
+            return await self._wait(attempt.claim.token.run, nodes, seen)
+
+    @contextlib.asynccontextmanager
+    async def away(self, attempt: Attempt, nodes: tuple[str, ...] = ()) -> AsyncIterator[Pause]:
+        """An attempt that waits, for nodes or for another run, holds no slot meanwhile, and its time stands still."""
         if attempt.pause is None:
             attempt.pause = Pause(
                 attempt, self._slots, self._timekeeper, self._give_places, self._take_places
@@ -132,8 +140,7 @@ class LaterDesk:
         if pause.begin(nodes):
             self._claimer.room_came_free()
         try:
-            await pause.tell()
-            tasks = await self._wait(attempt.claim.token.run, nodes, seen)
+            yield pause
         except GeneratorExit:
             raise  # the loop is gone, and with it whoever could go on
         except BaseException:
@@ -142,7 +149,6 @@ class LaterDesk:
         finally:
             self._parked[held] -= 1
         await pause.end(nodes)
-        return tasks
 
     async def _give_places(self, attempt: Attempt, awaits: Sequence[str]) -> None:
         self._check_stands(attempt, await self._store.park(attempt.claim.token, awaits))
@@ -201,6 +207,26 @@ class LaterDesk:
     def _check_stands(self, attempt: Attempt, verdict: Verdict) -> None:
         if verdict == "stale":
             raise attempt.stale()
+
+
+@contextlib.asynccontextmanager
+async def waiting_for(run: str, task: str | None = None) -> AsyncIterator[None]:
+    """
+    An agent that waits for a run, or a task of one, holds no slot meanwhile: who makes it may need that. Does nothing
+    anywhere else. Raises UsageError for an agent that waits for itself.
+    """
+    attempt = current_attempt.get(None)
+    if not isinstance(attempt, Attempt) or not attempt.in_agent:
+        yield
+        return
+    if attempt.claim.token.run == run and task in (None, attempt.name):
+        whom = "itself" if task else "the run that it is a part of"
+        raise UsageError(
+            f"{attempt.name} waits for {whom}, which cannot end before it",
+            remedy="Return what there is; whoever submitted the run waits for it.",
+        )
+    async with attempt.later.away(attempt):
+        yield
 
 
 def _held_by(attempt: Attempt) -> str:

@@ -355,3 +355,15 @@ def test_a_recursive_value_beyond_the_limit_is_refused() -> None:
 def test_types_are_named_as_people_write_them(annotation: Any, name: str) -> None:
     """No module paths in messages."""
     assert type_name(annotation) == name
+
+
+def test_a_forgotten_await_is_called_that() -> None:
+    """A coroutine in the place of its result is told as what it is."""
+
+    async def answer() -> int:
+        return 1
+
+    coroutine = answer()
+    with pytest.raises(InvalidPayload, match="It was not awaited"):
+        schema_of(int).dump(coroutine)  # type: ignore[arg-type]
+    coroutine.close()

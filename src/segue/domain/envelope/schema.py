@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar, get_args
 
@@ -177,7 +177,9 @@ class Schema(Generic[T]):
             self._check_finite(value, where)
             raise InvalidPayload(
                 f"{where}: the value does not fit {self.name}: {errors_text(error)}",
-                remedy=f"Give a value of the type {self.name}, or change the annotation.",
+                remedy="It was not awaited: write `await` before it."
+                if isinstance(value, Awaitable)
+                else f"Give a value of the type {self.name}, or change the annotation.",
             ) from None
         except (ValueError, RecursionError) as error:
             raise UnserialisablePayload(
