@@ -18,7 +18,7 @@ def handoff(node: str, started_at: float, completed_at: float, epoch: int = 1) -
 
 def working(events: list[Event], handoffs: list[StoredHandoff], ended_at: float) -> float:
     spans = spans_of(events, handoffs, now=ended_at)
-    return totals_of(0.0, ended_at, spans, [12] * len(handoffs)).working_seconds
+    return totals_of(0.0, ended_at, spans, handoffs).working_seconds
 
 
 def test_two_at_once_count_once() -> None:

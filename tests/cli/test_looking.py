@@ -53,14 +53,14 @@ def test_what_was_spent(spending: Project) -> None:
 def test_a_delegation_in_the_graph(spending: Project) -> None:
     """What was delegated is drawn from who asked, who never goes without it: nothing says `skips without it`."""
     drawn = spending.run("graph", "--run", "latest").stdout
-    assert re.search("asked by ← plan +consumed$", drawn, re.MULTILINE)
+    assert re.search("asked by ← plan +consumed in [0-9.]+ .?s, [0-9]+ B$", drawn, re.MULTILINE)
     assert "skips" not in drawn
     (edge,) = (each for each in spending.json("graph", "--run", "latest")["edges"] if each["from"])
     assert (edge["from"], edge["to"], edge["kind"], edge["without"], edge["state"]) == (
         "plan", "plan/think.1", "delegation", None, "consumed",
     )  # fmt: skip
     assert (
-        '-.->|"delegates<br/>consumed"|'
+        '-.->|"delegates<br/>consumed in '
         in spending.run("graph", "--run", "latest", "--format", "mermaid").stdout
     )
 
@@ -83,6 +83,7 @@ def test_the_fields_of_a_run_are_stable(ran: Project) -> None:
     ]  # fmt: skip
     assert list(view["totals"]) == [
         "wall_seconds", "working_seconds", "coordinating_seconds", "agent_seconds", "handoffs", "handoff_bytes",
+        "input_tokens", "output_tokens", "cost",
     ]  # fmt: skip
     assert list(view["tasks"][0]) == [
         "task", "node", "item", "agent", "state", "attempt", "epoch", "worker", "ready_at", "claimed_at",

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from segue.app.reading import read_graph
 from segue.domain.graph.drawing.picture import layers_of
 from segue.domain.graph.graph import Graph, later_parents_of, parents_of
 from segue.domain.records import SINGLE, TaskState, parse_task_name
@@ -18,7 +19,6 @@ from segue.ports.store import Store
 
 EVENTS_PER_LOOK = 1_000
 _AT_REST = frozenset({"complete", "failed", "dead", "needs_review", "in_doubt", "skipped", "cancelled"})
-_HANDED_OVER = frozenset({"complete", "failed", "dead", "needs_review", "cancelled"})
 
 
 @dataclass(slots=True)
@@ -30,10 +30,10 @@ class NodeProgress:
     parents: tuple[str, ...]
     later: tuple[str, ...]
     tasks: dict[int, TaskRecord] = field(default_factory=dict)
-    sizes: dict[int, int] = field(default_factory=dict)
-    """Bytes of the hand-off of each item."""
+    sizes: dict[tuple[int, int], int] = field(default_factory=dict)
+    """Bytes of the hand-offs by item and version."""
     parked: set[int] = field(default_factory=set)
-    """Items that wait for a `Later` now."""
+    """Items that wait in the middle of their work now, for a `Later` or for what they have delegated."""
 
     @property
     def own(self) -> list[TaskRecord]:
@@ -93,13 +93,10 @@ class Progress:
     def __init__(self, store: Store, record: RunRecord, graph: Graph) -> None:
         self._store = store
         self._cursor: str | None = None
-        layers = layers_of(graph)
         self.record = record
-        self.nodes = [
-            NodeProgress(node.name, layers[node.name], parents_of(node), later_parents_of(node))
-            for node in graph.nodes
-        ]
-        self._by_name = {node.name: node for node in self.nodes}
+        self.nodes: list[NodeProgress] = []
+        self._by_name: dict[str, NodeProgress] = {}
+        self._take_in(graph)
 
     def missing(self, node: NodeProgress) -> list[str]:
         """The nodes that a node still waits for."""
@@ -117,6 +114,8 @@ class Progress:
                 if event.task is None:
                     continue
                 node, item = parse_task_name(event.task)
+                if node not in self._by_name:  # it was appended since
+                    self._take_in(await read_graph(self._store, self.record))
                 changed[node, item] = None
                 kind = event.name.rpartition(".")[2]
                 if kind == "parked":
@@ -131,13 +130,24 @@ class Progress:
             self.record = await self._store.read_run(self.record.run) or self.record
         return news
 
+    def _take_in(self, graph: Graph) -> None:
+        layers = layers_of(graph)
+        for node in graph.nodes:
+            if node.name not in self._by_name:
+                new = NodeProgress(node.name, layers[node.name], parents_of(node), later_parents_of(node))
+                self.nodes.append(new)
+                self._by_name[node.name] = new
+
     async def _read(self, names: list[tuple[str, int]]) -> None:
         rows = await self._store.read_tasks(self.record.run, names)
         for row in rows:
             self._by_name[row.node].tasks[row.item] = row
-        handed_over = [
-            (row.node, row.item, row.version) for row in rows if row.state in _HANDED_OVER and row.version
+        left = [
+            (row.node, row.item, version)
+            for row in rows
+            for version in range(1, row.version + 1)
+            if (row.item, version) not in self._by_name[row.node].sizes
         ]
-        if handed_over:
-            for stored in await self._store.read_handoffs(self.record.run, handed_over):
-                self._by_name[stored.node].sizes[stored.item] = len(stored.record.body)
+        if left:
+            for stored in await self._store.read_handoffs(self.record.run, left):
+                self._by_name[stored.node].sizes[stored.item, stored.record.version] = len(stored.record.body)

@@ -31,10 +31,10 @@ from segue.domain.envelope.sealing import whole_output
 from segue.domain.envelope.stored import pinned_graph, understood, verified
 from segue.domain.event_names import matches_any
 from segue.domain.graph.drawing.picture import EdgeState
-from segue.domain.graph.drawing.states import edge_states
 from segue.domain.graph.graph import Graph, graph_from_json
 from segue.domain.records import SINGLE, HandoffRecord, RunState, parse_task_name
 from segue.domain.rows import Event, RunRecord, StoredHandoff, TaskRecord
+from segue.domain.running.drawn import drawn_run
 from segue.domain.running.growing import grown_graph
 from segue.domain.running.lineage import origin_of
 from segue.domain.running.plan import compile_plan
@@ -94,7 +94,7 @@ async def list_runs(
     summaries = []
     for record in await store.list_runs(limit, before, states):
         tasks = await store.read_tasks(record.run)
-        handoffs = await store.latest_handoffs(record.run)
+        handoffs = await read_versions(store, record.run, tasks)
         summaries.append(
             RunSummary(
                 run=record.run,
@@ -135,9 +135,9 @@ async def _waiting_reviews(
 
 async def read_view(store: Store, record: RunRecord, now: float) -> RunView:
     """Everything about a run; `now` (wall clock) is the end of what still runs. Raises StoreCorrupt."""
-    graph = await read_graph(store, record)
     rows = await store.read_tasks(record.run)
-    handoffs = await store.latest_handoffs(record.run)
+    graph = await read_graph(store, record)
+    handoffs = await read_versions(store, record.run, rows)
     events = await read_events(store, record.run)
     pauses = await _pauses(store, record)
     spending = await read_spending_views(store, record.run)
@@ -172,10 +172,10 @@ def _view(
             record.submitted_at,
             now if record.ended_at is None else record.ended_at,
             spans,
-            [len(stored.record.body) for stored in handoffs],
+            handoffs,
         ),
         tasks=task_views(graph, rows, handoffs, reviews),
-        edges=edge_views(graph, rows, handoffs),
+        edges=edge_views(*drawn_run(graph, rows, handoffs)),
         spans=spans,
         pauses=pauses,
         spending=spending,
@@ -184,23 +184,40 @@ def _view(
 
 
 async def read_graph(store: Store, record: RunRecord) -> Graph:
-    """The graph that a run has pinned, with what was appended to it. Raises StoreCorrupt."""
+    """
+    The graph that a run has pinned, with what was appended to it until now: read it after the tasks that it has to
+    know. Raises StoreCorrupt.
+    """
     graph = graph_from_json(pinned_graph(record, await store.read_graph(record.graph_digest)))
-    return grown_graph(graph, await store.read_growth(record.run)) if record.grown else graph
+    return grown_graph(graph, await store.read_growth(record.run))
+
+
+async def read_versions(store: Store, run: str, rows: Sequence[TaskRecord]) -> list[StoredHandoff]:
+    """All versions of the hand-offs that these tasks have left, those of a task with the oldest first."""
+    latest = {(stored.node, stored.item): stored for stored in await store.latest_handoffs(run)}
+    found: list[StoredHandoff] = []
+    for row in rows:
+        last = latest.get((row.node, row.item))
+        if row.version == 1 and last is not None and last.record.version == 1:
+            found.append(last)
+        elif row.version:  # several; or a newer one was left since the row was read
+            versions = [(row.node, row.item, version) for version in range(1, row.version + 1)]
+            found += await store.read_handoffs(run, versions)
+    return found
 
 
 async def read_drawn(store: Store, record: RunRecord) -> Drawn:
     """The graph of a run with all that `segue.domain.graph.drawing` needs for a picture of how it stands."""
+    tasks = await store.read_tasks(record.run)
     graph = await read_graph(store, record)
+    with understood(f"run {record.run}"):
+        graph, states = drawn_run(graph, tasks, await read_versions(store, record.run, tasks))
     fingerprints = {each.schema for each in graph.inputs}
     for node in graph.nodes:
         fingerprints |= {node.output_schema, *(argument.schema for argument in node.arguments)}
     found = {fingerprint: await store.read_schema(fingerprint) for fingerprint in sorted(fingerprints)}
-    tasks = await store.read_tasks(record.run)
     return Drawn(
-        graph,
-        {fingerprint: text for fingerprint, text in found.items() if text is not None},
-        edge_states(graph, tasks, await store.latest_handoffs(record.run)),
+        graph, {fingerprint: text for fingerprint, text in found.items() if text is not None}, states
     )
 
 

@@ -18,8 +18,7 @@ from segue.app.spending import SpendingView
 from segue.app.working import Span, Totals
 from segue.domain.envelope.body import output_json, parts_of
 from segue.domain.envelope.summary import derive_summary
-from segue.domain.graph.drawing.picture import StateOfEdge
-from segue.domain.graph.drawing.states import edge_states
+from segue.domain.graph.drawing.picture import EdgeState, StateOfEdge
 from segue.domain.graph.graph import Crossing, Graph, Node, nodes_of
 from segue.domain.records import SINGLE, RunState, TaskState, task_name
 from segue.domain.rows import PauseRecord, RunRecord, StoredHandoff, TaskRecord
@@ -80,8 +79,8 @@ class PauseView:
 @dataclass(frozen=True, slots=True)
 class RunSummary:
     """
-    One line about a run. `tasks` counts those that have come into being, by state; `waits_for` are its reviews, and
-    `pauses` those that stand in it.
+    One line about a run. `tasks` counts those that have come into being, by state; `handoffs` all that they have left,
+    each version; `waits_for` are its reviews, and `pauses` those that stand in it.
     """
 
     run: str
@@ -118,7 +117,10 @@ class InputView:
 
 @dataclass(frozen=True, slots=True)
 class HandoffView:
-    """A hand-off without its output. `artifacts` are digests; `size_bytes` is the envelope's, without artifacts."""
+    """
+    A hand-off without its output. `artifacts` are digests, `usage` is what its author says that it took, `size_bytes`
+    the size of the envelope without artifacts.
+    """
 
     version: int
     status: str
@@ -129,6 +131,7 @@ class HandoffView:
     constraints: tuple[str, ...]
     next_step: str | None
     artifacts: tuple[str, ...]
+    usage: dict[str, Any] | None
     digest: str
     schema: str
     started_at: float
@@ -228,7 +231,10 @@ def task_views(
     handoffs: Sequence[StoredHandoff],
     reviews: Mapping[tuple[str, int], WaitingReview],
 ) -> tuple[TaskView, ...]:
-    """Every task of a graph, in its order; those that no row exists of are waiting."""
+    """
+    Every task of a graph, in its order; those that no row exists of are waiting. `handoffs` has the latest of each
+    task, and older ones before it.
+    """
     by_node: dict[str, list[TaskRecord]] = {node.name: [] for node in graph.nodes}
     for row in rows:
         by_node[row.node].append(row)
@@ -336,6 +342,7 @@ def handoff_view(stored: StoredHandoff) -> HandoffView:
         constraints=tuple(parts.get("constraints", ())),
         next_step=parts.get("next_step"),
         artifacts=record.artifacts,
+        usage=parts.get("usage"),
         digest=record.digest,
         schema=record.schema,
         started_at=record.started_at,
@@ -348,11 +355,8 @@ def _error_view(error: Mapping[str, Any]) -> ErrorView:
     return ErrorView(error.get("kind", "error"), error.get("message", ""), error.get("traceback"))
 
 
-def edge_views(
-    graph: Graph, rows: Sequence[TaskRecord], handoffs: Sequence[StoredHandoff]
-) -> tuple[EdgeView, ...]:
+def edge_views(graph: Graph, states: Mapping[tuple[str, str], EdgeState]) -> tuple[EdgeView, ...]:
     """Every edge of a graph with how its hand-off stands, in the order of the receivers."""
-    states = edge_states(graph, rows, handoffs)
     return tuple(
         EdgeView(source, node.name, crossing, state.state, state.seconds, state.size_bytes)
         for node in graph.nodes

@@ -9,9 +9,11 @@ whose process died is not counted as work: nobody knows how far it came, and not
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from segue.domain.envelope.body import parts_of
 from segue.domain.records import task_name
 from segue.domain.rows import Event, StoredHandoff
 from segue.domain.running.plan import MAP_AGENT
@@ -49,7 +51,13 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """Where the time of one run went, and what crossed. `agent_seconds` adds up what all agents worked."""
+    """
+    Where the time of one run went, what crossed, and what models took. `agent_seconds` adds up what all agents worked.
+
+    Every version of every hand-off counts: what a task has handed on, or failed with before it was tried again, was
+    sent and paid for as its last word was. What a hand-off says of its usage counts once for each attempt, since a
+    decision on it is a version, and no new work. The last three are None where no hand-off says anything.
+    """
 
     wall_seconds: float
     working_seconds: float
@@ -57,6 +65,9 @@ class Totals:
     agent_seconds: float
     handoffs: int
     handoff_bytes: int
+    input_tokens: int | None = None
+    output_tokens: int | None = None
+    cost: float | None = None
 
 
 def spans_of(events: Sequence[Event], handoffs: Iterable[StoredHandoff], now: float) -> tuple[Span, ...]:
@@ -64,7 +75,8 @@ def spans_of(events: Sequence[Event], handoffs: Iterable[StoredHandoff], now: fl
     When agents ran, from the events of a run, oldest first. An attempt that is still running ends at `now`.
 
     The hand-off says exactly when its attempt began and ended, so that neither the wait of a claim for its agent nor
-    the commit counts as work. It also says so of an attempt that lost its lease and was accepted all the same.
+    the commit counts as work. It also says so of an attempt that lost its lease and was accepted all the same. What was
+    delegated begins with a hand-off of no attempt (epoch 0).
     """
     exact = {
         (task_name(stored.node, stored.item), stored.epoch): (
@@ -72,6 +84,7 @@ def spans_of(events: Sequence[Event], handoffs: Iterable[StoredHandoff], now: fl
             stored.record.completed_at,
         )
         for stored in handoffs
+        if stored.epoch
     }
     begun: dict[str, tuple[str, int, float]] = {}
     spans: list[Span] = []
@@ -106,21 +119,31 @@ def spans_of(events: Sequence[Event], handoffs: Iterable[StoredHandoff], now: fl
 
 
 def totals_of(
-    submitted_at: float, ended_at: float, spans: Iterable[Span], handoff_sizes: Collection[int]
+    submitted_at: float, ended_at: float, spans: Iterable[Span], handoffs: Sequence[StoredHandoff]
 ) -> Totals:
-    """Sum a run up; `handoff_sizes` has the size of each hand-off. What is outside of the run is cut off."""
+    """Sum a run up; `handoffs` are all versions, oldest first. What is outside of the run is cut off."""
     intervals = [(max(span.started_at, submitted_at), min(span.completed_at, ended_at)) for span in spans]
     intervals = sorted((begin, end) for begin, end in intervals if end > begin)
     working = _union_length(intervals)
     wall = max(ended_at - submitted_at, 0.0)
+    attempts = {(stored.node, stored.item, stored.epoch): stored.record for stored in handoffs}
+    usages = [usage for record in attempts.values() if (usage := parts_of(record).get("usage"))]
     return Totals(
         wall_seconds=wall,
         working_seconds=working,
         coordinating_seconds=wall - working,
         agent_seconds=sum(end - begin for begin, end in intervals),
-        handoffs=len(handoff_sizes),
-        handoff_bytes=sum(handoff_sizes),
+        handoffs=len(handoffs),
+        handoff_bytes=sum(len(stored.record.body) for stored in handoffs),
+        input_tokens=_sum(usages, "input_tokens"),
+        output_tokens=_sum(usages, "output_tokens"),
+        cost=_sum(usages, "cost"),
     )
+
+
+def _sum(usages: Iterable[Mapping[str, Any]], name: str) -> Any:
+    known = [usage[name] for usage in usages if name in usage]
+    return sum(known) if known else None
 
 
 def _union_length(intervals: Iterable[tuple[float, float]]) -> float:

@@ -94,7 +94,8 @@ def _progress(as_json: bool) -> Iterator[Told]:
 
 
 def _say(what: str, manifest: Manifest, place: Path, as_json: bool) -> None:
-    from segue.demo.words import bytes_in_words, counted
+    from segue.demo.words import counted
+    from segue.domain.measures import bytes_in_words
 
     if as_json:
         print_json({"path": str(place), **asdict(manifest)})

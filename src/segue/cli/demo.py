@@ -21,7 +21,8 @@ from segue.cli.output import (
     plain,
     print_json,
 )
-from segue.demo.words import counted, seconds_in_words
+from segue.demo.words import counted
+from segue.domain.measures import seconds_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

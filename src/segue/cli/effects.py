@@ -42,7 +42,7 @@ def effects(
     """
     from segue.app.effects import read_effects
     from segue.app.reading import find_run
-    from segue.cli.pictures import effects_table
+    from segue.cli.task_picture import effects_table
 
     async def ask(host: Host) -> tuple[StepView, ...]:
         return await read_effects(host.store, (await find_run(host.store, run)).run)

@@ -17,7 +17,8 @@ from segue.app.progress import NodeProgress, Progress
 from segue.app.reading import read_graph
 from segue.app.working import Totals
 from segue.cli.output import STATE_STYLES, err, plain
-from segue.demo.words import bytes_in_words, counted, seconds_in_words
+from segue.demo.words import counted
+from segue.domain.measures import bytes_in_words, seconds_in_words
 from segue.domain.records import PAUSED_ITSELF
 
 FRAME_SECONDS = 0.1
@@ -162,6 +163,11 @@ def _bar(node: NodeProgress) -> Text:
     )
 
 
+def _awaited(node: NodeProgress) -> list[str]:
+    """What those of its tasks wait for that wait in the middle of their work."""
+    return list(dict.fromkeys(name for item in sorted(node.parked) for name in node.tasks[item].awaits))
+
+
 def _state_in_words(progress: Progress, node: NodeProgress) -> str:
     """`running`, `3 running, 1 failed`, `waits for price, risks`."""
     states = node.states
@@ -175,7 +181,7 @@ def _state_in_words(progress: Progress, node: NodeProgress) -> str:
     words = []
     for count, word in (
         (running, "running"),
-        (parked, f"awaits {', '.join(node.later)}"),
+        (parked, f"awaits {', '.join(map(plain, _awaited(node)))}".rstrip()),
         (states["ready"], "ready"),
         (states["paused"], "paused"),
         (states["failed"], "failed"),

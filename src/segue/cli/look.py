@@ -67,7 +67,8 @@ def show(
     A run with its tasks and why those that failed did; a task with its inputs, hand-offs and output.
     """
     from segue.app.reading import find_run, read_task, read_view
-    from segue.cli.pictures import run_picture, task_picture
+    from segue.cli.pictures import run_picture
+    from segue.cli.task_picture import task_picture
 
     async def whole(host: Host) -> Any:
         return await read_view(host.store, await find_run(host.store, run), host.clock.wall())
@@ -105,7 +106,7 @@ def events(
     With --json each line is one event with its cursor.
     """
     from segue.app.reading import find_run, stored_events
-    from segue.cli.pictures import event_document, print_event
+    from segue.cli.event_lines import event_document, print_event
     from segue.domain.event_names import check_patterns
 
     console = out()

@@ -1,38 +1,33 @@
-"""What `segue runs`, `show` and `events` draw for people."""
+"""What `segue runs` and `segue show RUN` draw for people, and what other pictures are put together from."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.text import Text
 
-from segue.app.effects import StepView
 from segue.app.spending import SpendingView
-from segue.app.views import HandoffView, PauseView, RunSummary, RunView, TaskDetail, TaskView
-from segue.app.working import Span
+from segue.app.views import PauseView, RunSummary, RunView, TaskView
+from segue.app.working import Span, Totals
 from segue.cli.live import totals_line
-from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, block, plain, styled, table
-from segue.cli.waiting import paused_in_words, places_in_words, reader_in_words, waits_in_words, waits_of
-from segue.demo.words import bytes_in_words, counted, seconds_in_words
-from segue.domain.envelope.stored import data_of
+from segue.cli.output import SHORT_ID_CHARACTERS, block, plain, styled, table
+from segue.cli.waiting import paused_in_words, waits_in_words, waits_of
+from segue.demo.words import counted
 from segue.domain.graph.drawing.document import draw_json
 from segue.domain.graph.drawing.dot import draw_dot
 from segue.domain.graph.drawing.mermaid import draw_mermaid
 from segue.domain.graph.drawing.text import draw_text
-from segue.domain.rows import Event
+from segue.domain.measures import bytes_in_words, seconds_in_words
 from segue.errors import UsageError
 
 MOST_ITEMS = 12
 """Items of a mapped node that are shown one by one; beyond, those that are well are counted."""
 
 MOST_TRACEBACKS = 3
-MOST_OUTPUT_LINES = 200
 
 
 def runs_table(runs: Sequence[RunSummary], now: float, width: int) -> RenderableType:
@@ -100,10 +95,11 @@ def _tasks_in_words(tasks: dict[str, int]) -> str:
         "waiting",
         "cancelled",
     )
-    return ", ".join(f"{tasks[state]} {_word(state)}" for state in order if tasks.get(state))
+    return ", ".join(f"{tasks[state]} {state_word(state)}" for state in order if tasks.get(state))
 
 
-def _word(state: str) -> str:
+def state_word(state: str) -> str:
+    """A state as people say it."""
     return "running" if state == "claimed" else state.replace("_", " ")
 
 
@@ -121,12 +117,14 @@ def run_picture(view: RunView, width: int) -> RenderableType:
         (plain(view.workflow), "bold"),
         f"  {view.run}  ",
         styled(_state_of(view.state, view.pauses)),
-        f"  {_moment(view.submitted_at)}",
+        f"  {moment(view.submitted_at)}",
     )
     facts = [("input", plain(json.dumps(view.input, ensure_ascii=False)))]
     facts += [("key", plain(view.key))] if view.key is not None else []
     facts += [
-        (name, plain(_fact(value))) for name, value in view.options.items() if name not in ("trace", "caps")
+        (name, plain(fact_text(value)))
+        for name, value in view.options.items()
+        if name not in ("trace", "caps")
     ]
     parts: list[RenderableType] = [head]
     parts += [
@@ -134,7 +132,7 @@ def run_picture(view: RunView, width: int) -> RenderableType:
     ]
     parts += [Text(), _tasks_table(view.tasks, view.spans, width), Text(), totals_line(view.totals)]
     parts += [fact_line(f"{plain(task)} waits for", words) for task, words in waits_of(view)]
-    parts += _spending_lines(view.spending)
+    parts += _usage_lines(view.totals) + _spending_lines(view.spending)
     parts += [fact_line(f"{plain(each.task or 'run')} paused", paused_in_words(each)) for each in view.pauses]
     broken = [
         task
@@ -143,13 +141,27 @@ def run_picture(view: RunView, width: int) -> RenderableType:
         and task.state in ("failed", "dead", "in_doubt", "cancelled", "ready", "claimed")
     ]
     for task in broken[:MOST_TRACEBACKS]:
-        parts += [Text(), _error_picture(task)]
+        parts += [Text(), error_picture(task)]
     if len(broken) > MOST_TRACEBACKS:
         more = ", ".join(task.task for task in broken[MOST_TRACEBACKS : MOST_TRACEBACKS + 10])
         parts.append(
             Text(f"\nand {len(broken) - MOST_TRACEBACKS} more with errors: {more}; segue show RUN TASK")
         )
     return Group(*parts)
+
+
+def _usage_lines(totals: Totals) -> list[RenderableType]:
+    """What models took, as far as the hand-offs say."""
+    words = usage_in_words(totals.input_tokens, totals.output_tokens, totals.cost)
+    return [fact_line("used", words)] if words else []
+
+
+def usage_in_words(input_tokens: int | None, output_tokens: int | None, cost: float | None) -> str:
+    """`1,200 input tokens · 80 output tokens · 0.0021 US dollars`, as far as it is known."""
+    words = [] if input_tokens is None else [counted(input_tokens, "input token")]
+    words += [] if output_tokens is None else [counted(output_tokens, "output token")]
+    words += [] if cost is None else [f"{cost:,.6g} US dollars"]
+    return " · ".join(words)
 
 
 def _spending_lines(spending: Sequence[SpendingView]) -> list[RenderableType]:
@@ -168,11 +180,13 @@ def _spending_lines(spending: Sequence[SpendingView]) -> list[RenderableType]:
     return lines
 
 
-def _fact(value: object) -> str:
+def fact_text(value: object) -> str:
+    """A value as it stands behind its name."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
-def _moment(at: float) -> str:
+def moment(at: float) -> str:
+    """A time of the wall clock, here."""
     return f"{datetime.fromtimestamp(at).astimezone():%Y-%m-%d %H:%M:%S}"
 
 
@@ -242,7 +256,8 @@ def _summary(task: TaskView) -> Text:
     return Text(plain(sure + task.handoff.summary), style="dim" if task.handoff.summary_derived else "")
 
 
-def _error_picture(task: TaskView) -> RenderableType:
+def error_picture(task: TaskView) -> RenderableType:
+    """Why a task failed, with its traceback."""
     assert task.error is not None
     head = Text.assemble(
         (f"{plain(task.task)}: ", "bold red"), block(f"{task.error.kind}: {task.error.message}")
@@ -250,40 +265,6 @@ def _error_picture(task: TaskView) -> RenderableType:
     if task.error.traceback is None:
         return head
     return Group(head, Text(indented(block(task.error.traceback.rstrip())), style="dim"))
-
-
-def task_picture(detail: TaskDetail) -> RenderableType:
-    """One task: where it stands, what it was given, what it handed over, and why it failed."""
-    task = detail.task
-    head = Text.assemble((plain(task.task), "bold"), f"  {detail.run}  ", styled(task.state))
-    parts: list[RenderableType] = [head]
-    facts = [("agent", task.agent), ("attempt", f"{task.attempt} (epoch {task.epoch})" if task.epoch else "")]
-    facts += [("worker", task.worker or "")]
-    facts += [("claimed", "" if task.claimed_at is None else _moment(task.claimed_at))]
-    parts += [fact_line(name, plain(value)) for name, value in facts if value]
-    parts += [] if task.review is None else [fact_line("waits for", waits_in_words(task.review))]
-    if task.requires is not None and task.state == "ready":
-        parts.append(fact_line("waits for", reader_in_words(task.requires)))
-    if detail.wanted_places:
-        parts.append(fact_line("waits for", places_in_words(detail.wanted_places)))
-    for pause in detail.pauses:
-        parts.append(fact_line("paused" if pause.task else "run paused", paused_in_words(pause)))
-    for pin in task.inputs[:MOST_ITEMS]:
-        parts.append(
-            fact_line("input", f"{plain(pin.task)}@{pin.version}  {_word(pin.status)}  {pin.digest[:19]}…")
-        )
-    if len(task.inputs) > MOST_ITEMS:
-        parts.append(fact_line("input", f"and {len(task.inputs) - MOST_ITEMS} more; --json has all"))
-    parts += [_step_line(step) for step in detail.steps[:MOST_ITEMS]]
-    if len(detail.steps) > MOST_ITEMS:
-        parts.append(fact_line("step", f"and {len(detail.steps) - MOST_ITEMS} more; --json has all"))
-    for version in detail.versions:
-        parts += [Text(), _handoff_picture(version)]
-    if detail.output is not None:
-        parts += [fact_line("output", ""), Text(indented(output_text(detail.output)))]
-    if task.error is not None and task.state != "complete":
-        parts += [Text(), _error_picture(task)]
-    return Group(*parts)
 
 
 def indented(text: str) -> str:
@@ -296,100 +277,7 @@ def fact_line(name: str, value: str) -> Text:
     return Text.assemble((f"{name}: ", "dim"), value)
 
 
-def _step_line(step: StepView) -> Text:
-    return Text.assemble(
-        (f"{step.kind}: ", "dim"), f"{plain(step.name)}  ", styled(step.state), f"  {_result(step)}"
-    )
-
-
-def _result(step: StepView) -> str:
-    if step.artifact is not None:
-        return f"{step.artifact[:19]}…"
-    return plain(_fact(step.result)) if step.state == "done" else ""
-
-
-def effects_table(effects: Sequence[StepView], width: int) -> RenderableType:
-    """A line for each effect of a run."""
-    rows = [
-        (
-            plain(effect.task),
-            plain(effect.name),
-            styled(effect.state),
-            _moment(effect.at),
-            plain(effect.key),
-            _result(effect),
-        )
-        for effect in effects
-    ]
-    return table(("task", "effect", "state", "since", "key", "result"), rows, "result", width)
-
-
 def pools_table(lines: Sequence[Sequence[str]], width: int) -> RenderableType:
     """A line for each pool, and one for each task that holds places or waits for some."""
     rows = [tuple(plain(cell) for cell in line) for line in lines]
     return table(("pool", ">capacity", ">held", ">waiting", "task"), rows, "task", width)
-
-
-def _handoff_picture(handoff: HandoffView) -> RenderableType:
-    seconds = max(handoff.completed_at - handoff.started_at, 0.0)
-    size = bytes_in_words(handoff.size_bytes)
-    parts = [
-        Text.assemble(
-            (f"hand-off, version {handoff.version}", "bold"),
-            "  ",
-            styled(handoff.status),
-            f"  {seconds_in_words(seconds)}  {size}  {handoff.digest[:19]}…",
-        ),
-        fact_line("summary (derived)" if handoff.summary_derived else "summary", block(handoff.summary)),
-    ]
-    if handoff.confidence is not None:
-        parts.append(fact_line("confidence", f"{handoff.confidence:g}"))
-    parts += [fact_line("decision", block(decision)) for decision in handoff.decisions]
-    parts += [fact_line("constraint", block(constraint)) for constraint in handoff.constraints]
-    if handoff.next_step is not None:
-        parts.append(fact_line("next step", block(handoff.next_step)))
-    parts += [fact_line("artifact", digest) for digest in handoff.artifacts]
-    return Group(*parts)
-
-
-def output_text(output: object) -> str:
-    """An output as JSON, cut on a screen if it is very long."""
-    text = json.dumps(output, indent=2, ensure_ascii=False)
-    lines = text.splitlines()
-    if len(lines) > MOST_OUTPUT_LINES and sys.stdout.isatty():
-        more = len(lines) - MOST_OUTPUT_LINES
-        text = "\n".join(
-            [*lines[:MOST_OUTPUT_LINES], f"... and {counted(more, 'more line')}; --json prints all"]
-        )
-    return block(text)
-
-
-def print_event(console: Console, event: Event, *, with_run: bool) -> None:
-    """One event on one line, as soon as it is known."""
-    at = datetime.fromtimestamp(event.at).astimezone()
-    line = Text.assemble(
-        (f"{at:%H:%M:%S}.{at.microsecond // 1000:03d}", "dim"),
-        (f"  {event.run}" if with_run else ""),
-        f" {event.sequence:>5}  ",
-        (plain(event.name), STATE_STYLES.get(event.name.rpartition(".")[2], "")),
-    )
-    if event.task is not None and event.task.endswith("]"):
-        line.append(f"  {plain(event.task)}")
-    if event.epoch is not None and event.epoch > 1:
-        line.append(f"  epoch {event.epoch}")
-    if event.data is not None:
-        line.append(f"  {_data_in_words(data_of(event))}", style="dim")
-    console.print(line, soft_wrap=True)
-
-
-def event_document(event: Event) -> dict[str, Any]:
-    """An event as `--json` prints it."""
-    return {**event._asdict(), "data": data_of(event)}
-
-
-def _data_in_words(data: dict[str, Any]) -> str:
-    rest = {key: value for key, value in data.items() if key != "traceback" and value not in (None, "")}
-    told = ""
-    if "kind" in rest and "message" in rest:
-        told = f"{rest.pop('kind')}: {rest.pop('message')}  "
-    return plain(told + ", ".join(f"{key}: {_fact(value)}" for key, value in rest.items())).rstrip()

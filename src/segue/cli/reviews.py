@@ -9,7 +9,8 @@ from rich.text import Text
 
 from segue.app.views import ReviewView, WaitingReview
 from segue.cli.output import block, plain, table
-from segue.cli.pictures import ago, fact_line, indented, output_text, short_length
+from segue.cli.pictures import ago, fact_line, indented, short_length
+from segue.cli.task_picture import output_text
 from segue.cli.waiting import until, waits_in_words, whom
 
 

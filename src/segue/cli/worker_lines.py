@@ -16,7 +16,8 @@ from rich.text import Text
 from segue.app.serving import Happening, Tally
 from segue.cli.live import wants_picture
 from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, err, plain, print_json
-from segue.demo.words import counted, seconds_in_words
+from segue.demo.words import counted
+from segue.domain.measures import seconds_in_words
 from segue.domain.settings.durations import duration_text
 
 FRAME_SECONDS = 0.1

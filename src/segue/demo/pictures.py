@@ -14,7 +14,8 @@ from typing import NamedTuple
 from segue.app.views import RunView, TaskView
 from segue.app.working import Span
 from segue.demo.svg import element, picture, text, title
-from segue.demo.words import counted, seconds_in_words
+from segue.demo.words import counted
+from segue.domain.measures import seconds_in_words
 
 _NODE_WIDTH, _NODE_HEIGHT = 152, 46
 _LAYER_GAP, _ROW_GAP = 74, 18

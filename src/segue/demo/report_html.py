@@ -34,7 +34,8 @@ from segue.demo.document import (
 from segue.demo.models import Finding, Risk
 from segue.demo.pictures import Pictures
 from segue.demo.review_checks import confidence
-from segue.demo.words import bytes_in_words, counted, seconds_in_words, visible
+from segue.demo.words import counted, visible
+from segue.domain.measures import bytes_in_words, seconds_in_words
 
 _RUN_BEGINS, _RUN_ENDS = "<!-- the run: begin -->", "<!-- the run: end -->"
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"

@@ -19,6 +19,8 @@ TaskKey = tuple[str, int]
 WHOLE_RUN: TaskKey = ("", SINGLE)
 """Stands for the run itself among its tasks, where something is said of all of them, such as a pause."""
 
+_STAGE = " → "
+
 SUSPECT_LOSSES = 2
 """From so many lost claims on a task is suspected of killing its workers, and kept apart from other suspects."""
 
@@ -333,6 +335,22 @@ def task_name(node: str, item: int) -> str:
 def is_grown(node: str) -> bool:
     """Whether a node was appended while its run ran: such a one is named after the task that delegated to it."""
     return "/" in node
+
+
+def stage_name(node: str, stage: int, agent: str) -> str:
+    """
+    What a picture calls a task while it is with the agent that it was handed on to as the `stage`th; with its first
+    agent it has its own name.
+    """
+    if stage == 0:
+        return node
+    return f"{node}{_STAGE}{agent}" + (f", hop {stage}" if stage > 1 else "")
+
+
+def task_of_stage(name: str) -> str | None:
+    """The node of the task that a stage in a picture belongs to; None if the name is that of a node."""
+    node, found, _ = name.rpartition(_STAGE)
+    return node if found else None
 
 
 def is_below(node: str, task: tuple[str, int]) -> bool:

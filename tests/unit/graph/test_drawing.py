@@ -102,9 +102,9 @@ def test_states_in_text():
     lines = draw_text(BUILT.graph, BUILT.schemas, STATES).splitlines()
     ends = {re.split(r"\s{2,}", line.strip())[-1] for line in lines}
     assert {
-        "consumed in 2ms, 1.23 kB",
+        "consumed in 2.0 ms, 1.2 KB",
         "skipped",
-        "claimed in 100ms, 812 B",
+        "claimed in 100.0 ms, 812 B",
         "waiting",
         "ready, 3.4 MB",
         "failed",
@@ -118,7 +118,7 @@ def test_mermaid():
     assert '    i0(["goal: str"])' in lines
     assert '    i0 -->|"goal: str<br/>goal"| n0' in lines
     assert (
-        '    n0 -->|"name: str<br/>research.competitors<br/>skips without it<br/>consumed in 2ms, 1.23 kB"| n1'
+        '    n0 -->|"name: str<br/>research.competitors<br/>skips without it<br/>consumed in 2.0 ms, 1.2 KB"| n1'
         in lines
     )
     assert '    n0 -.->|"when research<br/>skips without it<br/>skipped"| n2' in lines
@@ -139,7 +139,7 @@ def test_dot():
     assert drawn.endswith("}\n")
     assert (
         '    "node research" -> "node measure" [label="name: str\\nresearch.competitors\\nskips without it\\n'
-        'consumed in 2ms, 1.23 kB", style="solid", color="darkgreen"];' in drawn
+        'consumed in 2.0 ms, 1.2 KB", style="solid", color="darkgreen"];' in drawn
     )
     assert '"node price" -> "node write" [label="prices: Later[Prices]' in drawn
     assert drawn.count(" -> ") == 11

@@ -37,20 +37,25 @@ def draw_dot(
         for node in picture.nodes
     ]
     edges = (edge for node in picture.nodes for edge in node.edges)
-    lines += [_edge(edge) for edge in edges if edge.source is not None or edge.input is not None]
+    lines += [
+        _edge(edge, picture.origin_of(edge))
+        for edge in edges
+        if edge.source is not None or edge.input is not None
+    ]
     if picture.returns:
         lines.append(f'    "result" [label={_quoted([f"returns {picture.output}"])}, shape="ellipse"];')
-        lines += [f'    {_quoted(["node " + name])} -> "result";' for name in picture.returns]
+        ends = [picture.senders.get(name, name) for name in picture.returns]
+        lines += [f'    {_quoted(["node " + name])} -> "result";' for name in ends]
     return "\n".join([*lines, "}"]) + "\n"
 
 
-def _edge(edge: Edge) -> str:
+def _edge(edge: Edge, origin: str | None) -> str:
     style = "dashed" if edge.crossing == "later" else "dotted" if edge.kind != "data" else "solid"
     attributes = f'label={_quoted(edge_label(edge))}, style="{style}"'
     if edge.state is not None:
         attributes += f', color="{_COLOURS[edge.state.state]}"'
-    origin = f"node {edge.source}" if edge.source is not None else f"input {edge.input}"
-    return f"    {_quoted([origin])} -> {_quoted(['node ' + edge.target])} [{attributes}];"
+    begin = f"node {origin}" if origin is not None else f"input {edge.input}"
+    return f"    {_quoted([begin])} -> {_quoted(['node ' + edge.target])} [{attributes}];"
 
 
 def _quoted(lines: Iterable[str]) -> str:

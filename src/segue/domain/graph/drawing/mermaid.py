@@ -31,16 +31,17 @@ def draw_mermaid(
     styles = []
     number = 0
     for edge in (edge for node in picture.nodes for edge in node.edges):
-        if edge.source is None and edge.input is None:
+        origin = picture.origin_of(edge)
+        if origin is None and edge.input is None:
             continue
-        source = ids[edge.source] if edge.source is not None else inputs[edge.input or ""]
+        source = ids[origin] if origin is not None else inputs[edge.input or ""]
         lines.append(f"    {source} {_arrow(edge)}|{_label(edge_label(edge))}| {ids[edge.target]}")
         if edge.state is not None:
             styles.append(f"    linkStyle {number} stroke:{_COLOURS[edge.state.state]}")
         number += 1
     if picture.returns:
         lines.append(f"    result([{_label([f'returns {picture.output}'])}])")
-        lines += [f"    {ids[name]} --> result" for name in picture.returns]
+        lines += [f"    {ids[picture.senders.get(name, name)]} --> result" for name in picture.returns]
     return "\n".join(lines + styles) + "\n"
 
 

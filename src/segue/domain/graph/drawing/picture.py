@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from graphlib import TopologicalSorter
 from typing import Any, Literal
 
 from segue.domain.graph.drawing.naming import schema_name
@@ -15,19 +16,19 @@ from segue.domain.graph.graph import (
     Constant,
     Crossing,
     Graph,
+    Handed,
     Node,
     Output,
     RunInput,
-    in_order,
     later_parents_of,
     parents_of,
 )
 from segue.domain.graph.standin import binding_text
-from segue.domain.records import is_grown
+from segue.domain.records import is_grown, task_of_stage
 from segue.domain.settings.durations import duration_text
 from segue.domain.settings.node_settings import LOSSES, NodeSettings
 
-EdgeKind = Literal["data", "condition", "after", "delegation"]
+EdgeKind = Literal["data", "condition", "after", "delegation", "hand_on"]
 Policy = Literal["skips", "fails", "goes on without", "fails where it waits"]
 """What the receiver does if the sender has nothing to hand over."""
 
@@ -39,7 +40,12 @@ _ENVELOPES: dict[Crossing, str] = {
     "reference": "Ref[{}]",
     "later": "Later[{}]",
 }
-_CONTROLS: dict[EdgeKind, str] = {"condition": "when", "after": "after", "delegation": "asked by"}
+_CONTROLS: dict[EdgeKind, str] = {
+    "condition": "when",
+    "after": "after",
+    "delegation": "asked by",
+    "hand_on": "handed on by",
+}
 _CONSTANT_CHARACTERS = 40
 
 
@@ -99,6 +105,14 @@ class Picture:
     output: str | None
     returns: tuple[str, ...] = field(default=())
     """The nodes whose outputs a run returns."""
+    senders: Mapping[str, str] = field(default_factory=dict)
+    """The agents that have the last word in tasks that were handed on, by the node of the task."""
+
+    def origin_of(self, edge: Edge) -> str | None:
+        """The node at which the arrow of an edge begins."""
+        if edge.source is None or edge.kind in ("delegation", "hand_on"):
+            return edge.source
+        return self.senders.get(edge.source, edge.source)
 
 
 def picture_of(
@@ -135,17 +149,48 @@ def picture_of(
         returns=tuple(
             dict.fromkeys(each.node for each in _references(graph.output) if isinstance(each, Output))
         ),
+        senders=_senders(graph),
     )
 
 
 def layers_of(graph: Graph) -> dict[str, int]:
-    """How many hand-offs are before each node at least; the first nodes are on layer 0. A `Later` counts as one."""
+    """
+    How many hand-offs are before each node at least; the first nodes are on layer 0. A `Later` counts as one, and
+    what a task hands over comes after all agents that it was handed on to.
+    """
+    stages = _stages(graph)
+    waits: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        parents = [*parents_of(node), *later_parents_of(node)]
+        if not is_grown(node.name) and task_of_stage(node.name) is None:
+            parents += [stage for parent in parents for stage in stages.get(parent, ())]
+        waits[node.name] = parents
     layers: dict[str, int] = {}
-    for name in in_order(graph):
-        node = graph.node(name)
-        before = (*parents_of(node), *later_parents_of(node))
-        layers[name] = max((layers[parent] + 1 for parent in before), default=0)
+    for name in TopologicalSorter(waits).static_order():
+        layers[name] = max((layers[parent] + 1 for parent in waits[name]), default=0)
     return layers
+
+
+def _stages(graph: Graph) -> dict[str, list[str]]:
+    """The agents that the task of each node was handed on to, as they are drawn."""
+    stages: dict[str, list[str]] = {}
+    for node in graph.nodes:
+        task = task_of_stage(node.name)
+        if task is not None:
+            stages.setdefault(task, []).append(node.name)
+    return stages
+
+
+def _senders(graph: Graph) -> dict[str, str]:
+    """Who has the last word in a task that was handed on, where all of it went one way: its arrows begin there."""
+    stages = _stages(graph)
+    left = {name for each in stages.values() for stage in each for name in graph.node(stage).after}
+    ends = {task: [each for each in found if each not in left] for task, found in stages.items()}
+    return {
+        task: last[0]
+        for task, last in ends.items()
+        if len(last) == 1 and graph.node(task).map_parameter is None
+    }
 
 
 def in_words(binding: Binding) -> str:
@@ -159,6 +204,8 @@ def in_words(binding: Binding) -> str:
         case Collection(items=items, keys=keys):
             pairs = zip(keys or (), items, strict=True)
             return f"{{{', '.join(f'{key}: {in_words(item)}' for key, item in pairs)}}}"
+        case Handed():
+            return "given"
         case _:
             return binding_text(binding)
 
@@ -202,7 +249,13 @@ def _edges(
         for reference in _references(node.condition.binding):
             yield _control(node, "condition", reference, states)
     for name in node.after:
-        yield _control(node, "delegation" if is_grown(node.name) else "after", Output(name), states)
+        yield _control(node, _kind_of_after(node.name), Output(name), states)
+
+
+def _kind_of_after(name: str) -> EdgeKind:
+    if task_of_stage(name) is not None:
+        return "hand_on"
+    return "delegation" if is_grown(name) else "after"
 
 
 def _control(
@@ -241,7 +294,7 @@ def _policy(node: Node, argument: Argument) -> Policy:
 
 
 def _control_policy(node: Node, kind: EdgeKind) -> Policy | None:
-    if kind == "delegation":  # the task that asks runs: there is no without it
+    if kind in ("delegation", "hand_on"):  # whoever asks or hands on has run: there is no without it
         return None
     if node.settings.on_failure == "proceed" and kind == "after":
         return "goes on without"
@@ -267,7 +320,7 @@ def _references(binding: Binding | None) -> Iterator[Output | RunInput]:
 
 
 def _notes(node: Node) -> Iterator[str]:
-    if node.agent != node.name:
+    if node.agent != node.name and task_of_stage(node.name) is None:
         yield f"agent {node.agent}"
     if node.agent_version != "1":
         yield f"version {node.agent_version}"

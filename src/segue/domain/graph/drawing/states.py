@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 
 from segue.domain.graph.drawing.picture import EdgeState, StateOfEdge
 from segue.domain.graph.graph import Graph, later_parents_of, parents_of
-from segue.domain.records import is_grown
+from segue.domain.records import TaskState, is_grown
 from segue.domain.rows import StoredHandoff, TaskRecord
 
 _ENDED = frozenset({"complete", "failed", "dead", "needs_review", "in_doubt"})
@@ -20,8 +21,8 @@ def edge_states(
     The state of every edge by sender and receiver. `handoffs` are the latest of each task.
 
     Of a mapped node all items count together: it has handed over when the last one has, and its bytes are theirs. The
-    bytes are those of the envelopes that the receiver may read. Who delegates hands nothing over first: how a
-    delegation stands is for the receiver to say.
+    bytes are those of the envelopes that the receiver may read. How the edges stand that were not there when the run
+    began says `drawn_run`.
     """
     by_node: dict[str, list[TaskRecord]] = defaultdict(list)
     for task in tasks:
@@ -31,10 +32,9 @@ def edge_states(
         sizes[handoff.node] += len(handoff.record.body)
     states = {}
     for node in graph.nodes:
+        if is_grown(node.name):
+            continue
         for source in dict.fromkeys((*parents_of(node), *later_parents_of(node))):
-            if is_grown(node.name):
-                states[source, node.name] = EdgeState(_received(by_node[node.name]))
-                continue
             state = _state(by_node[source], by_node[node.name])
             states[source, node.name] = EdgeState(
                 state,
@@ -52,11 +52,11 @@ def _state(sender: Sequence[TaskRecord], receiver: Sequence[TaskRecord]) -> Stat
         return "skipped"
     if not sent or sent - {"complete", "expanded"}:
         return "waiting"
-    return _received(receiver)
+    return received({task.state for task in receiver})
 
 
-def _received(receiver: Sequence[TaskRecord]) -> StateOfEdge:
-    got = {task.state for task in receiver}
+def received(got: AbstractSet[TaskState]) -> StateOfEdge:
+    """How a hand-off stands that is there, by the states of its receivers."""
     if got & {"skipped", "cancelled"}:
         return "skipped"
     if "claimed" in got:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segue.domain.graph.drawing.picture import Edge, EdgeState
-from segue.domain.settings.durations import duration_text
+from segue.domain.measures import bytes_in_words, seconds_in_words
 
 
 def one_line(text: str) -> str:
@@ -11,25 +11,15 @@ def one_line(text: str) -> str:
     return "".join(character if character.isprintable() else "·" for character in text)
 
 
-def bytes_text(size_bytes: int) -> str:
-    """A size as people write it: `812 B`, `1.2 kB`, `3.4 MB`."""
-    size = float(size_bytes)
-    for unit in ("B", "kB", "MB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} GB"
-
-
 def state_text(state: EdgeState | None) -> str:
-    """How an edge stands: `consumed in 2ms, 1.2 kB`."""
+    """How an edge stands: `consumed in 2.1 ms, 1.2 KB`."""
     if state is None:
         return ""
     text: str = state.state
     if state.seconds is not None:
-        text += f" in {duration_text(state.seconds)}"
+        text += f" in {seconds_in_words(state.seconds)}"
     if state.size_bytes is not None:
-        text += f", {bytes_text(state.size_bytes)}"
+        text += f", {bytes_in_words(state.size_bytes)}"
     return text
 
 
@@ -56,6 +46,8 @@ def edge_label(edge: Edge) -> list[str]:
         lines = [f"when {edge.reference}"]
     elif edge.kind == "delegation":
         lines = ["delegates"]
+    elif edge.kind == "hand_on":
+        lines = ["hands on"]
     else:
         lines = [f"{edge.parameter}: {edge.crosses}"]
         if edge.reference != edge.source:
