@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from segue import Later, Pool, RunFailed, Segue, agent, workflow
+from segue import Later, Pool, RunFailed, Segue, agent, ctx, workflow
 from segue.errors import UsageError
 
 KEPT = {"gpu": Pool(1, keep=True)}
@@ -224,6 +224,34 @@ async def test_two_pauses_that_wait_for_each_other(segue: Segue) -> None:
         ("other", "segue"),
         ("one", "alice"),
     ]
+
+
+async def test_a_pause_until_who_waits_for_what_is_paused(segue: Segue) -> None:
+    """A task that was delegated cannot wait for the one that asked: the pause ends, and both come to their end."""
+    began = asyncio.Event()
+
+    @agent
+    async def answers(text: str) -> str:
+        if not began.is_set():
+            began.set()
+            await asyncio.Event().wait()
+        return f"answer to {text}"
+
+    @agent
+    async def asks(text: str) -> str:
+        return str(await ctx.delegate(answers, text=text))
+
+    @workflow
+    def one(text: str) -> str:
+        return asks(text)
+
+    handle = await segue.submit(one, "x")
+    await began.wait()
+    await segue.pause(handle.run, "asks/answers.1", by="alice", until="asks", interrupt=True)
+    assert await handle.result() == "answer to x"
+    (data,) = await told(segue, handle.run)
+    assert data["words"] == "asks waits for asks/answers.1; asks/answers.1 is paused until asks"
+    assert (data["victim"], data["then"]) == ({"run": handle.run, "task": "asks/answers.1"}, "resumed")
 
 
 async def test_an_unknown_policy_is_refused(segue: Segue) -> None:

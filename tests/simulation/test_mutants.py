@@ -7,6 +7,7 @@ import pytest
 from segue.testing.simulation import MUTANTS, simulate
 
 CAUGHT_BY = {
+    "a pause outlives its task": "I18",
     "a pause without end": "I18",
     "born awake": "I18",
     "cancelled and still held": "I3",

@@ -33,7 +33,14 @@ TRANSITIONS = (
     *("pool used up", "place kept while parked", "deadlock accepted", "deadlock stale", "ending deadlocked"),
     *("run complete", "run failed", "run cancelled", "parked until a person decides"),
     *("event handled", "event handled again", "monitor failed", "consumer granted", "consumer taken over"),
-    *("pause accepted", "pause repeated", "pause ended by itself", "resume accepted", "reassign accepted"),
+    *(
+        "pause accepted",
+        "pause repeated",
+        "pause ended by itself",
+        "pause ended with its task",
+        "resume accepted",
+        "reassign accepted",
+    ),
     *("cancel accepted", "annotate accepted", "control refused"),
 )
 

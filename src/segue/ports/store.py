@@ -230,8 +230,9 @@ class Store(ConsumerStore, PayloadStore, PoolStore, SpendingStore, Protocol):
           `interrupt`. A task needs to be open and not to be paused by itself, a run not to be paused, unless the
           interrupt finds something that runs. What comes into being in a paused run is paused, and so are the items of
           a mapped task that was. The rows of `until`, and what these have delegated, are not paused with their run, and
-          the pause ends in the transaction in which the last of these rows settles. Past its deadline a paused task is
-          to be settled all the same.
+          the pause ends in the transaction in which the last of these rows settles. The pause of a task goes with it
+          when it settles, that of a mapped one when all its items have, and those of a run when it ends: what is tried
+          again is not paused. Past its deadline a paused task is to be settled all the same.
         - `resume`: the pause of the run, or of the task, ends. What is paused in no other way is ready, without delay.
         - `cancel`: an open task is `cancelled`, its claim revoked, and its dependents are told; its hand-off must be
           the next version. What is `needless` then is cancelled with all its items, and tells nobody; and so is what is

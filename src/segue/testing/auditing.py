@@ -123,6 +123,12 @@ def _problems_of_pauses(contents: RunContents) -> Iterator[str]:
     whole = pauses.get(WHOLE_RUN)
     if record.paused != (whole is not None):
         yield "it is paused and nobody has paused it" if record.paused else "its pause is not kept with it"
+    if record.ended_at is not None and pauses:
+        yield "it has ended, and its pauses have not"
+    opened = [(task.node, task.item) for task in contents.tasks if task.state in _OPEN]
+    for key in pauses.keys() - {WHOLE_RUN}:
+        if not any(_covers(key, each) for each in opened):
+            yield f"{task_name(*key)} has settled, and its pause has not ended"
     for task in contents.tasks:
         name, key = task_name(task.node, task.item), (task.node, task.item)
         if task.state not in _OPEN:

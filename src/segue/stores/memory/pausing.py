@@ -121,12 +121,22 @@ def _is_paused(run: Run, task: Task) -> bool:
 
 
 def end_pauses(state: State, run: Run, task: Task) -> None:
-    """End the pauses that were to last until a task has settled, if it has now."""
-    if not task.hold & ENDS_PAUSE:
-        return
-    for key, record in sorted(run.pauses.items()):
+    """End the pause of a task that has settled, and those that were to last until it has."""
+    if task.hold & PAUSED_ITSELF:
+        _forget_pauses(run, task)
+    for key, record in sorted(run.pauses.items()) if task.hold & ENDS_PAUSE else ():
         if record.until is not None and record.until[0] == task.node and not _has_open(run, *record.until):
             resume(state, run, key, wording.until_data(record.data, task_name(*record.until)))
+
+
+def _forget_pauses(run: Run, task: Task) -> None:
+    """What has settled is paused no more; a mapped task has, when all its items have."""
+    for key in ((task.node, task.item), (task.node, SINGLE)):
+        if key in run.pauses and not _has_open(run, *key):
+            del run.pauses[key]
+            for each in _whole(run, *key):
+                if not _is_paused(run, each):
+                    each.hold &= ~PAUSED_ITSELF
 
 
 def _has_open(run: Run, node: str, item: int) -> bool:

@@ -203,9 +203,14 @@ class State:
         return True
 
     def end(self, run: Run, state: RunState, data: str | None) -> None:
-        """End a run."""
+        """End a run, and its pauses with it."""
         run.state = state
         run.ended_at = self.clock.wall()
+        if run.pauses:
+            run.pauses.clear()
+            run.paused = False
+            for task in run.tasks.values():
+                task.hold &= ~PAUSED
         self.tell(run, wording.run_event(state), data)
 
     def tell(self, run: Run, name: str, data: str | None = None) -> None:

@@ -6,7 +6,7 @@ from segue.domain.decisions import Control, Redrive, Target
 from segue.domain.records import SETTLED, WHOLE_RUN, NodeNeed, Verdict
 from segue.domain.running.pins import pins_anew
 from segue.stores.sqlite.judging import judge_run
-from segue.stores.sqlite.pausing import bear, end_pauses, pause, resume
+from segue.stores.sqlite.pausing import bear, end_pauses, end_pauses_of_run, pause, resume
 from segue.stores.sqlite.pooling import check_needs, check_there
 from segue.stores.sqlite.releasing import limits_row, release_new
 from segue.stores.sqlite.settling import cancel_needless, move_run, write_handoffs
@@ -61,6 +61,7 @@ def _cancel_run(tx: Transaction, control: Control) -> bool:
         return False
     for node, item, agent, epoch in sorted(tx.rows(SQL.cancel_tasks, (run, tx.wall))):
         tx.tell_task(run, node, item, agent, "cancelled", epoch)
+    end_pauses_of_run(tx, run)
     tx.tell_run(run, run_event("cancelled"), control.data)
     return True
 

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from segue.domain.decisions import Control, Target
-from segue.domain.records import ENDS_PAUSE, SETTLED, WHOLE_RUN, task_name
+from segue.domain.records import (
+    ENDS_PAUSE,
+    PAUSED,
+    PAUSED_ITSELF,
+    PAUSED_WITH_RUN,
+    SETTLED,
+    SINGLE,
+    WHOLE_RUN,
+    task_name,
+)
 from segue.stores.sqlite.releasing import release_new
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
@@ -81,7 +90,7 @@ def resume(tx: Transaction, run: str, node: str, item: int, data: str) -> bool:
     if (node, item) == WHOLE_RUN:
         tx.cursor.execute(SQL.hold_run, (run, 0))
         tx.tell_run(run, RUN_UNPAUSED, data)
-        tx.cursor.execute(SQL.free_tasks, (run,))
+        tx.cursor.execute(SQL.free_tasks, (run, PAUSED_WITH_RUN))
         _tell(tx, run, "unpaused", tx.rows(SQL.start_tasks, (run, tx.boot, tx.wall)))
     else:
         freed = tx.rows(SQL.free_task, (run, node, item))
@@ -91,13 +100,29 @@ def resume(tx: Transaction, run: str, node: str, item: int, data: str) -> bool:
 
 
 def end_pauses(tx: Transaction, run: str, node: str, item: int) -> None:
-    """End the pauses that were to last until a task has settled, if it has now."""
+    """End the pause of a task that has settled, and those that were to last until it has."""
     ((hold,),) = tx.rows(SQL.find_hold, (run, node, item))
+    if hold & PAUSED_ITSELF:
+        _forget_pauses(tx, run, node, item)
     if not hold & ENDS_PAUSE:
         return
     for _, paused, paused_item, until_node, until_item, data, _ in tx.rows(SQL.read_pauses_of_run, (run,)):
         if until_node == node and not tx.row(SQL.has_open, (run, until_node, until_item))[0]:
             resume(tx, run, paused, paused_item, until_data(data, task_name(until_node, until_item)))
+
+
+def _forget_pauses(tx: Transaction, run: str, node: str, item: int) -> None:
+    """What has settled is paused no more; a mapped task has, when all its items have."""
+    for key in ((run, node, item), (run, node, SINGLE)):
+        if not tx.row(SQL.has_open, key)[0] and tx.changed(SQL.delete_pause, key):
+            tx.rows(SQL.free_task, key)
+
+
+def end_pauses_of_run(tx: Transaction, run: str) -> None:
+    """End all pauses of a run that has ended, its own and those of its tasks."""
+    tx.cursor.execute(SQL.prune_pause, (run,))
+    tx.cursor.execute(SQL.hold_run, (run, 0))
+    tx.cursor.execute(SQL.free_tasks, (run, PAUSED))
 
 
 def _tell(tx: Transaction, run: str, what: str, moved: Iterable[Moved], data: str | None = None) -> None:

@@ -32,7 +32,7 @@ from segue.stores.looking import Looks
 from segue.stores.sqlite.claiming import claim_ready
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.judging import judge_run
-from segue.stores.sqlite.pausing import end_pauses
+from segue.stores.sqlite.pausing import end_pauses, end_pauses_of_run
 from segue.stores.sqlite.releasing import (
     TaskKey,
     join,
@@ -294,6 +294,8 @@ def move_run(tx: Transaction, run: str, resolved: int) -> RunState | None:
             ended: RunState = counted[0]
             if counted[1]:
                 cancel_needless(tx, run, None, NEEDED_BY_NOBODY)
+            if counted[2]:
+                end_pauses_of_run(tx, run)
             tx.tell_run(run, run_event(ended))
             return ended
     return judge_run(tx, run)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from segue.domain.decisions import Target
-from segue.domain.records import SINGLE, Limits
+from segue.domain.records import PAUSED_ITSELF, SETTLED, SINGLE, Limits
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.controls import states, unborn
 from segue.testing.conformance.desk import (
@@ -18,6 +20,7 @@ from segue.testing.conformance.desk import (
     root,
     settlement,
 )
+from segue.testing.conformance.reviews import decision
 
 
 class PauseConformance(Suite):
@@ -197,6 +200,82 @@ class PauseConformance(Suite):
             assert await desk.control(run, "pause", *pause, until=Target("nobody", SINGLE)) == "stale"
         assert before == (await desk.events(run), await desk.store.read_tasks(run))
         assert (await desk.end(a, run_resolved=1)).run_state == "complete"
+
+    @pytest.mark.parametrize(
+        "how", ["ends", "is cancelled", "is needless", "is decided on", "is past its time"]
+    )
+    async def test_a_pause_goes_with_its_task(self, desk: Desk, how: str) -> None:
+        """In the transaction that settles it, and is not there any more when the task is tried again."""
+        limits = Limits(total_seconds=5.0) if how == "is past its time" else None
+        new = desk.new_run(root("a", desk.id("claim"), limits), root("b"), waits_for=2)
+        (submitted,) = await desk.store.submit([new], WORKER, LEASE_SECONDS)
+        run, (a,) = new.run, submitted.claims
+        failed = settlement(a, handoff(status="failed"), ending="failed", run_resolved=1)
+        if how == "is decided on":
+            await desk.settle(settlement(a, handoff(status="needs_review"), ending="needs_review"))
+        await desk.control(run, "pause", "a", interrupt=how == "is past its time")
+        assert [pause.node for pause in await desk.store.read_pauses()] == ["a"]
+        match how:
+            case "ends":
+                await desk.settle(failed)
+            case "is cancelled":
+                await desk.control(run, "cancel", "a")
+            case "is needless":
+                await desk.control(run, "cancel", "b", needless=(Target("a", SINGLE),))
+            case "is decided on":
+                await desk.store.review(
+                    decision(run, "a", handoff(version=2, status="failed"), run_resolved=1)
+                )
+            case "is past its time":
+                desk.clock.advance(6.0)
+                await desk.store.expire()
+                (late,) = await desk.claim("nobody")
+                assert [pause.node for pause in await desk.store.read_pauses()] == ["a"]
+                await desk.settle(settlement(late, handoff(status="failed"), ending="failed", run_resolved=1))
+        assert await desk.store.read_pauses() == []
+        task = await desk.task(run, "a")
+        assert (task.state in SETTLED, task.hold) == (True, 0)
+
+    async def test_the_pause_of_a_list_goes_with_its_last_item(self, desk: Desk) -> None:
+        """Until then it holds those that are tried again; one of an item goes with that item."""
+        run, (m,) = await desk.start("m")
+        await desk.control(run, "pause", "m")
+        items = [release("m", item=item, need=0, resolved=0) for item in range(2)]
+        await desk.settle(settlement(m, None, *items, ending="expanded"))
+        await desk.control(run, "resume", "m")
+        zero, one = await desk.claim("m_agent")
+        await desk.control(run, "pause", Target("m", 0))
+        await desk.control(run, "pause", "m")
+        assert [pause.item for pause in await desk.store.read_pauses()] == [SINGLE, 0]
+        await desk.end(zero)
+        assert [pause.item for pause in await desk.store.read_pauses()] == [SINGLE]
+        assert (await desk.task(run, "m", 0)).hold == PAUSED_ITSELF
+        await desk.end(one)
+        assert await desk.store.read_pauses() == []
+        assert [task.hold for task in await desk.store.read_tasks(run)] == [0, 0, 0]
+
+    async def test_the_pauses_of_a_run_go_with_its_end(self, desk: Desk) -> None:
+        """However it ends: what has ended is not paused, and what is tried again is not either."""
+        for how in ("fails", "is cut short", "is cancelled"):
+            run, (a, b, _) = await desk.start("a", "b", "c", waits_for=2)
+            await desk.control(run, "pause", "b")
+            await desk.control(run, "pause")
+            failed = settlement(a, handoff(status="failed"), ending="failed", run_resolved=1)
+            match how:
+                case "fails":
+                    await desk.settle(failed)
+                    await desk.end(b, run_resolved=1)
+                case "is cut short":
+                    await desk.control(run, "cancel", "c")
+                    await desk.settle(failed._replace(run_resolved=2))
+                case "is cancelled":
+                    await desk.cancel(run)
+            assert await desk.store.read_pauses() == []
+            record = await desk.run(run)
+            assert (record.paused, record.ended_at) == (False, desk.clock.wall())
+            if how != "is cancelled":
+                assert await desk.retry(run, "a") == "accepted"
+                assert (await desk.task(run, "a")).state == "ready"
 
     async def test_the_deadline_of_a_paused_task_stands(self, desk: Desk) -> None:
         """Past it any worker may claim the task, to settle it; the queue budget counts anew after the pause."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from segue.domain.decisions import Control
 from segue.domain.records import SETTLED, SINGLE, is_below
-from segue.stores.memory.rows import Task
+from segue.stores.memory.rows import Run, Task
 from segue.testing.simulation.ledger import Accounts, Key, name_of
 
 if TYPE_CHECKING:
@@ -78,17 +78,20 @@ class Steered:
         account.due = 0.0
 
     def look(self) -> None:
-        """End the pauses whose task has settled, and compare those that stand with those of the store."""
+        """End the pauses of what is over, or that lasted until then, and compare what stands with the store's."""
         runs = self._world.truth.runs
         for key, until in list(self._pauses.items()):
-            tasks = [each for each in runs[key[0]].tasks.values() if until and _is_about(until, each)]
-            if until is not None and all(each.state in SETTLED for each in tasks):
+            run = runs[key[0]]
+            if until is not None and _is_over(run, until):
                 self._world.saw("pause ended by itself")
+                del self._pauses[key]
+            elif run.state not in OPEN or (key[1:] != WHOLE and _is_over(run, key[1:])):
+                self._world.saw("pause ended with its task")
                 del self._pauses[key]
         for name, run in runs.items():
             kept = {(name, *key) for key in run.pauses}
             wanted = {key for key in self._pauses if key[0] == name}
-            if kept != wanted and run.state in OPEN:
+            if kept != wanted:
                 self._wrong("I18", f"of {name} {sorted(kept)} are paused, and not {sorted(wanted)}")
 
     def holds(self, key: Key) -> bool:
@@ -111,9 +114,11 @@ class Steered:
             self._wrong("I18", f"{name_of(key)} is paused, and nobody wants that")
 
 
-def _is_about(key: tuple[str, int], task: Task) -> bool:
-    """Whether what is said of a task, of a mapped one with all its items, is about this one."""
-    return key[0] == task.node and key[1] in (SINGLE, task.item)
+def _is_over(run: Run, key: tuple[str, int]) -> bool:
+    """Whether a task has settled, a mapped one with all its items."""
+    node, item = key
+    tasks = (each for each in run.tasks.values() if each.node == node and item in (SINGLE, each.item))
+    return all(each.state in SETTLED for each in tasks)
 
 
 def _goes_on(until: tuple[str, int], node: str, item: int) -> bool:

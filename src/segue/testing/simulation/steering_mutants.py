@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from segue.stores.memory import pausing
 from segue.stores.memory import store as memory_store
 from segue.stores.memory.state import State
 from segue.stores.memory.store import MemoryStore
@@ -23,6 +24,11 @@ def _tried_again(original: Any) -> Any:
 @without("a pause without end", "A pause ends with the task that it lasts for.", (memory_store, "end_pauses"))
 def _never_ends(_: Any) -> Any:
     return lambda state, run, task: None
+
+
+@without("a pause outlives its task", "What has settled is paused no more.", (pausing, "_forget_pauses"))
+def _stays_paused(_: Any) -> Any:
+    return lambda run, task: None
 
 
 @without(

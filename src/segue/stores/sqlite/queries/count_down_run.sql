@@ -13,4 +13,4 @@ SET waits_for = waits_for - ?2,
         ELSE 'complete'
     END
 WHERE run = ?1 AND state IN ('running', 'needs_review')
-RETURNING state, cut
+RETURNING state, cut, EXISTS (SELECT 1 FROM pause WHERE pause.run = ?1)

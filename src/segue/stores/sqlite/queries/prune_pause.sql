@@ -1,2 +1,2 @@
--- Delete what a pruned run has in the table pause.
+-- Delete all pauses of a run that has ended or is pruned.
 DELETE FROM pause WHERE run = ?
