@@ -386,6 +386,9 @@ async def test_a_join_may_fail_with_what_it_needs(segue: Segue) -> None:
         "upstream: broken failed: it is broken; broken_2 failed: it is broken"
     )
     assert (await tasks_of(segue, handle.run))["both"].attempt == 1
+    failed = await handle.handoff("both")
+    assert failed.error is not None
+    assert failed.error.kind == "upstream"
 
 
 async def test_a_join_that_proceeds_gets_what_there_is(segue: Segue) -> None:

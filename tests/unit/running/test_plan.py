@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
@@ -23,6 +24,7 @@ from segue.domain.graph.graph import (
     graph_to_json,
 )
 from segue.domain.records import SINGLE, Limits, Pin
+from segue.domain.running import tolerance
 from segue.domain.running.plan import (
     MAP_AGENT,
     compile_plan,
@@ -326,6 +328,21 @@ def test_what_a_run_can_bear() -> None:
     )
     assert tolerated_nodes(replace(graph(weak, join("weak")), output=Output("weak"))) == frozenset()
     assert tolerated_nodes(graph(weak, join("weak"), node("last", "j"))) == {"weak"}
+
+
+def test_a_wide_join_is_asked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What each node needs is found out once, and not again for each of thousands that it takes from."""
+    asked: list[str] = []
+    needed = tolerance.needed_parents_of
+
+    def counted(each: Node) -> frozenset[str]:
+        asked.append(each.name)
+        return needed(each)
+
+    monkeypatch.setattr(tolerance, "needed_parents_of", counted)
+    many = [node(f"n{place}") for place in range(50)]
+    tolerance.tolerated_nodes(graph(*many, node("j", *(each.name for each in many))))
+    assert sorted(asked) == sorted([*(each.name for each in many), "j"])
 
 
 def test_a_later_that_is_needed_is_not_borne() -> None:

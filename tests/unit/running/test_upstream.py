@@ -41,6 +41,7 @@ def test_all_that_are_to_blame_are_named() -> None:
         "kind": "upstream",
         "message": "s1 failed: it broke; s2 was given up: no reason was recorded; s3[4] was skipped: no",
         "upstream": "s1",
+        "root": "s1 failed: it broke; s2 was given up: no reason was recorded; s3[4] was skipped: no",
     }
 
 
@@ -49,6 +50,29 @@ def test_many_are_counted() -> None:
     tasks = [task("s0", "failed", item=item) for item in range(1000)]
     message = cause_of_break(step(), tasks)["message"]
     assert message == "s0[0] failed: no; s0[1] failed: no; s0[2] failed: no; and 997 more"
+
+
+def test_a_reason_does_not_grow_on_its_way() -> None:
+    """However many layers a failure goes through, each task names who it lacks and what was wrong in the beginning."""
+    tasks = [task("s0", "failed", "it broke")]
+    for _ in range(100):
+        cause = cause_of_break(step(), tasks)
+        tasks = [task(f"s{place}", "skipped")._replace(error=json.dumps(cause)) for place in range(6)]
+    assert cause["message"] == "s0 (and 5 more) was skipped: s0 failed: it broke"
+
+
+def test_many_reasons_do_not_grow_on_their_way() -> None:
+    """Where layers have reasons of their own, what is told of them has a limit."""
+    causes = [{"message": "x" * 5000}] * 6
+    for layer in range(20):
+        tasks = [
+            task(f"s{place}", "skipped" if layer else "failed")._replace(
+                error=json.dumps({**cause, "place": place})
+            )
+            for place, cause in enumerate(causes)
+        ]
+        causes = [cause_of_break(step(), tasks[place:]) for place in range(6)]
+    assert max(len(json.dumps(cause)) for cause in causes) < 5000
 
 
 def test_a_quorum_says_that_it_is_one() -> None:

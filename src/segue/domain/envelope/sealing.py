@@ -27,7 +27,7 @@ from segue.domain.envelope.handoff import Handoff, Parts, Received, Ref, receive
 from segue.domain.envelope.limits import BODY_LIMIT_BYTES, SPILL_BYTES
 from segue.domain.envelope.payload import check_text, digest_of, parse_json
 from segue.domain.envelope.schema import Schema
-from segue.domain.envelope.sent import Context, Origin, Trace
+from segue.domain.envelope.sent import Context, Failure, Origin, Trace
 from segue.domain.envelope.summary import summarise
 from segue.domain.envelope.waiting import Waitable
 from segue.domain.records import HandoffRecord, task_name
@@ -149,10 +149,10 @@ def seal_failure(
     error: Mapping[str, Any], *, trace: Trace | None = None, agent: str | None = None, status: str = "failed"
 ) -> Sealed:
     """
-    Seal the failure of a task, as `seal` does: no output, and why, as `redaction.format_error` tells it. One that a
-    person is to decide on has the status `needs_review`.
+    Seal the failure of a task, as `seal` does: no output, and why, as `redaction.format_error` tells it; what else the
+    task keeps of its reason stays with the task. One that a person is to decide on has the status `needs_review`.
     """
-    parts: dict[str, Any] = {"error": dict(error)}
+    parts: dict[str, Any] = {"error": {name: error[name] for name in Failure._fields if name in error}}
     if trace is not None:
         parts["trace"] = trace._asdict()
     if agent is not None:

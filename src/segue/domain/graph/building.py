@@ -99,6 +99,8 @@ class Building:
         self.draft = draft
         self._prefix = ""
         self._names: set[str] = set()
+        self._numbers: dict[str, int] = {}
+        """The next number to try for calls that would have the same name."""
         self._open: list[Workflow[..., Any]] = []
 
     def call(
@@ -215,10 +217,12 @@ class Building:
 
     def _free_name(self, wanted: str) -> str:
         """The name of the next call: `research`, then `research_2`, with the prefix of the workflow it stands in."""
-        name, number = self._prefix + wanted, 2
+        first = self._prefix + wanted
+        name, number = first, self._numbers.get(first, 2)
         while name in self._names:
-            name, number = f"{self._prefix}{wanted}_{number}", number + 1
+            name, number = f"{first}_{number}", number + 1
         self._names.add(name)
+        self._numbers[first] = number
         return name
 
     def _after(self, name: str, after: Any, place: str) -> tuple[str, ...]:

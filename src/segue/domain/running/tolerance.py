@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from segue.domain.graph.graph import (
     Graph,
-    Node,
     in_order,
     later_parents_of,
     needed_later_parents_of,
@@ -20,18 +19,15 @@ def tolerated_nodes(graph: Graph) -> frozenset[str]:
     would can do without, or is tolerated too. What the workflow returns is not among them.
     """
     returned = frozenset() if graph.output is None else frozenset(nodes_of(graph.output))
-    receivers: dict[str, list[Node]] = {node.name: [] for node in graph.nodes}
+    receivers: dict[str, list[str]] = {node.name: [] for node in graph.nodes}
     for node in graph.nodes:
         for sender in {*parents_of(node), *later_parents_of(node)}:
-            receivers[sender].append(node)
+            receivers[sender].append(node.name)
+    needs = {node.name: needed_parents_of(node) | needed_later_parents_of(node) for node in graph.nodes}
     tolerated: set[str] = set()
     for name in reversed(in_order(graph)):
         if receivers[name] and name not in returned:
-            needed_by = (each.name for each in receivers[name] if _needs(each, name))
+            needed_by = (each for each in receivers[name] if name in needs[each])
             if tolerated.issuperset(needed_by):
                 tolerated.add(name)
     return frozenset(tolerated)
-
-
-def _needs(receiver: Node, sender: str) -> bool:
-    return sender in needed_parents_of(receiver) or sender in needed_later_parents_of(receiver)
