@@ -569,3 +569,26 @@ async def test_what_does_not_depend_on_a_failure_ends_well(segue: Segue, policy:
     states = await states_of(segue, handle.run)
     assert [states[f"good{item}"] for item in range(3)] == ["complete"] * 3
     assert states["collect"] == {"skip": "skipped", "fail": "failed"}.get(policy, "complete")
+
+
+async def test_who_is_skipped_reads_only_what_it_lacks(segue: Segue, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Thousands may be skipped for one failure: none of them reads all tasks of the run to find out why."""
+    read: list[int] = []
+    store = segue.host.store
+    read_tasks = store.read_tasks
+
+    async def counted(run: str, names: Any = ()) -> Any:
+        found = await read_tasks(run, names)
+        read.append(len(found))
+        return found
+
+    @workflow
+    def fans(text: str) -> list[str]:
+        bad = broken(text)
+        return [good(bad) for _ in range(30)]
+
+    handle = await segue.submit(fans, "x")
+    monkeypatch.setattr(type(store), "read_tasks", lambda _, *given: counted(*given))
+    with pytest.raises(RunFailed):
+        await handle.result()
+    assert sorted(read)[:-1] == [1] * 30, "all but the last, which is for the error of the run, read one task"

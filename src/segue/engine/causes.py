@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segue.domain.records import Limits
+from segue.domain.records import SINGLE, Limits
 from segue.domain.running.upstream import cause_of_break
 from segue.engine.attempt import Attempt
 from segue.errors import Budget, BudgetExceeded
@@ -18,8 +18,12 @@ class Causes:
         self._store = store
 
     async def of_break(self, attempt: Attempt) -> dict[str, Any]:
-        """Which upstream tasks have nothing to hand over."""
-        return cause_of_break(attempt.step, await self._store.read_tasks(attempt.claim.token.run))
+        """Which upstream tasks have nothing to hand over. Only those are read: thousands may be skipped for one."""
+        run, parents = attempt.claim.token.run, attempt.step.parents
+        tasks = await self._store.read_tasks(run, [(parent, SINGLE) for parent in parents])
+        if any(task.state == "expanded" for task in tasks):
+            tasks = await self._store.read_tasks(run)
+        return cause_of_break(attempt.step, tasks)
 
     async def of_overrun(self, attempt: Attempt, budget: Budget) -> BudgetExceeded:
         """Which budget a task ran over, and how long that is. Raises nothing: this is the error."""
