@@ -7,6 +7,7 @@ import re
 import pytest
 
 from segue import Segue, Spending, agent, ctx, workflow
+from segue.cli.output import table
 from tests.cli.conftest import Project
 
 
@@ -196,3 +197,21 @@ def test_nothing_is_cut_in_a_pipe(project: Project) -> None:
     assert "three names for " + ("long " * 60).strip() in re.sub(" +", " ", shown)
     assert "\x1b" not in shown
     assert [line for line in shown.splitlines() if line.endswith(" ")] == []
+
+
+@pytest.mark.parametrize(
+    ("width", "left_out"), [(80, set()), (45, {"bytes", "took"}), (10, {"state", "try"})]
+)
+def test_a_table_in_a_narrow_terminal(width: int, left_out: set[str]) -> None:
+    """Where there is no room whole columns are left out from the right; those that stay can be read."""
+    columns = ("run", "state", ">try", "summary", ">took", ">bytes")
+    drawn = table(
+        columns, [("01a220d6-f060", "complete", "1", "x" * 90, "12.5 ms", "211 B")], "summary", width
+    )
+    shown = [str(column.header) for column in drawn.columns]
+    assert shown[0] == "run"
+    assert left_out.isdisjoint(shown)
+    assert {"run", "summary"} <= set(shown)
+    cells = [next(iter(column.cells)) for column in drawn.columns]
+    assert str(cells[0]) == "01a220d6-f060"
+    assert width < 45 or sum(column.width or 0 for column in drawn.columns) + 2 * (len(shown) - 1) <= width

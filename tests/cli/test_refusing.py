@@ -125,3 +125,19 @@ def test_debug_shows_the_traceback(project: Project) -> None:
     shown = project.run("run", "bad", "--debug")
     assert "Traceback (most recent call last)" in shown.stderr
     assert str(Path("bad.py")) in shown.stderr
+
+
+@pytest.mark.parametrize(
+    "typed", [("runs", "--nope"), ("nope",), ("show",), ("run", "flows:compare", "--concurrency", "0")]
+)
+def test_what_is_typed_wrong_is_told_as_json(project: Project, typed: tuple[str, ...]) -> None:
+    """A script that asks for JSON gets an object for a mistake on the command line too."""
+    told = json.loads(project.refused(*typed, "--json").stderr)
+    assert (told["error"], told["exit_code"]) == ("UsageError", 2)
+    assert told["message"]
+
+
+@pytest.mark.parametrize("target", ["", ":", ":compare"])
+def test_no_module(project: Project, target: str) -> None:
+    """A target without a module is a mistake like any other."""
+    assert "no module is named" in project.refused("run", target, "-i", "1").stderr

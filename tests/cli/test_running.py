@@ -345,3 +345,94 @@ def test_show_says_what_holds_a_task_back(project: Project) -> None:
     assert "call waits for: 2 of phone" in project.run("show", "latest").stdout
     assert "waits for: 2 of phone" in project.run("show", "latest", "call").stdout
     assert project.json("show", "latest")["wanted_places"] == [{"task": "call", "pool": "phone", "places": 2}]
+
+
+STUBBORN = """
+import pathlib
+import time
+
+from segue import agent, workflow
+
+
+@agent
+def stubborn() -> int:
+    pathlib.Path("running").touch()
+    time.sleep(600)
+    return 1
+
+
+@workflow
+def waiting() -> int:
+    return stubborn()
+"""
+
+
+def test_interrupted_in_a_thread(project: Project) -> None:
+    """Ctrl-C ends a run whose agent runs on in a thread that nobody can stop; a second one does so at once."""
+    (project.folder / "stubborn.py").write_text(STUBBORN)
+    command = [sys.executable, "-m", "segue", "run", "stubborn:waiting"]
+    for times in (1, 2):
+        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+            wait_until_there(project.folder / "running", process)
+            assert process.stderr is not None
+            process.send_signal(signal.SIGINT)
+            said = process.stderr.readline() + process.stderr.readline()
+            if times == 2:
+                process.send_signal(signal.SIGINT)
+            process.wait(timeout=30)
+            said += process.stderr.read()
+        assert process.returncode == 130
+        assert said.splitlines()[-1].split()[:2] == ["segue", "resume"]
+        (project.folder / "running").unlink()
+
+
+WEIRD = """
+from segue import agent, workflow
+
+
+@agent
+def raises(number: int) -> int:
+    raise KeyboardInterrupt
+
+
+@workflow
+def interrupting(number: int) -> int:
+    return raises(number)
+
+
+@workflow
+def crooked(number: int) -> int:
+    raise ValueError("in the workflow")
+
+
+@workflow
+def unused(number: int) -> int:
+    return raises(1)
+"""
+
+
+@pytest.fixture
+def weird(project: Project) -> Project:
+    """A module in which several things are wrong, each by itself."""
+    (project.folder / "weird.py").write_text(WEIRD)
+    return project
+
+
+def test_an_agent_that_raises_what_a_ctrl_c_does(weird: Project) -> None:
+    """It fails, as with any other error; the process and the next one that takes the task go on."""
+    done = weird.run("run", "weird:interrupting", "-i", "1")
+    assert done.exit_code == 5
+    assert "raises: RuntimeError: the agent raised KeyboardInterrupt" in done.stderr
+
+
+def test_a_workflow_is_run_whatever_is_wrong_beside_it(weird: Project) -> None:
+    """Another workflow of the module that cannot run says so when it is meant, and not before."""
+    assert "cannot run" not in weird.run("run", "weird:interrupting", "-i", "1").stderr
+    assert "the input 'number' is used by nothing" in weird.refused("run", "weird:unused", "-i", "1").stderr
+
+
+def test_a_workflow_that_raises_while_it_is_drawn(weird: Project) -> None:
+    """What the user's function raises is told as the user's, with its place."""
+    said = weird.refused("run", "weird:crooked", "-i", "1").stderr
+    assert "workflow 'crooked' cannot be drawn: ValueError: in the workflow" in said
+    assert "weird.py, line 17" in said

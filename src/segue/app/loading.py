@@ -56,7 +56,7 @@ def load_built(target: str, agents: str | None = None) -> Built:
     The agents of such a graph are those of the module `agents`. Raises LoadError, and GraphError if it cannot run.
     """
     if not target.endswith(GRAPH_FILES):
-        return load_workflow(target).build()
+        return _built(load_workflow(target))
     if agents is None:
         raise LoadError(f"{target!r} needs its agents", remedy="Say which module has them: --agents MODULE")
     try:
@@ -74,8 +74,20 @@ def load_built(target: str, agents: str | None = None) -> Built:
     )
 
 
+def _built(workflow: Workflow[..., Any]) -> Built:
+    """The workflow, built. Raises LoadError for whatever its function raises by itself."""
+    try:
+        return workflow.build()
+    except SegueError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise _failed(f"workflow {workflow.name!r} cannot be drawn", error) from error
+
+
 def load_module(name: str) -> ModuleType:
     """Import a module, also from the current folder. Raises LoadError."""
+    if not name:
+        raise LoadError("no module is named", remedy="Name one: package.module:workflow.")
     if not _MODULE.fullmatch(name):
         raise LoadError(f"{name!r} is not the name of a module", remedy=_as_module(name))
     folder = str(Path.cwd())
@@ -89,9 +101,9 @@ def load_module(name: str) -> ModuleType:
             raise LoadError(
                 f"there is no module {name!r}", remedy=_as_module(name) if name.endswith(".py") else remedy
             ) from error
-        raise _broken(name, error) from error
+        raise _failed(f"module {name!r} cannot be imported", error) from error
     except (Exception, SystemExit) as error:
-        raise _broken(name, error) from error
+        raise _failed(f"module {name!r} cannot be imported", error) from error
 
 
 def workflows_of(module: ModuleType) -> dict[str, Workflow[..., Any]]:
@@ -135,13 +147,13 @@ def _as_module(name: str) -> str:
     return "Write it as for an import: package.module:workflow."
 
 
-def _broken(name: str, error: BaseException) -> LoadError:
-    """A module that is there and fails while it is imported; the error says where."""
+def _failed(what: str, error: BaseException) -> LoadError:
+    """The user's code is there and fails while it is loaded; the error says where."""
     said = error.message if isinstance(error, SegueError) else f"{type(error).__name__}: {error}"
     place = _place(error)
     remedy = error.remedy if isinstance(error, SegueError) else None
     return LoadError(
-        f"module {name!r} cannot be imported: {said}{f' ({place})' if place else ''}",
+        f"{what}: {said}{f' ({place})' if place else ''}",
         remedy=remedy or "Mend it there; --debug shows the traceback.",
     )
 

@@ -95,6 +95,15 @@ def offer_of(each: Offering) -> Offer:
             return all_of(value for value in vars(each).values() if isinstance(value, kinds))
 
 
+def agents_beside(built: Built, module: ModuleType) -> Offer:
+    """
+    The agents of a workflow and those that stand in its module, without other workflows there, which need not be right,
+    and without what is done about events.
+    """
+    beside = [each for each in vars(module).values() if isinstance(each, Agent | ConditionFunction)]
+    return all_of([built, *beside])._replace(monitors=(), subscriptions=())
+
+
 def all_of(offerings: Iterable[Offering]) -> Offer:
     """What all of these bring together. Raises DefinitionError for two that share the name of a consumer."""
     agents: list[Agent[Any]] = []

@@ -22,7 +22,6 @@ from segue.cli.output import (
     print_json,
 )
 from segue.demo.words import counted
-from segue.domain.measures import seconds_in_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -114,6 +113,8 @@ async def _review(
 
 def killed_line(killed: Killed) -> str:
     """What happened to the first process."""
+    from segue.domain.measures import seconds_in_words
+
     return (
         f"Process {killed.process} killed (SIGKILL) after {seconds_in_words(killed.after_seconds)}: "
         f"{counted(len(killed.handed_over), 'task')} had handed over, {len(killed.running)} ran."

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Annotated, Any
 
 import typer
@@ -14,12 +16,13 @@ from segue.cli.control import annotate, cancel, pause, reassign, retry
 from segue.cli.demo import demo
 from segue.cli.effects import effects, resolve
 from segue.cli.look import events, graph, prune, runs, show
-from segue.cli.output import EXIT_CODES
+from segue.cli.output import EXIT_CODES, tell
 from segue.cli.pools import pools
 from segue.cli.review import review
 from segue.cli.run import resume, run
 from segue.cli.schemas import plan_deploy, schema
 from segue.cli.worker import worker
+from segue.errors import UsageError
 
 EPILOG = "Exit codes:\n\n\b\n" + "\n".join(f"  {code:>3}  {meaning}" for code, meaning in EXIT_CODES)
 
@@ -34,9 +37,22 @@ GROUPS = (
 )
 """The commands by what they are for, as the help shows them."""
 
+_AS_JSON = "segue.as_json"
+
 
 class GroupedCommands(TyperGroup):
-    """The commands, shown by what they are for."""
+    """The commands, shown by what they are for. What is typed wrong is told as JSON too, where that is asked for."""
+
+    def make_context(self, info_name: Any, args: Any, *rest: Any, **extra: Any) -> Any:
+        as_json = "--json" in args
+        with _telling(as_json):
+            context = super().make_context(info_name, args, *rest, **extra)
+        context.meta[_AS_JSON] = as_json
+        return context
+
+    def invoke(self, ctx: Any) -> Any:
+        with _telling(ctx.meta[_AS_JSON]):
+            return super().invoke(ctx)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
         widest = max(map(len, self.commands))
@@ -46,6 +62,17 @@ class GroupedCommands(TyperGroup):
                 formatter.write_dl(
                     [(name.ljust(widest), self.commands[name].get_short_help_str(room)) for name in names]
                 )
+
+
+@contextlib.contextmanager
+def _telling(as_json: bool) -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if not (as_json and hasattr(error, "format_message")):  # no mistake on the command line
+            raise
+        tell(UsageError(error.format_message()), as_json=True)
+        raise typer.Exit(UsageError.exit_code) from None
 
 
 app = typer.Typer(

@@ -23,6 +23,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from segue.cli.leaving import leave_soon
 from segue.errors import ReviewRefused, RunError, SegueError
 
 P = ParamSpec("P")
@@ -136,7 +137,8 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], flexible
     """
     A table without lines, `width` wide at most. `>` before a column's name sets it to the right.
 
-    Only the column `flexible` is cut where there is no room. Cells are shown as they are: make them safe before.
+    Where there is no room only the column `flexible` is cut, and others are left out, the last ones first. Cells are
+    shown as they are: make them safe before.
     """
     names = [column.removeprefix(">") for column in columns]
     widths = [
@@ -144,14 +146,21 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str | Text]], flexible
         for index, name in enumerate(names)
     ]
     place = names.index(flexible)
-    rest = sum(widths) - widths[place] + 2 * (len(widths) - 1)
+    shown = list(range(len(names)))
+    while True:
+        rest = sum(widths[index] for index in shown if index != place) + 2 * (len(shown) - 1)
+        others = [index for index in shown if index not in (0, place)]
+        if rest + len(flexible) <= width or not others:
+            break
+        shown.remove(others[-1])
     widths[place] = max(min(widths[place], width - rest), len(flexible))
     drawn = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
-    for column, name, wide in zip(columns, names, widths, strict=True):
-        side: Literal["left", "right"] = "right" if column.startswith(">") else "left"
-        drawn.add_column(name, justify=side, no_wrap=True, overflow="ellipsis", width=wide)
+    for index in shown:
+        side: Literal["left", "right"] = "right" if columns[index].startswith(">") else "left"
+        drawn.add_column(names[index], justify=side, no_wrap=True, overflow="ellipsis", width=widths[index])
     for row in rows:
-        drawn.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in row))
+        cells = (row[index] for index in shown)
+        drawn.add_row(*(cell if isinstance(cell, Text) else Text(cell) for cell in cells))
     return drawn
 
 
@@ -168,9 +177,10 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except SegueError as error:
-            _tell(error, as_json, debug)
+            tell(error, as_json, debug)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
+            leave_soon(INTERRUPTED)
             raise typer.Exit(INTERRUPTED) from None
         except BrokenPipeError:
             # Whoever read has seen enough (`segue events | head`); Python must not complain when it flushes at exit.
@@ -179,7 +189,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except (typer.Exit, typer.Abort):
             raise
         except Exception as error:  # noqa: BLE001 - the last one who can say something helpful
-            _tell(_unexpected(error), as_json, debug)
+            tell(_unexpected(error), as_json, debug)
             raise typer.Exit(1) from None
 
     return run
@@ -194,7 +204,8 @@ def _unexpected(error: Exception) -> SegueError:
     return told
 
 
-def _tell(error: SegueError, as_json: bool, debug: bool) -> None:
+def tell(error: SegueError, as_json: bool, debug: bool = False) -> None:
+    """Say on standard error what went wrong and what to do about it."""
     shown = "".join(traceback.format_exception(error)) if debug else None
     if as_json:
         told: dict[str, Any] = {

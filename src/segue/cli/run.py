@@ -108,7 +108,7 @@ def run(
 ) -> None:
     """Run a workflow and print what it returns."""
     from segue.app.loading import load_built, load_module
-    from segue.app.offering import all_of
+    from segue.app.offering import agents_beside
     from segue.app.segue import Segue
     from segue.app.submission import input_documents, request_of
     from segue.cli.inputs import input_values
@@ -119,7 +119,7 @@ def run(
     input_documents(built, (), values)
     module = agents or target.partition(":")[0]
     # Of the same module are those to whom a task may be handed on; about events only `segue worker` does something.
-    offered = all_of([load_module(module)])._replace(monitors=(), subscriptions=())
+    offered = agents_beside(built, load_module(module))
     segue = Segue(
         store, agents=[offered], durability=durability.value, concurrency=concurrency, worker=not detach
     )

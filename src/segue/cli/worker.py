@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import signal
-import sys
-import threading
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from segue.cli.leaving import leave_soon
 from segue.cli.opening import must_be_shared
 from segue.cli.output import DEFAULT_STORE, DebugOption, JsonOption, StoreOption, guarded
 from segue.cli.run import ConcurrencyOption, Durability, DurabilityOption
@@ -20,9 +18,6 @@ from segue.errors import SegueError, UsageError
 
 if TYPE_CHECKING:
     from segue.app.offering import Offer
-
-EXIT_SECONDS = 2.0
-"""How long threads that nobody can stop may keep a process that has nothing more to do."""
 
 
 @guarded
@@ -106,17 +101,6 @@ async def _leaving() -> AsyncIterator[asyncio.Event]:
         yield began
     except SegueError as error:
         if began.is_set():
-            _leave_soon(error.exit_code)
+            leave_soon(error.exit_code)
         raise
-    _leave_soon(0)
-
-
-def _leave_soon(code: int) -> None:
-    def leave() -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
-
-    timer = threading.Timer(EXIT_SECONDS, leave)
-    timer.daemon = True
-    timer.start()
+    leave_soon(0)

@@ -89,7 +89,10 @@ class Leaving:
         await self._committer.drain()
 
     def _running(self) -> list[Attempt]:
-        return [attempt for attempt in self._live.values() if attempt.task is not None]
+        # One whose task is over and still stands here was ended by what ends the process: nothing more comes of it.
+        return [
+            attempt for attempt in self._live.values() if attempt.task is not None and not attempt.task.done()
+        ]
 
 
 async def _ended(running: list[Attempt]) -> None:

@@ -91,8 +91,10 @@ class Threads:
 def _called(fn: Callable[..., T], arguments: dict[str, Any]) -> T:
     try:
         return fn(**arguments)
-    except StopIteration as error:  # no future can carry it: whoever waits would wait for ever
-        raise RuntimeError("the agent raised StopIteration") from error
+    except (StopIteration, KeyboardInterrupt) as error:
+        # No future can carry the first: whoever waits would wait for ever. The second would end the worker as a Ctrl-C
+        # does, and then the next one; but no signal reaches this thread.
+        raise RuntimeError(f"the agent raised {type(error).__name__}") from error
 
 
 async def _as_coroutine(start: Callable[[], Awaitable[T]]) -> T:

@@ -349,6 +349,7 @@ def test_a_recursive_value_beyond_the_limit_is_refused() -> None:
         (Any, "Any"),
         (Page[int], "Page[int]"),
         (Literal["a.b"], "Literal['a.b']"),
+        (Annotated[int, Field(gt=3)], "int"),
     ],
     ids=str,
 )

@@ -313,7 +313,7 @@ def promises() -> "Awaitable[int]":  # noqa: F821
     [
         (positional, "'a' is positional only"),
         (many, "takes *items"),
-        (named, "takes *items"),
+        (named, "takes **items"),
         (ordered, "'after' has the name of the keyword"),
         (inside, "the parameter 'found' has Handoff inside another type: dict[str, Handoff[Findings]]"),
         (either, "inside another type"),

@@ -12,7 +12,7 @@ import math
 import re
 from collections.abc import Awaitable, Iterator
 from functools import cached_property
-from typing import Any, Generic, NamedTuple, TypeVar, get_args
+from typing import Annotated, Any, Generic, NamedTuple, TypeVar, get_args, get_origin
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
@@ -303,7 +303,9 @@ def _build(annotation: Any, where: str) -> Schema[Any]:
 
 
 def type_name(annotation: Any) -> str:
-    """A type as people write it: `Findings`, `list[Findings] | None`."""
+    """A type as people write it: `Findings`, `list[Findings] | None`; of an `Annotated` one the type itself."""
+    if get_origin(annotation) is Annotated:
+        return type_name(get_args(annotation)[0])
     if annotation is None or annotation is type(None):
         return "None"
     if isinstance(annotation, type) and not get_args(annotation):

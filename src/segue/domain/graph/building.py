@@ -306,7 +306,8 @@ def bind(
     given = dict(zip(positional, args, strict=False))
     problems = []
     if len(args) > len(positional):
-        problems.append(f"takes {len(positional)} arguments by position and got {len(args)}")
+        most = f"{len(positional)} argument{'' if len(positional) == 1 else 's'}"
+        problems.append(f"takes {most} by position and got {len(args)}")
     for name, value in kwargs.items():
         if name in given:
             problems.append(f"got {name!r} twice")

@@ -184,8 +184,9 @@ def _closure(function: Any) -> dict[str, Any]:
 def _parameter(declared: Declaration, parameter: inspect.Parameter, annotation: Any) -> Parameter:
     name = parameter.name
     if parameter.kind in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD):
+        stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else "**"
         raise declared.wrong(
-            f"it takes *{name}, and what crosses a hand-off has a name and a type",
+            f"it takes {stars}{name}, and what crosses a hand-off has a name and a type",
             "Name each parameter; a list or a dict if there are many.",
         )
     if parameter.kind is parameter.POSITIONAL_ONLY:
