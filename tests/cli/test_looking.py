@@ -124,12 +124,14 @@ def test_a_task(ran: Project) -> None:
 
 
 def test_a_traceback(project: Project) -> None:
-    """A failed run shows the traceback of its task."""
+    """A failed run shows the traceback of its task, from the agent on: how that was called tells nobody anything."""
     project.run("run", "flows:failing", "-i", '"x"')
     for command in (("show", "latest"), ("show", "latest", "broken")):
         shown = project.run(*command).stdout
         assert "Traceback (most recent call last):" in shown
         assert "ValueError: no luck with x" in shown
+        assert "in broken" in shown
+        assert "/segue/engine/" not in shown
 
 
 def test_events(ran: Project) -> None:

@@ -124,8 +124,9 @@ def input_documents(built: Built, args: tuple[Any, ...], kwargs: Mapping[str, An
     name = built.graph.workflow
     parameters = {parameter.name: parameter for parameter in built.inputs}
     if len(args) > len(parameters):
+        most = f"{len(parameters)} argument{'' if len(parameters) == 1 else 's'}"
         raise InputError(
-            f"workflow {name!r} takes {len(parameters)} arguments and got {len(args)}",
+            f"workflow {name!r} takes {most} and got {len(args)}",
             remedy=f"It takes: {', '.join(parameters) or 'nothing'}.",
         )
     given: dict[str, Any] = dict(zip(parameters, args, strict=False))
@@ -141,7 +142,10 @@ def input_documents(built: Built, args: tuple[Any, ...], kwargs: Mapping[str, An
     for key, parameter in parameters.items():
         if key not in given:
             if parameter.required:
-                raise InputError(f"workflow {name!r} needs {key!r}", remedy="Pass it to the workflow.")
+                raise InputError(
+                    f"workflow {name!r} needs {key!r}",
+                    remedy="Pass it to the workflow, in a shell with --input.",
+                )
             given[key] = parameter.default
         try:
             documents[key] = schema_of(parameter.annotation).dump(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import traceback
 from collections.abc import Iterable, Mapping
+from types import TracebackType
 from typing import Any
 
 from segue.domain.envelope.limits import ERROR_MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS
@@ -21,6 +22,9 @@ _SHORTEST_SECRET = 6
 
 _WIDEST_SECRET = 8_192
 """Longer ones are not expected: a private key of 8,192 bits has about 6,400 characters."""
+
+_CALLERS = ("segue.engine.", "segue.domain.", "concurrent.futures.")
+"""The modules that call an agent."""
 
 _MARK = "[redacted]"
 _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
@@ -77,7 +81,8 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
 
 def format_error(error: BaseException, secrets: Iterable[str] = ()) -> dict[str, Any]:
     """
-    What is kept of an error: `kind`, `message` and `traceback` (with its causes, without local variables).
+    What is kept of an error: `kind`, `message` and `traceback` (with its causes, without local variables, from the
+    agent on: not how it was called).
 
     The texts are redacted, cut to their limits, and hold only what every store can keep.
     """
@@ -86,12 +91,22 @@ def format_error(error: BaseException, secrets: Iterable[str] = ()) -> dict[str,
         message = error.message if isinstance(error, SegueError) else str(error)
     except Exception:  # noqa: BLE001  # a failure is not worth another failure
         message = "the message of the error cannot be read"
-    lines = traceback.format_exception(error)
+    lines = traceback.format_exception(type(error), error, _from_the_agent_on(error.__traceback__))
     return {
         "kind": type(error).__name__,
         "message": _kept(message, secrets, ERROR_MESSAGE_CHARACTERS),
         "traceback": _kept("".join(lines), secrets, TRACEBACK_CHARACTERS),
     }
+
+
+def _from_the_agent_on(whole: TracebackType | None) -> TracebackType | None:
+    """A traceback without the frames that called the agent, if anything but these is in it."""
+    here = whole
+    while here is not None:
+        if not str(here.tb_frame.f_globals.get("__name__", "")).startswith(_CALLERS):
+            return here
+        here = here.tb_next
+    return whole
 
 
 def _kept(text: str, secrets: Iterable[str], characters: int) -> str:
