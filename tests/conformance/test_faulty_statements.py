@@ -404,6 +404,21 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         {"count_down_run": ("EXISTS (SELECT 1 FROM pause WHERE pause.run = ?1)", "0")},
         ["test_the_pauses_of_a_run_go_with_its_end"],
     ),
+    "a share that stays with who has died": (
+        {"note_share": ("hold | 8", "hold")},
+        [
+            "test_a_share_comes_back_whatever_becomes_of_who_asked",
+            "test_a_share_that_was_never_used_comes_back",
+        ],
+    ),
+    "a share that only its own task gives back": (
+        {"append_task": ("hold & 10", "hold & 2")},
+        ["test_a_share_comes_back_whatever_becomes_of_who_asked"],
+    ),
+    "a share that comes back too early": (
+        {"has_open_below": ("node < ?2 || '0'", "node < ''")},
+        ["test_a_share_comes_back_whatever_becomes_of_who_asked"],
+    ),
     "a need that is noted once": (
         {"insert_need": ("DO UPDATE SET places = max(places, excluded.places)", "DO NOTHING")},
         ["test_a_pool_does_not_shrink_below_what_a_task_may_come_to_need"],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -281,6 +282,38 @@ async def test_a_share_that_failed_may_be_tried_again(segue: Segue) -> None:
     await handle.retry(by="me")
     assert await handle.result() == "now"
     assert (await accounts(segue, handle.run))["", "tokens"] == (60, 60, 0)
+
+
+async def test_a_share_comes_back_although_nobody_waits_for_it_any_more(segue: Segue) -> None:
+    """Whoever asked has failed, and what he delegated ends later: what it did not spend is there again."""
+    began, may_end = asyncio.Event(), asyncio.Event()
+
+    @agent
+    async def slow() -> str:
+        async with ctx.spend(tokens=10):
+            began.set()
+        await may_end.wait()
+        return "done"
+
+    @agent
+    async def hasty() -> str:
+        asked = asyncio.ensure_future(ctx.delegate(slow, budget=Spending(tokens=60)))
+        await began.wait()
+        asked.cancel()
+        raise RuntimeError("no time to wait")
+
+    @workflow
+    def left() -> str:
+        return hasty()
+
+    handle = await segue.with_(budget=Spending(tokens=100)).submit(left)
+    async for _ in segue.events(handle.run, names="task.hasty.failed"):
+        break
+    assert (await accounts(segue, handle.run))["", "tokens"] == (100, 0, 60)
+    may_end.set()
+    with pytest.raises(RunFailed):
+        await handle.result()
+    assert (await accounts(segue, handle.run))["", "tokens"] == (100, 10, 0)
 
 
 @pytest.mark.parametrize("given", [{"tokens": -1}, {"tokens": 1.5}, {"cost": float("nan")}, {"calls": True}])

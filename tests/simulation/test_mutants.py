@@ -68,6 +68,7 @@ CAUGHT_BY = {
     "places without end": "I11",
     "renewed without epoch": "I3 I10",
     "repeated claim takes more": "I10",
+    "share kept": "I17",
     "silence taken for an end": "I10",
     "silent is dead": "I10",
     "some of what is needed": "I19",

@@ -32,6 +32,7 @@ TRANSITIONS = (
     *("ending unreadable", "old word for new code", "old word for old code", "new word for new code"),
     *("pool used up", "place kept while parked", "deadlock accepted", "deadlock stale", "ending deadlocked"),
     *("run complete", "run failed", "run cancelled", "parked until a person decides"),
+    *("share came back", "call paid for"),
     *("event handled", "event handled again", "monitor failed", "consumer granted", "consumer taken over"),
     *(
         "pause accepted",

@@ -90,6 +90,7 @@ class Play:
                 *moves,
                 self.note,
                 self.park,
+                self.pay,
                 self.review,
                 self.want,
                 self.want,
@@ -108,6 +109,7 @@ class Play:
         new = self.desk.new_run(
             *roots, key=key, waits_for=self.random.randint(1, 4), text=self.random.choice("12")
         )
+        new = new._replace(caps=self.random.choice([(), (("tokens", 50),)]))
         batch = [new] * self.random.randint(1, 2)
         answer = await self.all("submit", batch, "w1", 30.0)
         if not isinstance(answer, str):
@@ -249,6 +251,21 @@ class Play:
             await self.all("append", token, Append(node, "a_agent", key, "{}", record, self._limits()))
             await self.all("read_growth", token.run)
 
+    async def pay(self) -> None:
+        """Set something aside, for oneself or for what may be delegated, or say what was spent."""
+        if not self.claims:
+            return
+        token = self.random.choice(self.claims[-8:]).token
+        asked = (("tokens", self.random.randint(0, 20)),)
+        child = f"{token.node}/child.{self.random.randint(1, 2)}"
+        if self.random.random() < 0.4 and token.item == SINGLE:
+            await self.all("reserve", token, f"share of {child}", asked, child)
+        elif self.random.random() < 0.5:
+            await self.all("reserve", token, self.random.choice("xy"), asked)
+        else:
+            await self.all("spend", token, self.random.choice(["x", "y", "z", f"share of {child}"]), asked)
+        await self.all("read_spending", token.run)
+
     async def retry(self) -> None:
         """Begin tasks of a run anew, sometimes some that cannot be, or on what is no longer so."""
         if not self.runs:
@@ -369,6 +386,7 @@ class Play:
             await self.all("read_run", run)
             await self.all("read_pauses", run)
             await self.all("read_tasks", run)
+            await self.all("read_spending", run)
             await self.all("latest_handoffs", run)
             await self.all("tail", None, 1_000, run)
             tasks = await self.stores[0].read_tasks(run)

@@ -50,7 +50,11 @@ PAUSED_ITSELF = 1
 PAUSED_WITH_RUN = 2
 PAUSED = PAUSED_ITSELF | PAUSED_WITH_RUN
 ENDS_PAUSE = 4
-"""The bits of a task's `hold`: paused by itself or with its run, or somebody's pause ends when it has settled."""
+HAS_SHARE = 8
+"""
+The bits of a task's `hold`: paused by itself or with its run; somebody's pause ends when it has settled; a share of a
+budget was given away by it, or by a task that it is below.
+"""
 
 RunState = Literal["running", "needs_review", "complete", "failed", "cancelled"]
 HANDED_ON = "handed_on"

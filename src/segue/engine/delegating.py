@@ -30,7 +30,7 @@ from segue.domain.running.handing_on import Stop, addressed, further, node_for
 from segue.domain.running.pins import scope_of
 from segue.domain.running.plan import node_needs
 from segue.domain.settings.spending import Spending, amounts_in
-from segue.errors import StoreError, UpstreamFailed
+from segue.errors import StoreError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.clock import Clock
 from segue.ports.store import Store
@@ -110,20 +110,10 @@ class Delegating:
         except StoreError as error:
             desk.on_failure(error)
             raise
-        try:
-            pins = await desk.later.wait_for(attempt, (node,), _REMEDY)
-        except UpstreamFailed:
-            await self._settle_share(node, share)
-            raise
-        await self._settle_share(node, share)
+        pins = await desk.later.wait_for(attempt, (node,), _REMEDY)
         where = f"the answer of {node} to {attempt.name}"
         schema = target.output_schema
         return await desk.binder.taken(attempt, Output(node), pins, schema, where=where, known=False)
-
-    async def _settle_share(self, node: str, share: Amounts | None) -> None:
-        """What a delegation has left of its share goes back to where it came from."""
-        if share is not None:
-            await self._attempt.purse.settle_spent(_share_of(node), ())
 
     async def _child(
         self,
@@ -176,7 +166,7 @@ class Delegating:
         pools = await desk.handing_on.pools(target.name)
         await attempt.purse.charge(f"{name}.handoff", (("handoffs", 1),))
         if share is not None:
-            await attempt.purse.reserve_as(_share_of(name), share, name)
+            await attempt.purse.reserve_as(f"share of {name}", share, name)
         needs = tuple(node_needs(node))
         append = Append(name, target.name, key, document, handoff, step.limits, pools, needs)
         if await desk.store.append(token, append) == "stale":
@@ -185,8 +175,3 @@ class Delegating:
         grown = GrownRecord(token.run, 0, name, token.node, token.item, key, document)
         attempt.live.append(grown)
         return grown
-
-
-def _share_of(node: str) -> str:
-    """What the share of a delegation is reserved under."""
-    return f"share of {node}"

@@ -16,6 +16,10 @@ class SpendingStore(Protocol):
 
     A run has an account if it is submitted with caps (`NewRun.caps`), a delegation if a share was reserved for it.
     Each unit is paid for by the nearest account above the task that has a cap for it; what has none is not counted.
+
+    What was spent takes the place of a share in the transaction in which the last task settles that it is for: the
+    delegated one and all below it, whatever has become of the task that asked. If that was never delegated in the end,
+    all of the share comes back when the task settles that wanted to.
     """
 
     async def reserve(self, token: Token, name: str, asked: Amounts, child: str | None = None) -> Charged:
@@ -31,9 +35,8 @@ class SpendingStore(Protocol):
         """
         Put what was spent in the place of what was reserved under a name, or charge it if nothing was.
 
-        Of a unit that is not told of, all that was reserved is spent; of a share, what its delegation has spent, which
-        must have settled. `exceeded` if not all of it fits: then the account is charged to its cap. Fenced; a name that
-        was settled before is `repeated`.
+        Of a unit that is not told of, all that was reserved is spent. `exceeded` if not all of it fits: then the
+        account is charged to its cap. Fenced; a name that was settled before is `repeated`, that of a share is `stale`.
         """
         ...
 

@@ -19,8 +19,8 @@ class SpendingRows(Protocol):
         """Whether an attempt may write."""
         ...
 
-    def has_settled(self, node: str) -> bool:
-        """Whether a delegated task has come to its end."""
+    def is_over(self, node: str) -> bool:
+        """Whether a delegated task has settled, with all that was delegated below it; or was never there."""
         ...
 
     def find(self, token: Token, name: str) -> Reservation | None:
@@ -33,6 +33,14 @@ class SpendingRows(Protocol):
 
     def share(self, child: str) -> Reservation | None:
         """The share of a delegation."""
+        ...
+
+    def shares_of(self, node: str, item: int) -> Sequence[Reservation]:
+        """The shares that a task has given to what it has delegated."""
+        ...
+
+    def note_share(self, token: Token) -> None:
+        """Note that a task has given a share away: when it settles, and what it delegates, shares are looked after."""
         ...
 
     def accounts(self, names: Sequence[str]) -> Iterable[Row]:
@@ -67,27 +75,39 @@ def reserve(rows: SpendingRows, token: Token, name: str, asked: Amounts, child: 
     rows.write(accounts, written)
     if child is not None:
         rows.open_account(child, asked)
+        rows.note_share(token)
     return Charged("accepted")
 
 
 def spend(rows: SpendingRows, token: Token, name: str, spent: Amounts) -> Charged:
     """Put what was spent in the place of what was reserved."""
     found = rows.find(token, name)
+    if found is not None and found.child is not None:
+        return Charged("stale")
     if found is not None and found.spent is not None:
         return Charged("repeated")
     if not rows.is_live(token):
         return Charged("stale")
     chain = accounts_above(token.node)
     accounts = Accounts(rows.accounts(chain))
-    if found is not None and found.child is not None:
-        if not rows.has_settled(found.child):
-            return Charged("stale")
-        spent = tuple(Accounts(rows.accounts((found.child,))).used(found.child).items())
     run, node, item, epoch, _ = token
     reservation = found or Reservation(run, node, item, name, epoch, None, (), None)
     short = accounts.spend(reservation.parts, chain, spent)
     rows.write(accounts, [reservation._replace(spent=spent)])
     return Charged("accepted") if short is None else Charged("exceeded", short)
+
+
+def give_back(rows: SpendingRows, node: str, item: int) -> None:
+    """A task has settled: settle the shares that are over with it, of those that it gave away and that it is under."""
+    above = (rows.share(account) for account in accounts_above(node)[:-1])
+    shares = [*rows.shares_of(node, item), *(share for share in above if share is not None)]
+    over = [share for share in shares if share.child is not None and rows.is_over(share.child)]
+    if over:
+        names = {
+            name for share in over for name in (share.child or "", *(part.account for part in share.parts))
+        }
+        accounts = Accounts(rows.accounts(tuple(names)))
+        rows.write(accounts, [accounts.give_back(share) for share in over])
 
 
 def _settled(accounts: Accounts, reservation: Reservation, spent: Amounts) -> Reservation:

@@ -3,8 +3,8 @@ Who pays for what a task spends: the nearest budget above it that has a limit fo
 
 The accounts of a run are its own (with the empty name) and that of each delegation with a budget (named like its node).
 Each unit in one of them has a cap, and `spent + reserved` never passes it. What is about to be spent is reserved first,
-and what was spent takes the place of the reservation. The share of a delegation is a reservation too; in its place
-stands in the end what was spent from it.
+and what was spent takes the place of the reservation. The share of a delegation is a reservation too; what was spent of
+it takes its place when all that it is for has settled, whatever has become of the task that asked.
 """
 
 from __future__ import annotations
@@ -116,6 +116,18 @@ class Accounts:
             if payer is not None:
                 short = self._charge(payer, unit, actual) or short
         return short
+
+    def give_back(self, share: Reservation) -> Reservation:
+        """Put what was spent from a share in its place, or correct what was put there before, as far as that fits."""
+        assert share.child is not None
+        used = self.used(share.child)
+        if share.spent is None:
+            self.spend(share.parts, (), tuple(used.items()))
+        else:
+            before = dict(share.spent)
+            for unit, account, _ in share.parts:
+                self._charge(account, unit, used[unit] - before[unit])
+        return share._replace(spent=tuple(used.items()))
 
     def used(self, account: str) -> dict[str, int]:
         """What is gone from an account for good: spent, or reserved by those who cannot say any more."""

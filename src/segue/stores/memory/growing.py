@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segue.domain.decisions import Append
-from segue.domain.records import PAUSED_WITH_RUN, SINGLE, Pin, Token, Verdict
+from segue.domain.records import HAS_SHARE, PAUSED_WITH_RUN, SINGLE, Pin, Token, Verdict
 from segue.domain.rows import GrownRecord
 from segue.stores import wording
 from segue.stores.memory.pooling import check_needs
@@ -43,7 +43,7 @@ class Growing:
         pin = Pin(append.node, SINGLE, handoff.version, handoff.digest, handoff.status)
         task = Task(token.run, append.node, SINGLE, append.agent, 0, (), (pin,))
         task.pools = append.pools
-        task.hold = run.tasks[token.node, token.item].hold & PAUSED_WITH_RUN
+        task.hold = run.tasks[token.node, token.item].hold & (PAUSED_WITH_RUN | HAS_SHARE)
         run.tasks[append.node, SINGLE] = task
         run.keep(task, 0, handoff)
         self._state.start_budgets(task, append.limits)

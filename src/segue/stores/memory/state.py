@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from segue.domain.records import (
+    HAS_SHARE,
     PAUSED,
     PAUSED_WITH_RUN,
     SETTLED,
@@ -22,7 +23,9 @@ from segue.domain.records import (
 from segue.domain.running.overruns import deadline_of, overrun_of
 from segue.ports.clock import Clock
 from segue.stores import wording
+from segue.stores.memory.accounts import Rows
 from segue.stores.memory.rows import Log, Run, Task
+from segue.stores.spending import give_back
 
 
 class State:
@@ -161,6 +164,8 @@ class State:
             self.ready.discard(key)
         if state not in {"ready", "claimed", "paused"}:
             task.settled_at = self.clock.wall()
+        if state in SETTLED and task.hold & HAS_SHARE:
+            give_back(Rows(self.runs[task.run]), task.node, task.item)
 
     def count_down(self, run: Run, resolved: int) -> bool:
         """

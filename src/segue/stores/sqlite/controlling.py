@@ -5,8 +5,9 @@ from __future__ import annotations
 from segue.domain.decisions import Control, Redrive, Target
 from segue.domain.records import SETTLED, WHOLE_RUN, NodeNeed, Verdict
 from segue.domain.running.pins import pins_anew
+from segue.stores.sqlite.concluding import conclude
 from segue.stores.sqlite.judging import judge_run
-from segue.stores.sqlite.pausing import bear, end_pauses, end_pauses_of_run, pause, resume
+from segue.stores.sqlite.pausing import bear, end_pauses_of_run, pause, resume
 from segue.stores.sqlite.pooling import check_needs, check_there
 from segue.stores.sqlite.releasing import limits_row, release_new
 from segue.stores.sqlite.settling import cancel_needless, move_run, write_handoffs
@@ -59,9 +60,13 @@ def _cancel_run(tx: Transaction, control: Control) -> bool:
     run = control.run
     if not tx.changed(SQL.cancel_run, (run, tx.wall)):
         return False
-    for node, item, agent, epoch in sorted(tx.rows(SQL.cancel_tasks, (run, tx.wall))):
+    cancelled = sorted(tx.rows(SQL.cancel_tasks, (run, tx.wall)))
+    for node, item, agent, epoch, _ in cancelled:
         tx.tell_task(run, node, item, agent, "cancelled", epoch)
     end_pauses_of_run(tx, run)
+    for node, item, *_, hold in cancelled:
+        if hold:
+            conclude(tx, run, node, item)
     tx.tell_run(run, run_event("cancelled"), control.data)
     return True
 
@@ -75,7 +80,7 @@ def _cancel_tasks(tx: Transaction, control: Control) -> bool:
     for target in control.needless if found else ():
         bear(tx, run, target)
         for task in cancel_needless(tx, run, target.node, control.error):
-            end_pauses(tx, *task)
+            conclude(tx, *task)
     if found:
         tx.cursor.execute(SQL.cut_run, (run,))
         move_run(tx, run, resolved)
@@ -97,7 +102,7 @@ def _cancel_task(tx: Transaction, control: Control, target: Target) -> bool:
     tx.tell_task(*task, agent, "cancelled", epoch, control.data)
     unclaimed = [release._replace(claim=None) for release in target.releases]
     tx.tell(release_new(tx, control.run, unclaimed, "", 0.0)[1])
-    end_pauses(tx, *task)
+    conclude(tx, *task)
     return True
 
 

@@ -99,9 +99,8 @@ def resume(tx: Transaction, run: str, node: str, item: int, data: str) -> bool:
     return True
 
 
-def end_pauses(tx: Transaction, run: str, node: str, item: int) -> None:
-    """End the pause of a task that has settled, and those that were to last until it has."""
-    ((hold,),) = tx.rows(SQL.find_hold, (run, node, item))
+def end_pauses(tx: Transaction, run: str, node: str, item: int, hold: int) -> None:
+    """End the pause of a task that has settled, and those that were to last until it has; it is on hold like this."""
     if hold & PAUSED_ITSELF:
         _forget_pauses(tx, run, node, item)
     if not hold & ENDS_PAUSE:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from segue.domain.decisions import Decision
 from segue.domain.records import Verdict, task_name
-from segue.stores.sqlite.pausing import end_pauses
+from segue.stores.sqlite.concluding import conclude
 from segue.stores.sqlite.releasing import release_new
 from segue.stores.sqlite.settling import move_run, write_handoffs
 from segue.stores.sqlite.statements import SQL
@@ -46,5 +46,5 @@ def _settle(tx: Transaction, decision: Decision, state: str, epoch: int) -> None
     tx.cursor.execute(SQL.decide_task, settled)
     unclaimed = [release._replace(claim=None) for release in decision.releases]
     tx.tell(release_new(tx, run, unclaimed, "", 0.0)[1])
-    end_pauses(tx, run, node, item)
+    conclude(tx, run, node, item)
     move_run(tx, run, decision.run_resolved)

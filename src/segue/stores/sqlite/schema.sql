@@ -48,7 +48,8 @@ CREATE INDEX run_by_state ON run (state, run);
 -- has a claim, that was lost with its worker, and the next claim counts the loss. `pins` is NULL until a claim has
 -- looked up the latest hand-offs of `parents`. `queue_by` is kept by a claim that was given out because that time had
 -- passed. `hold` says that it was paused by itself (1), with its run (2) or both: it is 'paused' where it would be
--- 'ready'. 4 says that a pause is to end when it has settled. `pools` are the places that a claim takes, NULL if none; a
+-- 'ready'. 4 says that a pause is to end when it has settled, 8 that it, or one that it is below, has given away a share of
+-- a budget. `pools` are the places that a claim takes, NULL if none; a
 -- `parked` claim has given them back. `requires` is what a worker must be able to read to be given the task. `awaits` are
 -- the nodes that a parked claim waits for, NULL if none; `parked` is 2 when they have settled and it waits for its pools.
 -- `deadlocks` counts how often a claim of the task was revoked to break one.

@@ -15,6 +15,7 @@ import apsw
 
 from segue.domain.records import (
     ENDS_PAUSE,
+    HAS_SHARE,
     PAUSED,
     Claim,
     ClaimRequest,
@@ -30,9 +31,10 @@ from segue.domain.records import (
 from segue.domain.running.pins import pins_handed_on
 from segue.stores.looking import Looks
 from segue.stores.sqlite.claiming import claim_ready
+from segue.stores.sqlite.concluding import conclude
 from segue.stores.sqlite.granting import standing_claims
 from segue.stores.sqlite.judging import judge_run
-from segue.stores.sqlite.pausing import end_pauses, end_pauses_of_run
+from segue.stores.sqlite.pausing import end_pauses_of_run
 from segue.stores.sqlite.releasing import (
     TaskKey,
     join,
@@ -54,7 +56,7 @@ Row = tuple[object, ...]
 Author = Token | tuple[str, str, int, int, None]
 """The task of a hand-off with its epoch and claim; no claim where a person decided."""
 
-ON_HOLD = PAUSED | ENDS_PAUSE
+ON_HOLD = PAUSED | ENDS_PAUSE | HAS_SHARE
 """All ways in which a task may be on hold."""
 
 DELAYED = frozenset({"retry", "deadlocked"})
@@ -236,7 +238,7 @@ def _settle_one(tx: Transaction, settlement: Settlement, worker: str, lease_seco
     events = [_ending_event(tx, settlement)]
     claims, started = release_new(tx, run, settlement.releases, worker, lease_seconds)
     tx.tell([*events, *started])
-    end_pauses(tx, run, node, item)
+    conclude(tx, run, node, item)
     return Settled("accepted", claims, None)
 
 
@@ -292,10 +294,11 @@ def move_run(tx: Transaction, run: str, resolved: int) -> RunState | None:
         counted = tx.row(SQL.count_down_run, (run, resolved, tx.wall))
         if counted is not None and counted[0] in {"complete", "failed"}:
             ended: RunState = counted[0]
-            if counted[1]:
-                cancel_needless(tx, run, None, NEEDED_BY_NOBODY)
+            needless = cancel_needless(tx, run, None, NEEDED_BY_NOBODY) if counted[1] else []
             if counted[2]:
                 end_pauses_of_run(tx, run)
+            for task in needless:
+                conclude(tx, *task)
             tx.tell_run(run, run_event(ended))
             return ended
     return judge_run(tx, run)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from segue.domain.envelope.stored import understood
-from segue.domain.records import SETTLED, SINGLE, Amounts, Token
+from segue.domain.records import Amounts, Token
 from segue.domain.running.spending import Accounts, Charged, Part, Reservation
 from segue.stores import spending
 from segue.stores.sqlite.statements import SQL
@@ -24,6 +24,11 @@ def reserve(tx: Transaction, token: Token, name: str, asked: Amounts, child: str
 def spend(tx: Transaction, token: Token, name: str, spent: Amounts) -> Charged:
     """Put what was spent in the place of what was reserved."""
     return spending.spend(Rows(tx, token.run), token, name, spent)
+
+
+def give_back(tx: Transaction, run: str, node: str, item: int) -> None:
+    """A task has settled: settle the shares that are over with it."""
+    spending.give_back(Rows(tx, run), node, item)
 
 
 def open_account(tx: Transaction, run: str, name: str, caps: Amounts) -> None:
@@ -46,10 +51,9 @@ class Rows:
         _, state, epoch, _, _, claim, *_ = task
         return state in _LIVE and (epoch, claim) == (token.epoch, token.claim)
 
-    def has_settled(self, node: str) -> bool:
-        """Whether a delegated task has come to its end."""
-        task = self._tx.row(SQL.find_task, (self._run, node, SINGLE))
-        return task is not None and task[1] in SETTLED
+    def is_over(self, node: str) -> bool:
+        """Whether a delegated task has settled, with all that was delegated below it; or was never there."""
+        return not self._tx.row(SQL.has_open_below, (self._run, node))[0]
 
     def find(self, token: Token, name: str) -> Reservation | None:
         """What a task has reserved under a name."""
@@ -64,6 +68,14 @@ class Rows:
         """The share of a delegation."""
         row = self._tx.row(SQL.find_share, (self._run, child))
         return None if row is None else _reservation(row)
+
+    def shares_of(self, node: str, item: int) -> Sequence[Reservation]:
+        """The shares that a task has given to what it has delegated."""
+        return [_reservation(row) for row in self._tx.rows(SQL.find_shares, (self._run, node, item))]
+
+    def note_share(self, token: Token) -> None:
+        """Note that a task has given a share away."""
+        self._tx.cursor.execute(SQL.note_share, token[:3])
 
     def accounts(self, names: Sequence[str]) -> Iterable[spending.Row]:
         """The rows of some accounts."""

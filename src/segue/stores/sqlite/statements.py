@@ -60,6 +60,7 @@ class Statements(NamedTuple):
     find_reservation: str
     find_run: str
     find_running_late: str
+    find_shares: str
     find_short_pool: str
     find_step: str
     find_share: str
@@ -84,6 +85,7 @@ class Statements(NamedTuple):
     has_claimed: str
     has_graph: str
     has_open: str
+    has_open_below: str
     has_schema: str
     hold_run: str
     hold_task: str
@@ -118,6 +120,7 @@ class Statements(NamedTuple):
     next_lease: str
     next_overrun: str
     next_retry: str
+    note_share: str
     park_task: str
     pin_task: str
     place: str

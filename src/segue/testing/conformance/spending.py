@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from segue.domain.decisions import Target
 from segue.domain.records import SINGLE, Amounts, Claim
 from segue.testing.conformance.base import Suite
-from segue.testing.conformance.desk import LEASE_SECONDS, WORKER, Desk, root
+from segue.testing.conformance.desk import LEASE_SECONDS, WORKER, Desk, release, root, settlement
 from segue.testing.conformance.growing import append
 
 Numbers = dict[tuple[str, str], tuple[int, int, int]]
@@ -19,6 +20,18 @@ async def _submit(desk: Desk, caps: Amounts) -> tuple[str, Claim]:
 async def _numbers(desk: Desk, run: str) -> Numbers:
     found = await desk.store.read_spending(run)
     return {(each.account, each.unit): (each.cap, each.spent, each.reserved) for each in found}
+
+
+async def _delegated(desk: Desk, claim: Claim, *names: str, share: int = 60) -> list[Claim]:
+    """Claims of tasks that are delegated, each by the one before, the first with a share if there is one."""
+    claims: list[Claim] = []
+    for name in names:
+        if share and not claims:
+            await desk.store.reserve(claim.token, f"share of {name}", (("tokens", share),), name)
+        await desk.store.append(claim.token, append(name))
+        (claim,) = await desk.claim("child_agent")
+        claims.append(claim)
+    return claims
 
 
 class SpendingConformance(Suite):
@@ -63,7 +76,7 @@ class SpendingConformance(Suite):
         assert (await _numbers(desk, run))["", "tokens"] == (100, 20, 10)
 
     async def test_a_share_is_taken_from_above_and_comes_back(self, desk: Desk) -> None:
-        """A delegation spends from its share, other units from above; settled, its share is what it has spent."""
+        """A delegation spends from its share, other units from above; with its end that is what it has spent."""
         run, claim = await _submit(desk, (("tokens", 100), ("calls", 9)))
         name, store = "a/child.1", desk.store
         await store.reserve(claim.token, "share", (("tokens", 50),), name)
@@ -76,12 +89,82 @@ class SpendingConformance(Suite):
         await store.reserve(child.token, "1", (("tokens", 30), ("calls", 1)))
         await store.spend(child.token, "1", (("tokens", 20),))
         await desk.end(child, run_resolved=1)
-        assert (await store.spend(claim.token, "share", ())).verdict == "accepted"
+        assert (await store.spend(claim.token, "share", ())).verdict == "stale"
         assert await _numbers(desk, run) == {
             ("", "calls"): (9, 1, 0),
             ("", "tokens"): (100, 20, 0),
             (name, "tokens"): (50, 20, 0),
         }
+
+    async def test_a_share_comes_back_whatever_becomes_of_who_asked(self, desk: Desk) -> None:
+        """It may have ended in any way before: with the last task below it, what was not spent is there again."""
+        for how in ("dead", "complete", "cancelled", "needless"):
+            run, claim = await _submit(desk, (("tokens", 100),))
+            child, below = await _delegated(desk, claim, "a/child.1", "a/child.1/child.1")
+            await desk.store.reserve(child.token, "1", (("tokens", 10),))
+            if how in ("dead", "complete"):
+                await desk.settle(settlement(claim, None, ending=how, run_resolved=1))  # type: ignore[arg-type]
+            elif how == "cancelled":
+                await desk.control(run, "cancel", "a")
+            else:
+                other = release("b", need=0, resolved=0)
+                await desk.control(run, "cancel", Target("b", SINGLE, other), needless=(Target("a", SINGLE),))
+            assert (await _numbers(desk, run))["", "tokens"] == (100, 0, 60)
+            await desk.settle(settlement(child, None, ending="dead", run_resolved=1))
+            assert (await _numbers(desk, run))["", "tokens"] == (100, 0, 60)
+            await desk.store.reserve(below.token, "1", (("tokens", 20),))
+            await desk.store.spend(below.token, "1", (("tokens", 5),))
+            await desk.settle(settlement(below, None, ending="dead", run_resolved=1))
+            assert await _numbers(desk, run) == {
+                ("", "tokens"): (100, 15, 0),  # what the dead one had reserved may have been spent
+                ("a/child.1", "tokens"): (60, 5, 10),
+            }, how
+
+    async def test_the_shares_of_a_run_come_back_with_its_end(self, desk: Desk) -> None:
+        """Also if it is cancelled as a whole, or ends without those that nobody needed."""
+        for how in ("cancelled", "cut short"):
+            run, claim = await _submit(desk, (("tokens", 100),))
+            child, _ = await _delegated(desk, claim, "a/child.1", "a/child.1/child.1")
+            await desk.store.spend(child.token, "1", (("tokens", 7),))
+            if how == "cancelled":
+                await desk.cancel(run)
+            else:
+                await desk.control(run, "cancel", "a/child.1/child.1")
+                await desk.settle(settlement(claim, None, ending="dead", run_resolved=3))
+            assert (await desk.run(run)).ended_at is not None
+            assert (await _numbers(desk, run))["", "tokens"] == (100, 7, 0)
+
+    async def test_a_share_that_was_never_used_comes_back(self, desk: Desk) -> None:
+        """Whoever set it aside and delegated nothing then keeps it while he is tried again, until he has settled."""
+        run, claim = await _submit(desk, (("tokens", 100),))
+        await desk.store.reserve(claim.token, "share", (("tokens", 60),), "a/child.1")
+        await desk.settle(settlement(claim, None, ending="retry"))
+        assert (await _numbers(desk, run))["", "tokens"] == (100, 0, 60)
+        (again,) = await desk.claim("a_agent")
+        await desk.settle(settlement(again, None, ending="dead", run_resolved=1))
+        assert (await _numbers(desk, run))["", "tokens"] == (100, 0, 0)
+
+    async def test_shares_within_shares_come_back_one_after_the_other(self, desk: Desk) -> None:
+        """What the one below has left is left of the one above; what is spent by a task that is tried again counts."""
+        run, claim = await _submit(desk, (("tokens", 100),))
+        store = desk.store
+        (child,) = await _delegated(desk, claim, "a/child.1")
+        await store.reserve(child.token, "share", (("tokens", 40),), "a/child.1/child.1")
+        (below,) = await _delegated(desk, child, "a/child.1/child.1", share=0)
+        await store.spend(below.token, "1", (("tokens", 30),))
+        await desk.settle(settlement(claim, None, ending="dead", run_resolved=1))
+        await desk.settle(settlement(child, None, ending="dead", run_resolved=1))
+        await desk.settle(settlement(below, None, ending="dead", run_resolved=1))
+        assert await _numbers(desk, run) == {
+            ("", "tokens"): (100, 30, 0),
+            ("a/child.1", "tokens"): (60, 30, 0),
+            ("a/child.1/child.1", "tokens"): (40, 30, 0),
+        }
+        await desk.retry(run, "a/child.1/child.1")
+        (again,) = await desk.claim("child_agent")
+        await store.spend(again.token, "2", (("tokens", 4),))
+        await desk.settle(settlement(again, None, ending="dead", run_resolved=1))
+        assert (await _numbers(desk, run))["", "tokens"] == (100, 34, 0)
 
     async def test_a_run_without_caps_counts_nothing(self, desk: Desk) -> None:
         """Everything is accepted, and there are no accounts; pruning takes what there is."""

@@ -6,6 +6,7 @@ from typing import Any
 
 from segue.engine import delegating, handing_on
 from segue.stores import spending
+from segue.stores.memory import state as memory_state
 from segue.stores.memory.growing import Growing
 from segue.testing.simulation.planting import without
 
@@ -47,3 +48,12 @@ def _gives_back(_: Any) -> Any:
         return reservation._replace(spent=nothing)
 
     return settled
+
+
+@without(
+    "share kept",
+    "What was not spent of a share comes back with the last task that it is for.",
+    (memory_state, "give_back"),
+)
+def _keeps_it(_: Any) -> Any:
+    return lambda rows, node, item: None

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from segue.domain.envelope.body import parts_of
-from segue.domain.records import HANDED_ON, SINGLE
+from segue.domain.records import HANDED_ON, SETTLED, SINGLE
 from segue.domain.running.redriving import Redriving
 from segue.stores.memory.rows import Run
 from segue.testing.simulation.workload import HOPS_ALLOWED
@@ -74,11 +74,21 @@ class Grown:
                     "I16", f"{name} waits for {run.waits_for} tasks, and {waits_for} have not settled"
                 )
 
+    def _is_over(self, run: Run, child: str) -> bool:
+        """Whether a delegated task is there and has settled, with all that was delegated below it."""
+        states = [task.state for task in run.tasks.values() if f"{task.node}/".startswith(f"{child}/")]
+        return bool(states) and all(state in SETTLED for state in states)
+
     def _check_spending(self, run: Run) -> None:
         name = run.new.run
         for (account, unit), (cap, spent, reserved) in run.allowances.items():
             if min(spent, reserved) < 0 or spent + reserved > cap:
                 self._wrong("I17", f"{name}: {spent} + {reserved} {unit} of {cap} in the account {account!r}")
+        for share in run.reservations.values():
+            if share.child is not None and self._is_over(run, share.child):
+                self._world.saw("share came back")
+                if share.spent is None:
+                    self._wrong("I17", f"{name}: {share.child} is over, and its share is still set aside")
         calls = run.allowances.get(("", "calls"))
         if calls is not None and self.calls[name] > calls[1] + calls[2]:
             self._wrong(

@@ -71,6 +71,12 @@ def latest_pins(run: Run, nodes: tuple[str, ...]) -> set[Pin]:
     }
 
 
+def asked_with(run: Run, task: Task) -> set[Pin]:
+    """What a task that was delegated begins with: its arguments, also if it was cancelled before and is tried again."""
+    first = run.handoffs[task.node, task.item][0].record
+    return {Pin(task.node, task.item, first.version, first.digest, first.status)}
+
+
 def wrong_inputs(plan: Plan, run: Run, task: Task, inputs: list[str]) -> str | None:
     """
     How what an agent was given differs from the hand-offs that its task has pinned; None if it does not.

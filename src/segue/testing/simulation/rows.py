@@ -9,7 +9,7 @@ from segue.domain.rows import Event
 from segue.stores.memory.rows import Task
 from segue.stores.wording import RUN_GREW
 from segue.testing.simulation.ledger import Account, Accounts, Facts, Key, facts_of, name_of
-from segue.testing.simulation.order import early_start, latest_pins, unfinished
+from segue.testing.simulation.order import asked_with, early_start, latest_pins, unfinished
 
 if TYPE_CHECKING:
     from segue.testing.simulation.grown import Grown
@@ -234,8 +234,9 @@ class Rows:
             self._wrong("I10", f"{name_of(key)} was granted before its delay was over")
         self._check_reader(key, task)
         pins = frozenset(task.pins or ())
-        own = (task.node,) if is_grown(task.node) else plan.steps[task.node].parents
-        wanted = latest_pins(run, own)
+        wanted = (
+            asked_with(run, task) if is_grown(task.node) else latest_pins(run, plan.steps[task.node].parents)
+        )
         if not account.grants and pins != wanted:
             self._wrong("I4", f"{name_of(key)} has pinned {sorted(pins)} and not {sorted(wanted)}")
         self._world.saw("taken over" if account.grants else "granted")

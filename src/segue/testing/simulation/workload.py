@@ -23,7 +23,9 @@ from segue.domain.settings.agent_settings import Quorum
 from segue.domain.settings.options import RunOptions
 from segue.domain.settings.pools import Pool
 from segue.domain.settings.reviewing import Review
+from segue.domain.settings.spending import Spending
 from segue.engine.context import ctx
+from segue.errors import SpendingExceeded
 from segue.testing.simulation.acting import act
 from segue.testing.simulation.versions import AGENTS_OF, Code, old_hearer, old_teller
 
@@ -177,7 +179,17 @@ async def taker(texts: list[str]) -> str | HandTo:
 @agent(retries=2, backoff="50ms")
 async def asker(texts: list[str]) -> str:
     """Asks somebody in the middle of its work, and pays for a call."""
-    return await act(texts, asks=lambda: ctx.delegate("answerer", text=texts[0]), pays=True)
+    return await act(texts, asks=lambda: _ask(texts[0]), pays=True)
+
+
+async def _ask(text: str) -> str:
+    """Ask with a share of the budget now and then, if there is something left for it."""
+    if toss(text, 2):
+        try:
+            return str(await ctx.delegate("answerer", text=text, budget=Spending(calls=1)))
+        except SpendingExceeded:
+            pass
+    return str(await ctx.delegate("answerer", text=text))
 
 
 @agent(retries=1, backoff="50ms")

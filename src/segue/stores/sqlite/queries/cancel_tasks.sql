@@ -2,4 +2,4 @@
 UPDATE task
 SET state = 'cancelled', claim = NULL, lease = NULL, due = NULL, settled_at = ?2
 WHERE run = ?1 AND state IN ('waiting', 'ready', 'claimed', 'needs_review', 'in_doubt', 'paused')
-RETURNING node, item, agent, epoch
+RETURNING node, item, agent, epoch, hold

@@ -1,0 +1,18 @@
+"""What ends with a task."""
+
+from __future__ import annotations
+
+from segue.domain.records import ENDS_PAUSE, HAS_SHARE, PAUSED_ITSELF
+from segue.stores.sqlite.pausing import end_pauses
+from segue.stores.sqlite.spending import give_back
+from segue.stores.sqlite.statements import SQL
+from segue.stores.sqlite.transaction import Transaction
+
+
+def conclude(tx: Transaction, run: str, node: str, item: int) -> None:
+    """If a task has settled, end its pause and those that lasted until then, and settle the shares that are over."""
+    ((hold,),) = tx.rows(SQL.find_hold, (run, node, item))
+    if hold & (PAUSED_ITSELF | ENDS_PAUSE):
+        end_pauses(tx, run, node, item, hold)
+    if hold & HAS_SHARE and not tx.row(SQL.has_open, (run, node, item))[0]:
+        give_back(tx, run, node, item)
