@@ -290,6 +290,7 @@ class PauseConformance(Suite):
         desk.clock.advance(50.0)
         (taken,) = await desk.store.expire()
         assert (taken.node, (await desk.names(new.run))[-1]) == ("a", "task.a_agent.overrun")
+        assert await desk.control(new.run, "pause", unborn("b")) == "accepted"
         (claim,) = await desk.claim("other")
         assert claim.overrun == "deadline"
 
