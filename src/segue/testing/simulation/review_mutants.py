@@ -24,10 +24,7 @@ def _takes_any_digest(_: Any) -> Any:
 
 
 @without(
-    "decided at any time",
-    "People decide before a review is over, its terms after it.",
-    (wording, "in_time"),
-    season="answers",
+    "decided at any time", "People decide before a review is over, its terms after it.", (wording, "in_time")
 )
 def _never_too_late(_: Any) -> Any:
     return lambda decision, review_by, wall: True

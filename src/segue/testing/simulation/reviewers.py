@@ -36,7 +36,7 @@ class Reviewers:
     def look_at(self, run: Run, task: Task) -> None:
         """Somebody sees what waits, or waits for its time to be over; now and then two look at once, and differ."""
         chance = self._world.chance
-        if task.review_by is not None and chance.random() < 0.7:
+        if task.review_by is not None and chance.random() < 0.4:
             return
         for _ in range(chance.choice((1, 2))):
             seen = (
@@ -53,7 +53,7 @@ class Reviewers:
             return
         decision = self._decision(run, task, said)
         if decision is not None:
-            self._world.after(self._world.chance.choice((0.0, 0.0, 0.2, 0.3)), partial(self._write, decision))
+            self._world.after(self._world.chance.choice((0.0, 0.1, 0.2, 0.3)), partial(self._write, decision))
 
     def _decision(self, run: Run, task: Task, said: Said) -> Decision | None:
         world = self._world
