@@ -8,6 +8,7 @@ import pytest
 
 from segue import Segue, Spending, agent, ctx, workflow
 from segue.cli.output import table
+from segue.domain.measures import seconds_in_words
 from tests.cli.conftest import Project
 
 
@@ -217,3 +218,39 @@ def test_a_table_in_a_narrow_terminal(width: int, left_out: set[str]) -> None:
     cells = [next(iter(column.cells)) for column in drawn.columns]
     assert str(cells[0]) == "01a220d6-f060"
     assert width < 45 or sum(column.width or 0 for column in drawn.columns) + 2 * (len(shown) - 1) <= width
+
+
+WAITING = """
+import asyncio
+
+from segue import Later, agent, workflow
+
+
+@agent
+async def slow(text: str) -> str:
+    await asyncio.sleep(0.01)
+    return text
+
+
+@agent
+async def waits(text: Later[str]) -> str:
+    return await text
+
+
+@workflow
+def waiting(text: str) -> str:
+    return waits(slow(text))
+"""
+
+
+def test_waiting_is_not_the_time_of_a_task(project: Project) -> None:
+    """The time of a task is what its agent has worked, without what it waited for another one in the middle."""
+    (project.folder / "waiting.py").write_text(WAITING)
+    project.run("run", "waiting", "-i", '"x"')
+    lines = project.run("show", "latest").stdout.splitlines()
+    spans = project.json("show", "latest")["spans"]
+    for name in ("slow", "waits"):
+        worked = sum(each["completed_at"] - each["started_at"] for each in spans if each["task"] == name)
+        (shown,) = (line.split()[3:5] for line in lines if line.startswith(name))
+        assert " ".join(shown) == seconds_in_words(worked)
+    assert len([each for each in spans if each["task"] == "waits"]) == 2

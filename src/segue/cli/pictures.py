@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
@@ -28,6 +28,9 @@ MOST_ITEMS = 12
 """Items of a mapped node that are shown one by one; beyond, those that are well are counted."""
 
 MOST_TRACEBACKS = 3
+
+Attempt = tuple[str, int]
+"""A task and its epoch."""
 
 
 def runs_table(runs: Sequence[RunSummary], now: float, width: int) -> RenderableType:
@@ -192,6 +195,9 @@ def moment(at: float) -> str:
 
 def _tasks_table(tasks: Sequence[TaskView], spans: Sequence[Span], width: int) -> RenderableType:
     first_agents = {span.task: span.agent for span in reversed(spans)}
+    worked: dict[Attempt, float] = defaultdict(float)
+    for span in spans:
+        worked[span.task, span.epoch] += span.completed_at - span.started_at
     items = Counter(task.node for task in tasks if task.item is not None)
     groups: dict[str, list[TaskView]] = {}
     for task in tasks:
@@ -201,17 +207,22 @@ def _tasks_table(tasks: Sequence[TaskView], spans: Sequence[Span], width: int) -
         fold = many and task.item is not None and task.state in {"complete", "ready", "paused", "skipped"}
         groups.setdefault(f"{task.node} {task.state}" if fold else task.task, []).append(task)
     rows = [
-        _task_row(group[0], first_agents) if len(group) == 1 else _folded_row(group)
+        _task_row(group[0], first_agents, worked) if len(group) == 1 else _folded_row(group, worked)
         for group in groups.values()
     ]
     return table(("task", "state", ">try", ">time", ">bytes", "summary"), rows, "summary", width)
 
 
-def _task_row(task: TaskView, first_agents: Mapping[str, str]) -> tuple[str | Text, ...]:
-    """A task; one that another agent has than began it (handed on, a fallback, reassigned) with that agent."""
+def _task_row(
+    task: TaskView, first_agents: Mapping[str, str], worked: Mapping[Attempt, float]
+) -> tuple[str | Text, ...]:
+    """
+    A task; one that another agent has than began it (handed on, a fallback, reassigned) with that agent. Its time is
+    what its last attempt has worked, without what it waited in the middle.
+    """
     handoff = task.handoff
     passed = "" if first_agents.get(task.task, task.agent) == task.agent else f" → {task.agent}"
-    seconds = _task_seconds(task)
+    seconds = worked.get((task.task, task.epoch))
     return (
         plain(task.task + passed),
         styled("running" if task.state == "claimed" else task.state),
@@ -222,8 +233,8 @@ def _task_row(task: TaskView, first_agents: Mapping[str, str]) -> tuple[str | Te
     )
 
 
-def _folded_row(tasks: Sequence[TaskView]) -> tuple[str | Text, ...]:
-    seconds = sum(_task_seconds(task) or 0.0 for task in tasks)
+def _folded_row(tasks: Sequence[TaskView], worked: Mapping[Attempt, float]) -> tuple[str | Text, ...]:
+    seconds = sum(worked.get((task.task, task.epoch), 0.0) for task in tasks)
     size = sum(task.handoff.size_bytes for task in tasks if task.handoff is not None)
     items = f"{plain(tasks[0].node)}[…]"
     return (
@@ -234,12 +245,6 @@ def _folded_row(tasks: Sequence[TaskView]) -> tuple[str | Text, ...]:
         bytes_in_words(size),
         Text(f"{counted(len(tasks), 'item')}, times added up", style="dim"),
     )
-
-
-def _task_seconds(task: TaskView) -> float | None:
-    if task.handoff is not None:
-        return max(task.handoff.completed_at - task.handoff.started_at, 0.0)
-    return None
 
 
 def _summary(task: TaskView) -> Text:
