@@ -284,13 +284,15 @@ async def test_the_terms_decide_in_the_end(open_segue: Open, then: Any, result: 
         await segue.review(handle.run, "draft", digest=shown.digest, approve=True, by="ann")
     assert caught.value.reason == "expired"
     clock.advance(10.0)
+    kind = "complete" if then == "approve" else "failed"
+    await soon(_until_told(segue, handle.run, f"draft.{kind}"))
     if result is not None:
         assert await soon(handle.result()) == result
     else:
         with pytest.raises(RunFailed, match="none of ann has decided on it in time"):
             await soon(handle.result())
     assert ran["draft"] == 1
-    (about,) = await told(segue, handle.run, "complete" if then == "approve" else "failed")
+    (about,) = await told(segue, handle.run, kind)
     assert (about["by"], about["digest"], about["approved"]) == ("policy", shown.digest, then == "approve")
     with pytest.raises(ReviewRefused, match="by policy before"):
         await segue.review(handle.run, "draft", digest=shown.digest, approve=True, by="ann")
@@ -315,6 +317,7 @@ async def test_a_review_is_passed_on_along_the_chain(open_segue: Open) -> None:
     with pytest.raises(ReviewRefused, match="ann may not decide"):
         await segue.review(handle.run, "draft", digest=first.digest, approve=True, by="ann")
     clock.advance(2 * HOUR)
+    await soon(_until_told(segue, handle.run, "draft.complete"))
     assert await soon(handle.result()) == ["no", 2, ["be short"]]
 
 

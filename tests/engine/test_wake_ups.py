@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -84,3 +85,35 @@ async def turns(clock: ManualClock, count: int = 20) -> None:
     """Let everything in the loop that can go on do so."""
     for _ in range(count):
         await clock.sleep(0)
+
+
+async def test_what_was_paused_until_then_begins_at_once(open_segue: Any) -> None:
+    """The worker that settles what a pause was to last until looks for what is free now: no clock has to move."""
+    segue = await open_segue(clock=ManualClock())
+    may_begin, may_end = asyncio.Event(), asyncio.Event()
+
+    @agent
+    async def gate(text: str) -> str:
+        await may_begin.wait()
+        return text
+
+    @agent
+    async def first(text: str) -> str:
+        await may_end.wait()
+        return text
+
+    @agent
+    async def other(text: str) -> str:
+        return text
+
+    @workflow
+    def two(text: str) -> list[str]:
+        opened = gate(text)
+        return [first(opened), other(opened)]
+
+    run = await segue.submit(two, "x")
+    await run.pause("other", until="first", by="ann")
+    may_begin.set()
+    await soon(run.handoff("gate"))
+    may_end.set()
+    assert await soon(run.result()) == ["x", "x"]

@@ -319,12 +319,14 @@ class Submitted(NamedTuple):
 class Settled(NamedTuple):
     """
     The answer to a settlement: the verdict, the dependents that were claimed with it, and the state of the run if this
-    settlement changed it (it ended, or it needs a review now).
+    settlement changed it (it ended, or it needs a review now). `ended_pause` says that tasks which were paused until
+    then may be ready now.
     """
 
     verdict: Verdict
     claims: tuple[Claim, ...]
     run_state: RunState | None
+    ended_pause: bool = False
 
 
 _ITEM = re.compile("[0-9]{1,18}")

@@ -364,6 +364,8 @@ class Engine:
             return
         if settlement.handoff is not None:
             self.book.remember(attempt.live, stored_handoff(token, settlement.handoff))
+        if settled.ended_pause:
+            self._claimer.poke()
         if settlement.ending in ("retry", "reassigned", "handed_on"):
             self._claimer.poke_after(settlement.not_before)
         for claim in claims:

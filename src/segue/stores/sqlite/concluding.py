@@ -9,10 +9,14 @@ from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
 
 
-def conclude(tx: Transaction, run: str, node: str, item: int) -> None:
-    """If a task has settled, end its pause and those that lasted until then, and settle the shares that are over."""
+def conclude(tx: Transaction, run: str, node: str, item: int) -> bool:
+    """
+    If a task has settled, end its pause and those that lasted until then, and settle the shares that are over; whether
+    pauses were to last until then.
+    """
     ((hold,),) = tx.rows(SQL.find_hold, (run, node, item))
     if hold & (PAUSED_ITSELF | ENDS_PAUSE):
         end_pauses(tx, run, node, item, hold)
     if hold & HAS_SHARE and not tx.row(SQL.has_open, (run, node, item))[0]:
         give_back(tx, run, node, item)
+    return bool(hold & ENDS_PAUSE)

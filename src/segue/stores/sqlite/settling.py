@@ -238,8 +238,7 @@ def _settle_one(tx: Transaction, settlement: Settlement, worker: str, lease_seco
     events = [_ending_event(tx, settlement)]
     claims, started = release_new(tx, run, settlement.releases, worker, lease_seconds)
     tx.tell([*events, *started])
-    conclude(tx, run, node, item)
-    return Settled("accepted", claims, None)
+    return Settled("accepted", claims, None, conclude(tx, run, node, item))
 
 
 def _why_refused(tx: Transaction, settlement: Settlement) -> Settled:

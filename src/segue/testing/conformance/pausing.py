@@ -170,7 +170,8 @@ class PauseConformance(Suite):
         assert (await desk.task(run, "c")).state == "paused"
         (b,) = await desk.claim("b_agent")
         (answer,) = await desk.settle(settlement(b, None, ending="skipped", run_resolved=1))
-        assert (answer.verdict, (await desk.task(run, "c")).state) == ("accepted", "ready")
+        assert (answer.verdict, answer.ended_pause) == ("accepted", True)
+        assert (await desk.task(run, "c")).state == "ready"
         (last,) = [event for event in await desk.events(run) if event.name == "task.c_agent.unpaused"]
         assert last.data == '{"by":"me","until":"b"}'
         assert list(await desk.store.read_pauses(run)) == []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from segue.domain.records import Ending
+from segue.domain.records import Ending, Settled
 from segue.testing.conformance.base import Suite
 from segue.testing.conformance.desk import (
     LEASE_SECONDS,
@@ -28,7 +28,7 @@ class SettlingConformance(Suite):
         desk.clock.advance(3)
         record = handoff('"result"')
         (answer,) = await desk.settle(settlement(a, record, data='{"x":1}'))
-        assert answer == ("accepted", (), None)
+        assert answer == Settled("accepted", (), None)
         task = await desk.task(run, "a")
         assert (task.state, task.version, task.epoch, task.attempt) == ("complete", 1, 1, 1)
         assert (task.settled_at, task.claimed_at) == (desk.clock.wall(), desk.clock.wall() - 3)
