@@ -436,3 +436,47 @@ def test_a_workflow_that_raises_while_it_is_drawn(weird: Project) -> None:
     said = weird.refused("run", "weird:crooked", "-i", "1").stderr
     assert "workflow 'crooked' cannot be drawn: ValueError: in the workflow" in said
     assert "weird.py, line 17" in said
+
+
+TALKATIVE = """
+import os
+
+from segue import agent, workflow
+
+print("imported")
+
+
+@agent
+def talks(number: int) -> int:
+    print("from a thread")
+    os.write(1, b"past Python\\n")
+    return number
+
+
+@agent(isolation="process")
+def talks_elsewhere(number: int) -> int:
+    print("from a child process")
+    return number
+
+
+@workflow
+def talkative(number: int) -> int:
+    return talks_elsewhere(talks(number))
+"""
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_what_agents_print_is_no_result(project: Project, as_json: bool) -> None:
+    """Standard output has the result alone, whatever the user's code prints there, in whatever process it runs."""
+    (project.folder / "talkative.py").write_text(TALKATIVE)
+    command = [sys.executable, "-m", "segue", "run", "talkative", "-i", "7", *(["--json"] if as_json else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert (json.loads(done.stdout)["result"] if as_json else done.stdout) == (7 if as_json else "7\n")
+    for said in ("imported", "from a thread", "past Python", "from a child process"):
+        assert said in done.stderr
+
+
+def test_what_is_printed_without_a_file(project: Project) -> None:
+    """The same where standard output is no file of the system."""
+    (project.folder / "talkative.py").write_text(TALKATIVE.replace("os.write", "print"))
+    assert project.run("run", "talkative", "-i", "7").stdout == "7\n"

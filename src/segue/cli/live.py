@@ -16,7 +16,7 @@ from segue.app.host import Host
 from segue.app.progress import NodeProgress, Progress
 from segue.app.reading import read_graph
 from segue.app.working import Totals
-from segue.cli.output import STATE_STYLES, err, plain
+from segue.cli.output import STATE_STYLES, err, plain, results
 from segue.demo.words import counted
 from segue.domain.measures import bytes_in_words, seconds_in_words
 from segue.domain.records import PAUSED_ITSELF
@@ -48,7 +48,7 @@ _BAR_CELLS = 8
 
 def wants_picture(as_json: bool) -> bool:
     """Whether somebody is there to see a picture: not in a pipe, and not where JSON was asked for."""
-    return not as_json and sys.stdout.isatty() and sys.stderr.isatty()
+    return not as_json and results().isatty() and sys.stderr.isatty()
 
 
 @contextlib.asynccontextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Awaitable, Collection
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, get_args
 
@@ -20,6 +19,7 @@ from segue.cli.output import (
     guarded,
     out,
     print_json,
+    results,
 )
 
 if TYPE_CHECKING:
@@ -177,7 +177,7 @@ def graph(
     else:
         name = run or ""
         text = draw(*within(store, lambda host: stored(host, name)))
-    sys.stdout.write(block(text))
+    results().write(block(text))
 
 
 @guarded

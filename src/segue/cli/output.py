@@ -7,13 +7,14 @@ read as markup.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
 import re
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, ParamSpec, TextIO
 
@@ -82,9 +83,44 @@ STATE_STYLES = {
 _C1 = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
+_kept: list[TextIO] = []
+"""Standard output, while a command runs."""
+
+
+def results() -> TextIO:
+    """Standard output as whoever called `segue` has it: what it was called for, and nothing else, goes there."""
+    return _kept[-1] if _kept else sys.stdout
+
+
+@contextlib.contextmanager
+def _apart() -> Iterator[None]:
+    """Keep standard output for results: what the user's code prints, in whatever process, goes to standard error."""
+    try:
+        number = sys.stdout.fileno()
+    except (OSError, ValueError):  # not a file: what runs here can be kept apart all the same
+        _kept.append(sys.stdout)
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                yield
+        finally:
+            _kept.pop()
+        return
+    sys.stdout.flush()
+    with os.fdopen(os.dup(number), "w", encoding=sys.stdout.encoding, errors=sys.stdout.errors) as stream:
+        os.dup2(sys.stderr.fileno(), number)
+        _kept.append(stream)
+        try:
+            yield
+        finally:
+            _kept.pop()
+            sys.stdout.flush()
+            os.dup2(stream.fileno(), number)
+
+
 def out() -> Console:
     """The console on standard output."""
-    return Console(width=_width(sys.stdout.isatty()), highlight=False, soft_wrap=False)
+    stream = results()
+    return Console(file=stream, width=_width(stream.isatty()), highlight=False, soft_wrap=False)
 
 
 def err() -> Console:
@@ -104,7 +140,7 @@ def draw(picture: RenderableType) -> None:
         return
     with console.capture() as captured:
         console.print(picture)
-    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
+    results().write("".join(f"{line.rstrip()}\n" for line in captured.get().splitlines()))
 
 
 def plain(text: str) -> str:
@@ -126,7 +162,7 @@ def styled(state: str) -> Text:
 
 def print_json(value: Any, *, indented: bool = True, file: TextIO | None = None) -> None:
     """Print views or plain values as JSON: on one line in a pipe, indented on a terminal if that is wanted."""
-    file = sys.stdout if file is None else file
+    file = results() if file is None else file
     indent = 2 if indented and file.isatty() else None
     text = json.dumps(value, default=asdict, ensure_ascii=False, indent=indent)
     file.write(_C1.sub(lambda match: f"\\u{ord(match[0]):04x}", text) + "\n")
@@ -175,7 +211,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         as_json, debug = bool(kwargs["as_json"]), bool(kwargs["debug"])
         try:
-            command(*args, **kwargs)
+            with _apart():
+                command(*args, **kwargs)
         except SegueError as error:
             tell(error, as_json, debug)
             raise typer.Exit(error.exit_code) from None

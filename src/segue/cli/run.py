@@ -28,6 +28,7 @@ from segue.cli.output import (
     out,
     plain,
     print_json,
+    results,
     styled,
 )
 from segue.cli.persons import ByOption
@@ -135,7 +136,7 @@ def run(
             elif as_json:
                 print_json({"run": handle.run, "workflow": built.graph.workflow})
             else:
-                print(handle.run)
+                results().write(f"{handle.run}\n")
 
     asyncio.run(submit_and_wait())
 
@@ -291,7 +292,7 @@ async def _finish(host: Host, run: str, agents: str, as_json: bool) -> None:
 
 def _print_result(result: Any) -> None:
     if isinstance(result, str):
-        sys.stdout.write(block(result) + "\n")
+        results().write(block(result) + "\n")
     elif result is not None:
         print_json(result)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -12,7 +11,7 @@ from rich.text import Text
 
 from segue.app.effects import StepView
 from segue.app.views import HandoffView, TaskDetail
-from segue.cli.output import block, plain, styled, table
+from segue.cli.output import block, plain, results, styled, table
 from segue.cli.pictures import (
     MOST_ITEMS,
     error_picture,
@@ -121,7 +120,7 @@ def output_text(output: object) -> str:
     """An output as JSON, cut on a screen if it is very long."""
     text = json.dumps(output, indent=2, ensure_ascii=False)
     lines = text.splitlines()
-    if len(lines) > MOST_OUTPUT_LINES and sys.stdout.isatty():
+    if len(lines) > MOST_OUTPUT_LINES and results().isatty():
         more = len(lines) - MOST_OUTPUT_LINES
         text = "\n".join(
             [*lines[:MOST_OUTPUT_LINES], f"... and {counted(more, 'more line')}; --json prints all"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -15,7 +14,7 @@ from rich.text import Text
 
 from segue.app.serving import Happening, Tally
 from segue.cli.live import wants_picture
-from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, err, plain, print_json
+from segue.cli.output import SHORT_ID_CHARACTERS, STATE_STYLES, err, plain, print_json, results
 from segue.demo.words import counted
 from segue.domain.measures import seconds_in_words
 from segue.domain.settings.durations import duration_text
@@ -85,8 +84,7 @@ class JsonLines(Lines):
     """Each event as an object on a line of standard output, and nothing else there: agents print to standard error."""
 
     def __init__(self) -> None:
-        self._out = os.fdopen(os.dup(sys.stdout.fileno()), "w")
-        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self._out = results()
 
     def happened(self, happening: Happening) -> None:
         given = {name: value for name, value in happening._asdict().items() if value is not None}
