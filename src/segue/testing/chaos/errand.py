@@ -21,10 +21,13 @@ DESKS = 64
 BUDGET = Spending(tokens=100_000, handoffs=1_000)
 """What a run may spend: attempts that are lost in the middle of a call have spent what they had set aside."""
 
+LOSSES = 100
+"""How often each may be lost with its worker: whoever waits for another is there for long, where workers die often."""
+
 _SHARE = Spending(tokens=50_000)
 
 
-@agent(pools={DESK: Pool(1, keep=True)})
+@agent(pools={DESK: Pool(1, keep=True)}, losses=LOSSES)
 async def errand(numbers: list[int]) -> int:
     """Asks somebody else, once, and waits for the answer at its desk."""
     note()
@@ -32,7 +35,7 @@ async def errand(numbers: list[int]) -> int:
     return await ctx.delegate(aide, amount=sum(numbers), budget=_SHARE)
 
 
-@agent(pool=DESK)
+@agent(pool=DESK, losses=LOSSES)
 async def aide(amount: int) -> int | HandTo:
     """Is asked, and hands on."""
     note()
@@ -40,7 +43,7 @@ async def aide(amount: int) -> int | HandTo:
     return HandTo(cashier, amount=amount)
 
 
-@agent
+@agent(losses=LOSSES)
 async def cashier(amount: int) -> int:
     """Has the last word, and pays from the share of the errand."""
     note()
