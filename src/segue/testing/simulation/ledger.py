@@ -46,6 +46,7 @@ class Account:
     """The ids of what was decided on its hand-offs."""
     handed_back: int = 0
     handed_on: int = 0
+    unreadable: int = 0
     deadlocks: int = 0
     failures: int = 0
     losses: int = 0
