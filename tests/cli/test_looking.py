@@ -3,6 +3,8 @@
 import asyncio
 import json
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -254,3 +256,12 @@ def test_waiting_is_not_the_time_of_a_task(project: Project) -> None:
         (shown,) = (line.split()[3:5] for line in lines if line.startswith(name))
         assert " ".join(shown) == seconds_in_words(worked)
     assert len([each for each in spans if each["task"] == "waits"]) == 2
+
+
+def test_a_closed_standard_output(ran: Project) -> None:
+    """Whoever closes standard output wants to hear nothing, and that is no error."""
+    command = f"exec {sys.executable} -m segue show latest >&-"
+    done = subprocess.run(
+        ["sh", "-c", command], cwd=ran.folder, stderr=subprocess.PIPE, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -95,6 +95,8 @@ def results() -> TextIO:
 @contextlib.contextmanager
 def _apart() -> Iterator[None]:
     """Keep standard output for results: what the user's code prints, in whatever process, goes to standard error."""
+    if sys.stdout is None:  # closed by whoever called, who wants to hear nothing
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115 - it stays open as long as the process
     try:
         number = sys.stdout.fileno()
     except (OSError, ValueError):  # not a file: what runs here can be kept apart all the same
