@@ -43,7 +43,7 @@ async def aide(amount: int) -> int | HandTo:
     return HandTo(cashier, amount=amount)
 
 
-@agent(losses=LOSSES)
+@agent(pool=DESK, losses=LOSSES)
 async def cashier(amount: int) -> int:
     """Has the last word, and pays from the share of the errand."""
     note()
