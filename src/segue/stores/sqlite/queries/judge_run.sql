@@ -1,14 +1,12 @@
 -- Say that only a person can move a run, or that it moves again, if that has changed. A parked claim moves nothing as long
--- as a node that it waits for has not settled.
+-- as a node that it waits for has not settled. Where no person is asked for, nothing else is looked at (iif).
 UPDATE run
 SET state = iif(state = 'running', 'needs_review', 'running')
 WHERE run = ?1 AND state IN ('running', 'needs_review')
-  AND (state = 'needs_review') <> (
-    (
-        EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'needs_review')
-        OR EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'in_doubt')
-    )
-    AND NOT EXISTS (
+  AND (state = 'needs_review') <> iif(
+    EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'needs_review')
+        OR EXISTS (SELECT 1 FROM task WHERE task.run = ?1 AND task.state = 'in_doubt'),
+    NOT EXISTS (
         SELECT 1 FROM task
         WHERE task.run = ?1 AND task.state IN ('ready', 'claimed', 'paused')
           AND NOT (
@@ -21,6 +19,7 @@ WHERE run = ?1 AND state IN ('running', 'needs_review')
                     OR awaited.state NOT IN ('complete', 'failed', 'dead', 'skipped', 'expanded', 'cancelled')
             )
           )
-    )
+    ),
+    FALSE
   )
 RETURNING state
