@@ -480,7 +480,7 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_successor_has_its_own_needs"],
     ),
     "only the oldest run gets places": (
-        {"find_pooled": ("PARTITION BY run, agent, pools ORDER BY due", "ORDER BY due")},
+        {"find_runs_in_line": ("FROM line\n    WHERE run IS NOT NULL", "FROM line\n    WHERE 0")},
         ["test_the_run_that_holds_least_comes_first"],
     ),
     "any pool will do": (

@@ -15,7 +15,7 @@ from segue.stores.sqlite.statements import SQL
 from tests.engine.test_controls import Stage
 
 ABOUT_POOLS = (
-    *("list_pools", "find_holding", "find_pooled", "count_wanting", "find_short_pool", "find_needing"),
+    *("list_pools", "find_holding", "find_kinds", "count_wanting", "find_short_pool", "find_needing"),
     *("insert_need", "find_unmet_need", "any_knot", "find_knotted_runs", "read_waiting_tasks"),
 )
 

@@ -19,7 +19,7 @@ SMALL_OR_RARE = {
     "find_expired": "looks at the claimed tasks, which an index has by themselves",
     "find_holding": "looks at the claims that need pools, which an index has by themselves",
     "find_needing": "looks at the tasks that need pools, when a pool is changed",
-    "find_pooled": "looks at the ready tasks that need pools, where some are free",
+    "find_kinds": "takes a step in an index for each kind of ready tasks that need pools",
     "find_knotted_runs": "looks at the tasks that need pools and at the pauses, where there may be a deadlock",
     "find_prunable": "looks at all runs, for pruning",
     "forget_all_workers": "once after a restore",
@@ -41,6 +41,9 @@ SMALL_OR_RARE = {
     "void_delays": "once after a restart of the machine",
     "void_leases": "once after a restart of the machine",
 }
+
+OF_KIND = "agent=? AND pools=? AND <expr>=? AND <expr>=?"
+"""By what the tasks of one kind are found."""
 
 
 @pytest.fixture
@@ -64,17 +67,17 @@ def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection, nam
     """Neither a scan nor a sort: the cost of a statement does not grow with what the store holds."""
     steps = plan(connection, getattr(SQL, name))
     connection.close()
-    # A chain is the few versions of one hand-off, found by their numbers; a parent is an element of a bound list,
-    # and a node one of the few that a parked claim waits for.
+    # A chain is the few versions of one hand-off, found by their numbers; a parent is an element of a bound list, and a
+    # node one of the few that a parked claim waits for. A line is one of some runs, of a bound list or found in turn.
     scans = {step.partition(" VIRTUAL TABLE")[0] for step in steps if step.startswith("SCAN")}
-    assert scans <= {"SCAN CONSTANT ROW", "SCAN chain", "SCAN parent", "SCAN node"}
+    assert scans <= {f"SCAN {what}" for what in ("CONSTANT ROW", "chain", "parent", "node", "line", "apart")}
     assert [step for step in steps if "TEMP B-TREE" in step] == []
 
 
 @pytest.mark.parametrize(
     "name",
     [
-        *("any_claimed", "look", "find_expired", "find_holding", "find_pooled", "forget_worker", "may_claim"),
+        *("any_claimed", "look", "find_expired", "find_holding", "find_kinds", "forget_worker", "may_claim"),
         "next_lease",
     ],
 )
@@ -85,7 +88,9 @@ def test_what_is_scanned_is_small(connection: apsw.Connection, name: str) -> Non
     looks = [step for step in steps if re.match("(SCAN|SEARCH) task", step)]
     assert looks
     assert all(
-        re.search(r"INDEX task_(claimed|paused|ready|broken|queue|deadline|suspect|pooled|holding)", step)
+        re.search(
+            r"INDEX task_(claimed|paused|ready|broken|queue|deadline|suspect|pooled|in_line|holding)", step
+        )
         for step in looks
     )
 
@@ -100,6 +105,13 @@ def test_what_is_scanned_is_small(connection: apsw.Connection, name: str) -> Non
         ("find_running_late", "task_running_out (deadline<?)"),
         ("find_broken", "task_broken (due<?)"),
         ("find_own_claims", "task_claimed (claim>? AND claim<?)"),
+        ("find_kinds", "task_in_line (agent=? AND pools>?)"),
+        ("find_kinds", "task_in_line (agent=? AND pools=? AND <expr>>?)"),
+        ("find_runs_in_line", f"task_in_line ({OF_KIND} AND run>?)"),
+        ("find_heads", f"task_in_line ({OF_KIND} AND run=? AND due<?)"),
+        ("find_heads", "PRIMARY KEY (run=? AND node=? AND item=?)"),
+        ("find_line", f"task_in_line ({OF_KIND} AND run=? AND (due,node,item)>(?,?,?) AND due<?)"),
+        ("find_line_of_others", "task_pooled (agent=? AND (due,run,node,item)>(?,?,?,?) AND due<?)"),
         ("next_retry", "task_ready (agent=? AND due>?)"),
         ("judge_run", "task_in_trouble (run=? AND state=?)"),
         ("count_down_run", "task_in_trouble (run=? AND state=? AND tolerated=?)"),

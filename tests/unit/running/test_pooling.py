@@ -5,7 +5,8 @@ from __future__ import annotations
 from random import Random  # noqa: TID251 (with a seed)
 
 from segue.domain.records import Need, Pools
-from segue.domain.running.pooling import Holding, Wanting, held_places, share_out
+from segue.domain.running.pooling import Holding, held_places, share_out
+from segue.domain.running.turns import Kind, Listed, Wanting
 
 NO_LIMIT = {"a": 1000}
 GPU: Pools = (Need("gpu", 1),)
@@ -13,14 +14,14 @@ GPU: Pools = (Need("gpu", 1),)
 
 def wants(run: str, node: str, since: float = 0.0, pools: Pools = GPU) -> Wanting:
     """A task that waits for places."""
-    return Wanting(since, run, node, -1, "a", pools)
+    return Wanting(since, run, node, -1, Kind("a", pools))
 
 
 def given(
     capacities: dict[str, int], holdings: list[Holding], *wanting: Wanting, limit: int = 1000
 ) -> list[str]:
     """Who gets places."""
-    return [each.node for each in share_out(capacities, holdings, wanting, {"a": limit}, 1)]
+    return [each.node for each in share_out(capacities, holdings, [], Listed(wanting), {"a": limit}, 1)]
 
 
 def test_runs_take_turns() -> None:
@@ -75,14 +76,16 @@ def test_one_that_will_never_fit_is_in_nobodys_way() -> None:
 def test_who_returns_comes_first() -> None:
     """However much his run holds, and however old the others are; and no limit of new tasks holds for him."""
     holdings = [Holding("r1", (Need("cpu", 9), Need("gpu", 1)), parked=False)]
-    back = Wanting(99.0, "r1", "back", -1, "", (Need("gpu", 1),), returning=True)
-    assert given({"cpu": 9, "gpu": 2}, holdings, wants("r2", "new", 0), back, limit=0) == ["back"]
+    back = Wanting(99.0, "r1", "back", -1, Kind("", (Need("gpu", 1),)))
+    new = Listed([wants("r2", "new", 0)])
+    assert share_out({"cpu": 9, "gpu": 2}, holdings, [back], new, {"a": 0}, 1) == [back]
+    assert share_out({"cpu": 9, "gpu": 2}, holdings, [back], new, {"a": 1}, 1)[0] == back
 
 
 def test_who_may_not_be_given_out_reserves_nothing() -> None:
     """A task beyond the limit of its agent, or a suspect too many, keeps no places from others."""
-    suspect = Wanting(0.0, "r1", "suspect", -1, "a", (Need("gpu", 1),), is_suspect=True)
-    chosen = share_out({"gpu": 1}, [], [suspect, wants("r2", "new", 1)], NO_LIMIT, suspects=0)
+    suspect = Wanting(0.0, "r1", "suspect", -1, Kind("a", GPU, is_suspect=True))
+    chosen = share_out({"gpu": 1}, [], [], Listed([suspect, wants("r2", "new", 1)]), NO_LIMIT, suspects=0)
     assert [each.node for each in chosen] == ["new"]
 
 
@@ -114,8 +117,10 @@ def test_random_systems_never_exceed_their_capacity() -> None:
             if all(held[pool] <= capacity for pool, capacity in capacities.items()):
                 holdings.append(holding)
         wanting = [wants(f"r{chance.randint(0, 3)}", f"n{number}", number, needs()) for number in range(6)]
-        chosen = share_out(capacities, holdings, wanting, NO_LIMIT, 1)
-        held = held_places([*holdings, *(Holding(each.run, each.pools, parked=False) for each in chosen)])
+        chosen = share_out(capacities, holdings, [], Listed(wanting), NO_LIMIT, 1)
+        held = held_places(
+            [*holdings, *(Holding(each.run, each.kind.pools, parked=False) for each in chosen)]
+        )
         assert all(held[pool] <= capacity for pool, capacity in capacities.items())
         assert len({each.key for each in chosen}) == len(chosen)
         if not holdings:

@@ -63,7 +63,7 @@ def _to_settle(state: State) -> list[Task]:
 
 def _to_run(state: State, request: ClaimRequest, limit: int) -> list[Task]:
     """The tasks of a worker's agents, oldest first, that find places in their pools, and not too many suspects."""
-    limits = dict.fromkeys(request.agents, request.limit) | dict(request.per_agent)
+    limits = dict.fromkeys(request.agents, limit) | dict(request.per_agent)
     suspects = request.suspects
     ready = [
         task

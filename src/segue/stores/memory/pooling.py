@@ -8,7 +8,8 @@ from typing import Literal
 
 from segue.domain.records import NodeNeed, Token, Verdict, task_name
 from segue.domain.rows import PoolRecord, TaskRecord, Waits
-from segue.domain.running.pooling import Holding, Wanting, given_back, held_of, held_places, share_out
+from segue.domain.running.pooling import Holding, given_back, held_of, held_places, share_out
+from segue.domain.running.turns import Kind, Listed, Wanting
 from segue.errors import PoolTooSmall
 from segue.stores.memory.rows import Task
 from segue.stores.memory.state import State
@@ -44,7 +45,8 @@ class Pooling:
             return "repeated"
         if given_back(task.pools):
             task.wants, task.awaits = True, ()
-            chosen = share_out(self._state.pools, holdings(self._state), returning(self._state), {}, 0)
+            state = self._state
+            chosen = share_out(state.pools, holdings(state), returning(state), Listed(()), {}, 0)
             if token[:3] not in [each.key for each in chosen]:
                 self._state.judge(self._state.runs[task.run])
                 return "wait"
@@ -84,7 +86,7 @@ class Pooling:
         """All pools, by name."""
         held = held_places(holdings(self._state))
         waiting = [task.pools for task in self._state.ready_tasks() if not task.broken]
-        waiting += [each.pools for each in returning(self._state)]
+        waiting += [each.kind.pools for each in returning(self._state)]
         return [
             PoolRecord(
                 name,
@@ -136,15 +138,7 @@ def holdings(state: State) -> list[Holding]:
 def returning(state: State) -> list[Wanting]:
     """The claims that want their places back."""
     return [
-        Wanting(
-            task.claimed_at or 0.0,
-            task.run,
-            task.node,
-            task.item,
-            task.agent,
-            given_back(task.pools),
-            returning=True,
-        )
+        Wanting(task.claimed_at or 0.0, *_key(task), Kind(task.agent, given_back(task.pools)))
         for task in _pooled_claims(state)
         if task.wants
     ]
@@ -154,13 +148,14 @@ def pooled_to_run(
     state: State, ready: Sequence[Task], limits: Mapping[str, int], suspects: int
 ) -> list[Task]:
     """Those of some ready tasks that need pools and may have the places they need now."""
-    pooled = {(task.run, task.node, task.item): task for task in ready if task.pools}
-    wanting = [
-        Wanting(task.due, *key, task.agent, task.pools, task.is_suspect) for key, task in pooled.items()
-    ]
-    everybody = [*returning(state), *wanting]
-    chosen = share_out(state.pools, holdings(state), everybody, limits, suspects)
-    return [pooled[each.key] for each in chosen if not each.returning]
+    pooled = {_key(task): task for task in ready if task.pools}
+    waiting = Listed(
+        Wanting(task.due, *key, Kind(task.agent, task.pools, task.is_suspect, task.requires))
+        for key, task in pooled.items()
+    )
+    back = returning(state)
+    chosen = share_out(state.pools, holdings(state), back, waiting, limits, suspects)
+    return [pooled[each.key] for each in chosen if each not in back]
 
 
 def check_needs(state: State, needs: Sequence[NodeNeed], nodes: Collection[str] | None = None) -> None:
@@ -178,6 +173,10 @@ def _pooled_claims(state: State) -> list[Task]:
         for task in run.tasks.values()
         if task.state == "claimed" and task.pools and not task.broken and task.overrun is None
     ]
+
+
+def _key(task: Task) -> tuple[str, str, int]:
+    return (task.run, task.node, task.item)
 
 
 def _holds(task: Task, token: Token) -> bool:

@@ -6,15 +6,16 @@ import json
 from collections.abc import Collection, Sequence
 from itertools import chain
 
+from segue.domain.envelope.versions import can_read
 from segue.domain.records import Claim, ClaimRequest, Token, Verdict, task_name
 from segue.domain.rows import Expired
-from segue.domain.running.pooling import Wanting
+from segue.domain.running.turns import Kind, Wanting
 from segue.ports.store import Note
 from segue.stores.looking import Looks
 from segue.stores.sqlite.consuming import let_go_of_dead
 from segue.stores.sqlite.granting import LatestPins, grant, standing_claim
 from segue.stores.sqlite.judging import judge_run
-from segue.stores.sqlite.pooling import fitting_of, pooled_to_run, readable_requirements
+from segue.stores.sqlite.pooling import fitting_of, pooled_to_run
 from segue.stores.sqlite.reading import own_claims_between
 from segue.stores.sqlite.releasing import TaskKey
 from segue.stores.sqlite.statements import SQL
@@ -54,12 +55,12 @@ def _oldest(tx: Transaction, request: ClaimRequest, looks: Looks) -> list[TaskKe
 def _named(tx: Transaction, request: ClaimRequest) -> list[TaskKey]:
     """Of the tasks that a request names those that can be worked on now."""
     found = [
-        Wanting(due, run, node, item, agent, pools_of(blob))
+        Wanting(due, run, node, item, Kind(agent, pools_of(blob)))
         for task in sorted(set(request.tasks))
         for due, run, node, item, agent, blob in tx.rows(SQL.find_named, (*task, tx.boot, tx.wall))
     ]
-    fitting = fitting_of(tx.rows, [each for each in found if each.pools])
-    return [each.key for each in found if not each.pools or each in fitting][: request.limit]
+    fitting = fitting_of(tx.rows, [each for each in found if each.kind.pools], request.limit)
+    return [each.key for each in found if not each.kind.pools or each in fitting][: request.limit]
 
 
 def _own_claims(tx: Transaction, request: ClaimRequest) -> Sequence[Claim]:
@@ -92,7 +93,7 @@ def _to_run(
     """
     limits = dict(request.per_agent)
     found: list[tuple[Candidate, str, bool]] = [
-        ((each.since, *each.key), each.agent, each.is_suspect) for each in pooled
+        ((each.since, *each.key), each.kind.agent, each.kind.is_suspect) for each in pooled
     ]
     for agent in dict.fromkeys(request.agents):
         most = min(limits.setdefault(agent, limit), limit)
@@ -114,13 +115,20 @@ def _to_run(
     return chosen
 
 
+def _readable_requirements(tx: Transaction, request: ClaimRequest) -> list[str]:
+    """Of what ready tasks require, what a worker can read. Most workers read nothing that others cannot."""
+    if not request.reads:
+        return []
+    return [requires for (requires,) in tx.rows(SQL.find_requirements) if can_read(requires, request.reads)]
+
+
 def _readable(
     tx: Transaction, request: ClaimRequest, limits: dict[str, int], limit: int
 ) -> list[tuple[Candidate, str, bool]]:
     """The tasks that not every worker can read, and this one can."""
     return [
         ((due, run, node, item), agent, bool(is_suspect))
-        for requires in readable_requirements(tx.rows, request)
+        for requires in _readable_requirements(tx, request)
         for agent, most in limits.items()
         for due, run, node, item, is_suspect in tx.rows(
             SQL.find_readable, (agent, requires, tx.boot, tx.wall, max(min(most, limit), 0))

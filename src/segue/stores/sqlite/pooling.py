@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Sequence
-from typing import Any, Literal
+from collections.abc import Collection, Iterable, Sequence
+from typing import Literal
 
 import apsw
 
-from segue.domain.envelope.versions import can_read
 from segue.domain.records import ClaimRequest, NewRun, NodeNeed, Token, Verdict, task_name
 from segue.domain.rows import PoolRecord
-from segue.domain.running.pooling import Holding, Wanting, given_back, held_places, share_out
+from segue.domain.running.pooling import Holding, given_back, held_places, share_out
+from segue.domain.running.turns import Kind, Listed, Wanting
 from segue.errors import PoolTooSmall
 from segue.stores.sqlite.judging import judge_run
+from segue.stores.sqlite.line import Rows, TasksInLine
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, blob_of, names_of, pools_of
-
-Rows = Callable[[str, Sequence[Any]], list[Any]]
-"""Runs a statement: in a transaction that writes, or for a look beforehand."""
 
 LIVE = frozenset({"claimed", "ready", "paused"})
 """The states in which an attempt may still write."""
@@ -27,40 +25,26 @@ PARKED, WANTS = 1, 2
 """What a task's row says of a claim that waits: for other tasks, or, when these have settled, for its pools."""
 
 
-def readable_requirements(rows: Rows, request: ClaimRequest) -> list[str]:
-    """Of what ready tasks require, what a worker can read. Most workers read nothing that others cannot."""
-    if not request.reads:
-        return []
-    return [requires for (requires,) in rows(SQL.find_requirements, ()) if can_read(requires, request.reads)]
-
-
 def pooled_to_run(
     rows: Rows, request: ClaimRequest, boot: float, wall: float, limit: int, suspects: int
 ) -> list[Wanting]:
     """The tasks of a worker's agents that may have the places they need now."""
     capacities, holdings, returning = _state(rows)
-    free = sum(capacities.values()) - sum(held_places(holdings).values())
-    limits = dict.fromkeys(request.agents, limit) | dict(request.per_agent)
-    agents = [agent for agent in request.agents if limits[agent] > 0]
-    if free <= 0 or limit <= 0 or not agents:
+    held = held_places(holdings)
+    if limit <= 0 or all(held[pool] >= capacity for pool, capacity in capacities.items()):
         return []
-    readable = json.dumps(readable_requirements(rows, request))
-    found = rows(SQL.find_pooled, (json.dumps(agents), boot, wall, min(limit, free), readable))
-    wanting = [
-        Wanting(due, run, node, item, agent, pools_of(blob), bool(is_suspect))
-        for due, run, node, item, agent, blob, is_suspect in found
-    ]
-    chosen = share_out(capacities, holdings, [*returning, *wanting], limits, suspects)
-    return [each for each in chosen if not each.returning]
+    limits = dict.fromkeys(request.agents, limit) | dict(request.per_agent)
+    waiting = TasksInLine(rows, request, boot, wall)
+    chosen = share_out(capacities, holdings, returning, waiting, limits, suspects)
+    return [each for each in chosen if each not in returning]
 
 
-def fitting_of(rows: Rows, wanting: Sequence[Wanting]) -> list[Wanting]:
-    """Those of some tasks that may have the places they need now."""
+def fitting_of(rows: Rows, wanting: Sequence[Wanting], limit: int) -> list[Wanting]:
+    """Those of some tasks that may have the places they need now, of each agent so many at most."""
     if not wanting:
         return []
-    capacities, holdings, returning = _state(rows)
-    limits = {each.agent: len(wanting) for each in wanting}
-    return share_out(capacities, holdings, [*returning, *wanting], limits, 0)
+    limits = {each.kind.agent: limit for each in wanting}
+    return share_out(*_state(rows), Listed(wanting), limits, 0)
 
 
 def _state(rows: Rows) -> tuple[dict[str, int], list[Holding], list[Wanting]]:
@@ -72,8 +56,7 @@ def _state(rows: Rows) -> tuple[dict[str, int], list[Holding], list[Wanting]]:
         pools = pools_of(blob)
         holdings.append(Holding(run, pools, bool(parked)))
         if parked == WANTS:
-            back = given_back(pools)
-            returning.append(Wanting(claimed_at, run, node, item, "", back, returning=True))
+            returning.append(Wanting(claimed_at, run, node, item, Kind("", given_back(pools))))
     return capacities, holdings, returning
 
 
@@ -120,8 +103,7 @@ def must_wait(connection: apsw.Connection, token: Token) -> bool:
 
 
 def _may_return(rows: Rows, key: tuple[str, str, int]) -> bool:
-    capacities, holdings, returning = _state(rows)
-    return any(each.key == key for each in share_out(capacities, holdings, returning, {}, 0))
+    return any(each.key == key for each in share_out(*_state(rows), Listed(()), {}, 0))
 
 
 def set_pool(tx: Transaction, name: str, capacity: int) -> None:
@@ -178,7 +160,7 @@ def read_pools(connection: apsw.Connection) -> Sequence[PoolRecord]:
     """All pools as they are now."""
     rows = _reading(connection)
     capacities, holdings, returning = _state(rows)
-    waiting = [(each.pools, 1) for each in returning]
+    waiting = [(each.kind.pools, 1) for each in returning]
     waiting += [(pools_of(blob), count) for blob, count in rows(SQL.count_wanting, ())]
     held = held_places(holdings)
     return [

@@ -125,6 +125,11 @@ CREATE INDEX task_paused ON task (deadline) WHERE state = 'paused';
 
 CREATE INDEX task_pooled ON task (agent, due) WHERE state = 'ready' AND pools IS NOT NULL;
 
+-- Of those in each run, for each kind between which only the run and the age decide.
+CREATE INDEX task_in_line ON task (
+    agent, pools, ifnull(requires, ''), losses + (claim IS NOT NULL) >= 2, run, due
+) WHERE state = 'ready' AND pools IS NOT NULL;
+
 CREATE INDEX task_holding ON task (run) WHERE state = 'claimed' AND pools IS NOT NULL;
 
 CREATE INDEX task_requiring ON task (requires, agent, due) WHERE state = 'ready' AND requires IS NOT NULL;

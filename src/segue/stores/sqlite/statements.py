@@ -42,15 +42,18 @@ class Statements(NamedTuple):
     find_expired: str
     find_grown: str
     find_handoff: str
+    find_heads: str
     find_hold: str
     find_holding: str
+    find_kinds: str
     find_knotted_runs: str
+    find_line: str
+    find_line_of_others: str
     find_lost_reservations: str
     find_named: str
     find_needing: str
     find_own_claims: str
     find_parked: str
-    find_pooled: str
     find_payload: str
     find_prunable: str
     find_readable: str
@@ -60,6 +63,7 @@ class Statements(NamedTuple):
     find_reservation: str
     find_run: str
     find_running_late: str
+    find_runs_in_line: str
     find_shares: str
     find_short_pool: str
     find_step: str

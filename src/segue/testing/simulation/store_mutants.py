@@ -6,6 +6,7 @@ from typing import Any
 
 from segue.domain.records import Settled
 from segue.domain.running import pooling as domain_pooling
+from segue.domain.running.turns import Waiting, Wanting
 from segue.stores.memory import pooling
 from segue.stores.memory.claiming import claim_ready
 from segue.stores.memory.rows import Log, Run, Task
@@ -364,7 +365,12 @@ def _says_yes(original: Any) -> Any:
     "places beyond the capacity", "No more places are given out than a pool has.", (pooling, "share_out")
 )
 def _room_for_everybody(_: Any) -> Any:
-    return lambda capacities, holdings, wanting, limits, suspects: list(wanting)
+    def share_out(
+        capacities: Any, holdings: Any, returning: Any, waiting: Waiting, limits: Any, suspects: Any
+    ) -> list[Wanting]:
+        return [*returning, *(each for kind in waiting.kinds() for each in waiting.of_others(kind, ()))]
+
+    return share_out
 
 
 @without(
