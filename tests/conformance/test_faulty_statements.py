@@ -330,8 +330,15 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_pause_of_a_mapped_task_holds_its_items"],
     ),
     "a pause that holds what it lasts for": (
-        {"hold_tasks": ("?2 IS NULL\n    OR NOT", "1 OR ?2 IS NULL\n    OR NOT")},
-        ["test_a_run_is_paused_until_a_task_has_settled"],
+        {"hold_tasks": ("?2 IS NULL\n        OR NOT", "1 OR ?2 IS NULL\n        OR NOT")},
+        [
+            "test_a_later_pause_lets_go_on_what_it_lasts_for",
+            "test_a_run_is_paused_until_a_task_has_settled",
+        ],
+    ),
+    "a pause that leaves stopped what it lasts for": (
+        {"hold_tasks": ("hold & ~2", "hold")},
+        ["test_a_later_pause_lets_go_on_what_it_lasts_for"],
     ),
     "a pause that lasts for ever": (
         {"await_task": ("hold | 4", "hold")},

@@ -61,7 +61,19 @@ def pause(state: State, run: Run, control: Control) -> bool:
     for task in awaited:
         task.hold |= ENDS_PAUSE
     _stand_still(state, run, chosen, control)
+    if not control.targets:
+        _spare(state, run, awaited)
     return True
+
+
+def _spare(state: State, run: Run, awaited: list[Task]) -> None:
+    """Let go on what a pause of the run is to last for: an earlier one may have stopped it."""
+    for _, task in sorted(run.tasks.items()):
+        if task.hold & PAUSED_WITH_RUN and _is_awaited(task, awaited):
+            task.hold &= ~PAUSED_WITH_RUN
+            if task.state == "paused" and not task.hold & PAUSED:
+                state.make_ready(task, 0.0)
+                state.tell_task(run, task, "unpaused")
 
 
 def _is_awaited(task: Task, awaited: list[Task]) -> bool:

@@ -176,6 +176,20 @@ class PauseConformance(Suite):
         assert last.data == '{"by":"me","until":"b"}'
         assert list(await desk.store.read_pauses(run)) == []
 
+    async def test_a_later_pause_lets_go_on_what_it_lasts_for(self, desk: Desk) -> None:
+        """Where it takes the place of an earlier one, which had stopped that task: it would last for ever."""
+        new = desk.new_run(root("a", desk.id("claim")), root("b"), root("c"), waits_for=3)
+        await desk.store.submit([new], WORKER, LEASE_SECONDS)
+        run = new.run
+        await desk.control(run, "pause")
+        assert (await desk.task(run, "b")).state == "paused"
+        assert await desk.control(run, "pause", until=Target("b", SINGLE), interrupt=True) == "accepted"
+        states = {node: (await desk.task(run, node)).state for node in "abc"}
+        assert states == {"a": "paused", "b": "ready", "c": "paused"}
+        (b,) = await desk.claim("b_agent")
+        await desk.end(b, run_resolved=1)
+        assert {(await desk.task(run, node)).state for node in "ac"} == {"ready"}
+
     async def test_a_run_is_paused_until_a_task_has_settled(self, desk: Desk) -> None:
         """That task is spared, a mapped one with its items, and its next try too; all others stand still."""
         run, (b, m) = await desk.start("b", "m", waits_for=2)

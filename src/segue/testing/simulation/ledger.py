@@ -46,7 +46,8 @@ class Account:
     """The ids of what was decided on its hand-offs."""
     handed_back: int = 0
     handed_on: int = 0
-    unreadable: int = 0
+    unknown: int = 0
+    """How often a worker gave it back because it did not know a payload, or the agent that was to go on."""
     deadlocks: int = 0
     failures: int = 0
     losses: int = 0

@@ -112,7 +112,7 @@ class Oracle:
             self._rows.check_kept(key)
             plan = self._world.plan_of(self._world.truth.runs[key[0]])
             pressed = plan.steps[key[1]].limits is not None or account.deadlocks > 0
-            expected = 1 + account.handed_on + account.unreadable
+            expected = 1 + account.handed_on + account.unknown
             if not self._world.weather.kinds and len(account.grants) > expected and not pressed:
                 self._wrong(
                     "I10", f"{name_of(key)} was granted {len(account.grants)} times and nothing failed"

@@ -112,7 +112,7 @@ class Writes:
         if ending in REVOKING:
             account.revoked.add(token)
             account.handed_back += ending in ("handed_back", "unreadable")
-            account.unreadable += ending == "unreadable"
+            account.unknown += ending == "unreadable" or '"kind":"UnknownAgent"' in (settlement.data or "")
             account.due = self._world.now + settlement.not_before
             account.failures += ending == "retry"
             self._check_tries(settlement, account)
