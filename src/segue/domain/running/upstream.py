@@ -36,13 +36,14 @@ def cause_of_break(step: Step, tasks: Sequence[TaskRecord]) -> dict[str, Any]:
     quorum = step.node.settings.quorum
     blamed = step.needed if quorum is None else frozenset(step.parents)
     culprits = [task for task in tasks if task.node in blamed and task.state in _ENDINGS]
-    told = _counted([_told(*each) for each in _by_root(culprits).items()]) or _too_few(step, tasks)
+    by_root = _by_root(culprits)
+    told = _counted([_told(*each) for each in by_root.items()]) or _too_few(step, tasks)
     cause: dict[str, Any] = {"kind": "upstream", "message": told}
     if quorum is not None:
         cause = {"kind": "quorum", "message": f"its quorum of {quorum} cannot be reached: {told}"}
     if culprits:
         cause["upstream"] = _name(culprits[0])
-        cause["root"] = _counted(list(_by_root(culprits)))
+        cause["root"] = _counted(list(by_root))
     return cause
 
 
