@@ -40,6 +40,9 @@ TaskState = Literal[
 ]
 """`paused` is where a task would be ready, but it or its run was paused: nobody may claim it."""
 
+LIVE: frozenset[TaskState] = frozenset({"claimed", "ready", "paused"})
+"""States in which an attempt may still write: a task whose lease has ended is its own until somebody else has it."""
+
 SETTLED: frozenset[TaskState] = frozenset({"complete", "failed", "dead", "skipped", "expanded", "cancelled"})
 """
 States from which a task goes nowhere, unless somebody lets it be tried again. What is `expanded` goes on as the tasks

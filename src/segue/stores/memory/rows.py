@@ -7,6 +7,7 @@ from typing import NamedTuple
 from uuid import uuid4
 
 from segue.domain.records import (
+    LIVE,
     SETTLED,
     SUSPECT_LOSSES,
     Claim,
@@ -89,8 +90,7 @@ class Task:
 
     def answers(self, token: Token) -> bool:
         """Whether an attempt with this token may write."""
-        live = self.state in {"claimed", "ready", "paused"}
-        return live and self.epoch == token.epoch and self.claim == token.claim
+        return self.state in LIVE and self.epoch == token.epoch and self.claim == token.claim
 
     @property
     def is_suspect(self) -> bool:

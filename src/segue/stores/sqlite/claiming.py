@@ -171,12 +171,10 @@ def note(tx: Transaction, notes: Sequence[Note]) -> Sequence[Verdict]:
 
 def _note(tx: Transaction, note: Note) -> Verdict:
     token = note.token
-    found = tx.row(SQL.find_task, token[:3])
+    found = tx.live_task(token)
     if found is None:
         return "stale"
-    agent, state, epoch, _, _, claim, blob, *_ = found
-    if state not in {"claimed", "ready", "paused"} or (epoch, claim) != (token.epoch, token.claim):
-        return "stale"
+    agent, _, _, _, _, _, blob, *_ = found
     if note.pin is not None:
         pins = pins_of(blob)
         if note.pin in pins:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from segue.domain.decisions import Append
 from segue.domain.records import SINGLE, Pin, Token, Verdict
 from segue.stores.sqlite.judging import judge_run
-from segue.stores.sqlite.pooling import LIVE, check_there
+from segue.stores.sqlite.pooling import check_there
 from segue.stores.sqlite.releasing import limits_row
 from segue.stores.sqlite.settling import write_handoffs
 from segue.stores.sqlite.statements import SQL
@@ -19,11 +19,7 @@ def append(tx: Transaction, token: Token, append: Append) -> Verdict:
     written = tx.row(SQL.find_grown, (run, append.node))
     if written is not None:
         return "repeated" if written == (append.key, append.document) else "stale"
-    task = tx.row(SQL.find_task, token[:3])
-    if task is None:
-        return "stale"
-    _, state, epoch, _, _, claim, *_ = task
-    if state not in LIVE or (epoch, claim) != (token.epoch, token.claim):
+    if tx.live_task(token) is None:
         return "stale"
     check_there(tx, append.needs)
     grown = tx.row(SQL.grow_run, (run,))

@@ -18,9 +18,6 @@ from segue.stores.sqlite.line import Rows, TasksInLine
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, blob_of, names_of, pools_of
 
-LIVE = frozenset({"claimed", "ready", "paused"})
-"""The states in which an attempt may still write."""
-
 PARKED, WANTS = 1, 2
 """What a task's row says of a claim that waits: for other tasks, or, when these have settled, for its pools."""
 
@@ -133,8 +130,7 @@ def keep_needs(tx: Transaction, new: NewRun) -> None:
 
 def note_needs(tx: Transaction, token: Token, needs: Sequence[NodeNeed]) -> Verdict:
     """Note what the task of a running attempt may need from now on. Raises `PoolTooSmall`."""
-    task = tx.row(SQL.find_task, token[:3])
-    if task is None or task[1] not in LIVE or (task[2], task[5]) != (token.epoch, token.claim):
+    if tx.live_task(token) is None:
         return "stale"
     check_there(tx, needs)
     tx.cursor.executemany(SQL.insert_need, [(token.run, *need) for need in needs])

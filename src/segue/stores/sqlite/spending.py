@@ -13,8 +13,6 @@ from segue.stores import spending
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
 
-_LIVE = frozenset({"claimed", "ready", "paused"})
-
 
 def reserve(tx: Transaction, token: Token, name: str, asked: Amounts, child: str | None) -> Charged:
     """Set amounts aside."""
@@ -45,11 +43,7 @@ class Rows:
 
     def is_live(self, token: Token) -> bool:
         """Whether an attempt may write."""
-        task = self._tx.row(SQL.find_task, token[:3])
-        if task is None:
-            return False
-        _, state, epoch, _, _, claim, *_ = task
-        return state in _LIVE and (epoch, claim) == (token.epoch, token.claim)
+        return self._tx.live_task(token) is not None
 
     def is_over(self, node: str) -> bool:
         """Whether a delegated task has settled, with all that was delegated below it; or was never there."""

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import apsw
 
 from segue.domain.envelope.stored import not_understood
-from segue.domain.records import Need, Pin, Pools, task_name
+from segue.domain.records import LIVE, Need, Pin, Pools, Token, task_name
 from segue.ports.clock import Clock
 from segue.stores.sqlite.statements import SQL
 from segue.stores.wording import task_event
@@ -51,6 +51,13 @@ class Transaction:
     def rows_of_each(self, statement: str, parameters: Sequence[Sequence[Any]]) -> list[Any]:
         """Run a statement once for each of some parameters and give all rows of all of them."""
         return self.cursor.executemany(statement, parameters).fetchall()
+
+    def live_task(self, token: Token) -> Any:
+        """The row of a task (`find_task`), if this attempt of it may still write; else None."""
+        task = self.row(SQL.find_task, token[:3])
+        if task is None or task[1] not in LIVE or (task[2], task[5]) != (token.epoch, token.claim):
+            return None
+        return task
 
     def changed(self, statement: str, parameters: Sequence[Any]) -> bool:
         """Run a statement and say whether it changed anything."""
