@@ -242,7 +242,7 @@ async def test_a_child_is_used_again_and_not_kept_for_ever() -> None:
         assert await segue.run(alone(isolated.pid_of), "x") == first
         assert segue.host.engine.children.pids == [first]
         for _ in range(3):
-            await until(lambda: clock._sleepers)
+            await until(lambda: clock._timers)
             clock.advance(pool.IDLE_SECONDS / 2)
         await until(lambda: is_gone(first))
         assert await segue.run(alone(isolated.pid_of), "x") != first

@@ -51,7 +51,7 @@ async def test_each_ends_at_its_own_time() -> None:
         [True, True, True],
     ]
     assert left == [attempts[1], attempts[2]]
-    await timekeeper.stop()
+    timekeeper.stop()
 
 
 async def test_time_that_stands_still_is_not_counted() -> None:
@@ -68,7 +68,7 @@ async def test_time_that_stands_still_is_not_counted() -> None:
     assert one.out_of is None
     await advance(clock, 0.1)
     assert one.out_of == "run"
-    await timekeeper.stop()
+    timekeeper.stop()
 
 
 async def test_many_limits_have_one_timer() -> None:
@@ -80,7 +80,7 @@ async def test_many_limits_have_one_timer() -> None:
         timekeeper.begin(each, "run", 3600.0)
     await turns(2)
     assert len(asyncio.all_tasks()) == before + 1
-    await timekeeper.stop()
+    timekeeper.stop()
 
 
 async def test_a_slow_attempt_is_told_of_once_and_goes_on() -> None:
@@ -95,4 +95,4 @@ async def test_a_slow_attempt_is_told_of_once_and_goes_on() -> None:
         await advance(clock, seconds)
         seen.append((len(slow), one.out_of))
     assert seen == [(0, None), (1, None), (1, None), (1, None), (1, "run")]
-    await timekeeper.stop()
+    timekeeper.stop()

@@ -10,6 +10,7 @@ from segue.domain.records import RunState
 from segue.domain.rows import RunRecord
 from segue.errors import SegueError, UsageError
 from segue.ports.clock import Clock
+from segue.ports.notifier import Notifier
 from segue.ports.store import Store
 
 NET_SECONDS = 5.0
@@ -43,6 +44,10 @@ class Waiters:
 
     def __init__(self) -> None:
         self._expected: dict[str, Expectation] = {}
+        self._expecting = asyncio.Event()
+        self._notifier: Notifier | None = None
+        self._seen = 0
+        """What other processes had committed when the watcher looked last, or when there was nothing to look for."""
         self._watcher: asyncio.Task[None] | None = None
         self.failure: SegueError | None = None
         self._failed = asyncio.Event()
@@ -51,6 +56,7 @@ class Waiters:
         """Watch a store."""
         self.failure = None
         self._failed.clear()
+        self._notifier = store.notifier
         watch = self._watch(store, clock)
         self._watcher = asyncio.get_running_loop().create_task(watch, name="segue-run-watcher")
 
@@ -72,7 +78,7 @@ class Waiters:
 
     def expect(self, run: str) -> None:
         """A run that is about to be submitted here: nothing that happens to it will be missed."""
-        self._expected[run] = Expectation()
+        self._expect(run)
 
     def unexpect(self, run: str) -> None:
         """The run was not created after all."""
@@ -91,7 +97,7 @@ class Waiters:
         expectation = self._expected.get(run)
         is_new = expectation is None
         if expectation is None:
-            expectation = self._expected[run] = Expectation()
+            expectation = self._expect(run)
         expectation.waiters += 1
         try:
             if is_new:
@@ -101,6 +107,13 @@ class Waiters:
             expectation.waiters -= 1
             if not expectation.waiters and self._expected.get(run) is expectation:
                 del self._expected[run]
+
+    def _expect(self, run: str) -> Expectation:
+        if not self._expecting.is_set():
+            self._expecting.set()
+            self._seen = self._notifier.foreign if self._notifier is not None else 0
+        expectation = self._expected[run] = Expectation()
+        return expectation
 
     async def _read(self, expectation: Expectation, read: Callable[[], Awaitable[RunRecord]]) -> None:
         """Hear of what happened before anybody waited."""
@@ -138,9 +151,13 @@ class Waiters:
             expectation.fail(error)
 
     async def _watch(self, store: Store, clock: Clock) -> None:
-        seen = store.notifier.foreign
         while True:
-            seen = await store.notifier.wait_foreign(seen, NET_SECONDS)
+            if (
+                not self._expected
+            ):  # a worker for whom nobody waits is not to be woken by each commit of another one
+                self._expecting.clear()
+                await self._expecting.wait()
+            self._seen = await store.notifier.wait_foreign(self._seen, NET_SECONDS)
             began = clock.boot()
             for run in [run for run, each in self._expected.items() if not each.state.done()]:
                 try:

@@ -28,6 +28,9 @@ TaskKey = tuple[str, str, int]
 NET_SECONDS = 5.0
 """How often the store is looked at although nothing was announced: the net below lost wake-ups."""
 
+QUIET_SECONDS = 0.002
+"""So long nothing was announced until it is found out when to look again: work comes first, and others may be at it."""
+
 LOOK_AGAIN_SECONDS = 0.05
 """The least time between two looks at what falls due: it may be due for long and not to be had yet."""
 
@@ -206,10 +209,11 @@ class Claimer(Service):
         while True:
             self.maybe_ready = True
             await self._claim()
-            # Work comes first: the agents begin before it is found out when to look again.
-            await self._clock.sleep(0)
-            due = await self._seconds_until_due()
-            seen = await notifier.wait_foreign(seen, min(NET_SECONDS, due))
+            heard = await notifier.wait_foreign(seen, QUIET_SECONDS)
+            if heard == seen:
+                due = await self._seconds_until_due()
+                heard = await notifier.wait_foreign(seen, min(NET_SECONDS, due))
+            seen = heard
 
     async def _seconds_until_due(self) -> float:
         try:

@@ -168,7 +168,7 @@ class Engine:
             await asyncio.wait_for(self._leaving.hand_back(), timeout=self._lease_seconds)
         for service in (self._claimer, self._committer, self._renewer, self._sweeper, self.children):
             await service.stop()
-        await self._timekeeper.stop()
+        self._timekeeper.stop()
         await self._slow.stop()
         self.threads.close()
         with contextlib.suppress(SegueError, asyncio.TimeoutError):

@@ -7,14 +7,13 @@ costs a comparison and ending it nothing.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import contextvars
 import math
 from collections.abc import Callable, Collection, Iterator
 
 from segue.engine.attempt import Attempt, Clocked
-from segue.ports.clock import Clock
+from segue.ports.clock import Clock, Timer
 
 CLEARING_UP_SECONDS = 5.0
 """How long an agent may take to end when it is told that its time is up. One that goes on is left behind."""
@@ -40,7 +39,7 @@ class Timekeeper:
         self._leave_behind = leave_behind
         self._on_slow = on_slow
         self._looks_at = math.inf
-        self._timer: asyncio.Task[None] | None = None
+        self._timer: Timer | None = None
 
     def begin(self, attempt: Attempt, budget: Clocked, seconds: float) -> None:
         """From now on the attempt has so many seconds of a budget, or until it is slow."""
@@ -74,22 +73,20 @@ class Timekeeper:
             del attempt.ends[budget]
         return left
 
-    async def stop(self) -> None:
+    def stop(self) -> None:
         """Watch nothing more."""
         if self._timer is not None:
             self._timer.cancel()
-            await asyncio.wait([self._timer])
 
     def _set(self, looks_at: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
         self._looks_at = looks_at
         # In an empty context: that of the attempt which happens to be the first would be kept for as long as this.
-        look = self._look_at(looks_at)
-        self._timer = asyncio.get_running_loop().create_task(look, context=contextvars.Context())
+        seconds = looks_at - self._clock.boot()
+        self._timer = contextvars.Context().run(self._clock.call_later, seconds, self._look)
 
-    async def _look_at(self, boot: float) -> None:
-        await self._clock.sleep(boot - self._clock.boot())
+    def _look(self) -> None:
         self._timer, now = None, self._clock.boot()
         limited = [attempt for attempt in self._running() if attempt.ends]
         for attempt in limited:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 from segue.ports.clock import Clock
 
@@ -38,14 +39,14 @@ class LocalNotifier:
     def notify(self) -> None:
         """Tell everybody in this process that it committed something."""
         self._own += 1
-        if self._waiters:
-            _wake(self._waiters)
+        for waiter in self._waiters:
+            _wake(waiter)
 
     def notify_foreign(self) -> None:
         """Tell everybody in this process that another one committed something."""
         self._foreign += 1
-        _wake(self._waiters)
-        _wake(self._foreign_waiters)
+        for waiter in (*self._waiters, *self._foreign_waiters):
+            _wake(waiter)
 
     async def wait(self, seen: int, timeout_seconds: float) -> int:
         """Return `count` as soon as it differs from `seen`, or after the time-out."""
@@ -61,17 +62,15 @@ class LocalNotifier:
 
     async def _sleep(self, waiters: Waiters, timeout_seconds: float) -> None:
         waiter = asyncio.get_running_loop().create_future()
-        sleeper = asyncio.ensure_future(self._clock.sleep(timeout_seconds))
-        sleeper.add_done_callback(lambda _: _wake({waiter: None}))
+        timer = self._clock.call_later(timeout_seconds, partial(_wake, waiter))
         waiters[waiter] = None
         try:
             await waiter
         finally:
             waiters.pop(waiter, None)
-            sleeper.cancel()
+            timer.cancel()
 
 
-def _wake(waiters: Waiters) -> None:
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(None)
+def _wake(waiter: asyncio.Future[None]) -> None:
+    if not waiter.done():
+        waiter.set_result(None)

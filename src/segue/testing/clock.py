@@ -4,7 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from itertools import count
+
+from segue.ports.clock import Timer
+
+
+class _Timer:
+    """What a clock is to call when it has been moved so far; None once that is over."""
+
+    def __init__(self, callback: Callable[[], object]) -> None:
+        self.callback: Callable[[], object] | None = callback
+
+    def cancel(self) -> None:
+        """Call nothing."""
+        self.callback = None
+
+    def fire(self) -> None:
+        """Call it, unless that is over."""
+        callback, self.callback = self.callback, None
+        if callback is not None:
+            callback()
 
 
 class ManualClock:
@@ -14,7 +34,7 @@ class ManualClock:
         self._wall = wall
         self._boot = boot
         self._order = count()
-        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+        self._timers: list[tuple[float, int, _Timer]] = []
 
     def wall(self) -> float:
         """Seconds since 1970."""
@@ -26,19 +46,28 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait until the clock has been moved so far."""
-        sleeper = asyncio.get_running_loop().create_future()
+        sleeper = asyncio.Event()
+        timer = self.call_later(seconds, sleeper.set)
+        try:
+            await sleeper.wait()
+        finally:
+            timer.cancel()
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Call something when the clock has been moved so far."""
+        timer = _Timer(callback)
         if seconds > 0:
-            heapq.heappush(self._sleepers, (self._boot + seconds, next(self._order), sleeper))
+            heapq.heappush(self._timers, (self._boot + seconds, next(self._order), timer))
         else:
-            asyncio.get_running_loop().call_soon(_wake, sleeper)
-        await sleeper
+            asyncio.get_running_loop().call_soon(timer.fire)
+        return timer
 
     @property
     def next_wake(self) -> float | None:
         """Seconds until the next sleeper wakes; None if nobody sleeps."""
-        while self._sleepers and self._sleepers[0][2].done():
-            heapq.heappop(self._sleepers)
-        return self._sleepers[0][0] - self._boot if self._sleepers else None
+        while self._timers and self._timers[0][2].callback is None:
+            heapq.heappop(self._timers)
+        return self._timers[0][0] - self._boot if self._timers else None
 
     def advance(self, seconds: float) -> None:
         """Move both clocks forward and wake, in order, everybody whose time has come."""
@@ -46,14 +75,9 @@ class ManualClock:
             raise ValueError("time does not go back; `jump` moves the wall clock alone")
         self._wall += seconds
         self._boot += seconds
-        while self._sleepers and self._sleepers[0][0] <= self._boot:
-            _wake(heapq.heappop(self._sleepers)[2])
+        while self._timers and self._timers[0][0] <= self._boot:
+            heapq.heappop(self._timers)[2].fire()
 
     def jump(self, seconds: float) -> None:
         """Move the wall clock alone, as when a machine's time is set; leases must not care."""
         self._wall += seconds
-
-
-def _wake(sleeper: asyncio.Future[None]) -> None:
-    if not sleeper.done():
-        sleeper.set_result(None)

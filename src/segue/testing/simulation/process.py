@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
@@ -18,6 +18,7 @@ from segue.testing.simulation.versions import Code
 from segue.testing.simulation.wire import SimulatedStore
 
 if TYPE_CHECKING:
+    from segue.ports.clock import Timer
     from segue.domain.decisions import Control
     from segue.domain.records import NewRun, RunState
     from segue.ports.store import Store
@@ -65,18 +66,16 @@ class SimulatedClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait, by this clock."""
-        loop = asyncio.get_running_loop()
-        over: asyncio.Future[None] = loop.create_future()
-        timer = loop.call_later(max(0.0, seconds), _finish, over)
+        over = asyncio.Event()
+        timer = self.call_later(seconds, over.set)
         try:
-            await over
+            await over.wait()
         finally:
             timer.cancel()
 
-
-def _finish(future: asyncio.Future[None]) -> None:
-    if not future.done():
-        future.set_result(None)
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Call something after a while, by this clock."""
+        return asyncio.get_running_loop().call_later(max(0.0, seconds), callback)
 
 
 class SimulatedLiveness:

@@ -21,6 +21,7 @@ from segue.domain.running.growing import grown_plan
 from segue.domain.running.plan import Plan
 from segue.domain.settings.options import RunOptions
 from segue.errors import StoreUnavailable
+from segue.ports.clock import Timer
 from segue.stores.memory.rows import Run
 from segue.testing.simulation.acting import Behaviour, draw_behaviour
 from segue.testing.simulation.oracle import Oracle
@@ -78,6 +79,10 @@ class StoreClock:
 
     async def sleep(self, seconds: float) -> None:
         """The store in memory never sleeps."""
+        raise NotImplementedError
+
+    def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
+        """Nor does it set timers."""
         raise NotImplementedError
 
 
