@@ -28,11 +28,11 @@ TaskKey = tuple[str, str, int]
 NET_SECONDS = 5.0
 """How often the store is looked at although nothing was announced: the net below lost wake-ups."""
 
-QUIET_SECONDS = 0.002
-"""So long nothing was announced until it is found out when to look again: work comes first, and others may be at it."""
-
-LOOK_AGAIN_SECONDS = 0.05
-"""The least time between two looks at what falls due: it may be due for long and not to be had yet."""
+QUIET_SECONDS = 0.05
+"""
+So long nothing is announced until it is found out what falls due: each announcement brings a look at the store anyway.
+It is also the least time between two looks for that reason: something may be due for long and not to be had yet.
+"""
 
 
 class Claimer(Service):
@@ -219,8 +219,8 @@ class Claimer(Service):
         try:
             due = await self._store.next_due(self._registry.names)
         except StoreUnavailable:
-            return LOOK_AGAIN_SECONDS
-        return NET_SECONDS if due is None else max(due, LOOK_AGAIN_SECONDS)
+            return 0.0
+        return NET_SECONDS if due is None else max(due, 0.0)
 
 
 def _is_suspect(attempt: Attempt) -> bool:

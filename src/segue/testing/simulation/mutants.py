@@ -8,6 +8,7 @@ its mutant has found a mistake.
 from segue.testing.simulation import (
     engine_mutants,
     growing_mutants,
+    pool_mutants,
     review_mutants,
     steering_mutants,
     store_mutants,
@@ -23,6 +24,7 @@ __all__ = [
     "engine_mutants",
     "growing_mutants",
     "planted",
+    "pool_mutants",
     "review_mutants",
     "steering_mutants",
     "store_mutants",

@@ -18,9 +18,9 @@ from segue.testing.simulation.versions import Code
 from segue.testing.simulation.wire import SimulatedStore
 
 if TYPE_CHECKING:
-    from segue.ports.clock import Timer
     from segue.domain.decisions import Control
     from segue.domain.records import NewRun, RunState
+    from segue.ports.clock import Timer
     from segue.ports.store import Store
     from segue.testing.simulation.workload import Order
     from segue.testing.simulation.world import World

@@ -5,9 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from segue.domain.records import Settled
-from segue.domain.running import pooling as domain_pooling
-from segue.domain.running.turns import Waiting, Wanting
-from segue.stores.memory import pooling
 from segue.stores.memory.claiming import claim_ready
 from segue.stores.memory.rows import Log, Run, Task
 from segue.stores.memory.state import State
@@ -234,7 +231,7 @@ def _stays_ready(original: Any) -> Any:
     "no delay", "A failed attempt is tried again after its delay, and not before.", (State, "make_ready")
 )
 def _at_once(original: Any) -> Any:
-    return lambda self, task, delay_seconds: original(self, task, 0.0)
+    return lambda self, task, delay_seconds, **more: original(self, task, 0.0, **more)
 
 
 @without("handed back is an attempt", "What is handed back is no attempt.", (MemoryStore, "_return"))
@@ -359,42 +356,3 @@ def _says_yes(original: Any) -> Any:
         return Settled("accepted", (), None) if answer.verdict == "stale" else answer
 
     return settle
-
-
-@without(
-    "places beyond the capacity", "No more places are given out than a pool has.", (pooling, "share_out")
-)
-def _room_for_everybody(_: Any) -> Any:
-    def share_out(
-        capacities: Any, holdings: Any, returning: Any, waiting: Waiting, limits: Any, suspects: Any
-    ) -> list[Wanting]:
-        return [*returning, *(each for kind in waiting.kinds() for each in waiting.of_others(kind, ()))]
-
-    return share_out
-
-
-@without(
-    "kept places given out",
-    "What is kept while its task waits is given to nobody else.",
-    (domain_pooling, "held_of"),
-)
-def _parked_hold_nothing(_: Any) -> Any:
-    return lambda pools, *, parked: () if parked else pools
-
-
-@without(
-    "goes on without its places",
-    "Who has given places back takes them again before he goes on.",
-    (pooling, "given_back"),
-)
-def _wants_nothing_back(_: Any) -> Any:
-    return lambda pools: ()
-
-
-@without(
-    "some of what is needed",
-    "A task has all the places that it needs, or none.",
-    (domain_pooling._Shares, "fits"),
-)
-def _fits_with_one(_: Any) -> Any:
-    return lambda self, pools: any(need.places <= self.free.get(need.pool, 0) for need in pools)
