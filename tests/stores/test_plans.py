@@ -17,6 +17,7 @@ SMALL_OR_RARE = {
     "count_rows": "counts everything, for a person",
     "count_wanting": "counts the tasks that wait for pools, for a person",
     "find_expired": "looks at the claimed tasks, which an index has by themselves",
+    "find_agents": "goes through the names of agents that it is given",
     "find_holding": "looks at the claims that need pools, which an index has by themselves",
     "find_needing": "looks at the tasks that need pools, when a pool is changed",
     "find_kinds": "takes a step in an index for each kind of ready tasks that need pools",
@@ -77,7 +78,16 @@ def test_a_statement_finds_its_rows_by_an_index(connection: apsw.Connection, nam
 @pytest.mark.parametrize(
     "name",
     [
-        *("any_claimed", "look", "find_expired", "find_holding", "find_kinds", "forget_worker", "may_claim"),
+        *(
+            "any_claimed",
+            "find_agents",
+            "look",
+            "find_expired",
+            "find_holding",
+            "find_kinds",
+            "forget_worker",
+            "may_claim",
+        ),
         "next_lease",
     ],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import chain
 
 from segue.domain.envelope.versions import can_read
@@ -95,15 +95,19 @@ def _to_run(
     found: list[tuple[Candidate, str, bool]] = [
         ((each.since, *each.key), each.kind.agent, each.kind.is_suspect) for each in pooled
     ]
-    for agent in dict.fromkeys(request.agents):
-        most = min(limits.setdefault(agent, limit), limit)
+    agents = sorted(set(request.agents))
+    for agent in agents:
+        limits.setdefault(agent, limit)
+    ready = [agent for (agent,) in tx.rows(SQL.find_agents, (json.dumps(agents), tx.boot))]
+    for agent in ready:
+        most = min(limits[agent], limit)
         if most > 0:
             rows = tx.rows(SQL.find_ready, (agent, tx.boot, tx.wall, most))
             found += [(row, agent, False) for row in rows]
         if min(most, suspects) > 0:
             rows = tx.rows(SQL.find_suspects, (agent, tx.boot, tx.wall, min(most, suspects)))
             found += [(row, agent, True) for row in rows]
-    found += _readable(tx, request, limits, limit)
+    found += _readable(tx, request, ready, limits, limit)
     chosen: list[TaskKey] = []
     for (_, run, node, item), agent, is_suspect in sorted(found):
         if len(chosen) == limit:
@@ -123,15 +127,15 @@ def _readable_requirements(tx: Transaction, request: ClaimRequest) -> list[str]:
 
 
 def _readable(
-    tx: Transaction, request: ClaimRequest, limits: dict[str, int], limit: int
+    tx: Transaction, request: ClaimRequest, agents: Sequence[str], limits: Mapping[str, int], limit: int
 ) -> list[tuple[Candidate, str, bool]]:
     """The tasks that not every worker can read, and this one can."""
     return [
         ((due, run, node, item), agent, bool(is_suspect))
         for requires in _readable_requirements(tx, request)
-        for agent, most in limits.items()
+        for agent in agents
         for due, run, node, item, is_suspect in tx.rows(
-            SQL.find_readable, (agent, requires, tx.boot, tx.wall, max(min(most, limit), 0))
+            SQL.find_readable, (agent, requires, tx.boot, tx.wall, max(min(limits[agent], limit), 0))
         )
     ]
 

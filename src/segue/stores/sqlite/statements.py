@@ -33,6 +33,7 @@ class Statements(NamedTuple):
     drop_pool: str
     escalate_task: str
     expire_task: str
+    find_agents: str
     find_broken: str
     find_command: str
     find_consumer: str
