@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from segue import Later, RunCancelled, RunFailed, Segue, agent, workflow
+from segue import Later, RunCancelled, RunFailed, Segue, agent, ctx, workflow
 from segue.errors import StoreFull
 from segue.testing import ManualClock
 from tests.engine.deadlines import soon
@@ -175,6 +175,47 @@ async def test_a_run_that_is_tried_again_does_not_wait_for_a_lease() -> None:
         fails[0] = False
         await handle.retry(by="me")
         assert await soon(handle.result()) == "x!"
+
+
+async def test_what_was_skipped_for_one_that_never_ran_does_not_wait_for_a_lease() -> None:
+    """
+    A sender that was cancelled before anybody had claimed it hands over in its first epoch when it is tried again, and
+    its speculative receiver, which was skipped, is granted with its second: that grant is worked on at once.
+    """
+    store, seen, may_end = SlowDisk(), list[int](), asyncio.Event()
+
+    @agent
+    async def zero(text: str) -> str:
+        await may_end.wait()
+        return text
+
+    @agent
+    async def one(text: str) -> str:
+        return text
+
+    @agent(speculative=True)
+    async def two(text: str) -> str:
+        seen.append(ctx.epoch)
+        return text + "!"
+
+    @workflow
+    def chain(text: str) -> str:
+        return two(one(zero(text)))
+
+    async with open_on(store) as segue:
+        handle = await segue.submit(chain, "x")
+        await handle.cancel("one", by="me")
+        may_end.set()
+        with pytest.raises(RunFailed):
+            await soon(handle.result())
+        epochs = {task.node: task.epoch for task in await store.read_tasks(handle.run)}
+        assert epochs == {"zero": 1, "one": 0, "two": 1}
+        await handle.retry("one", by="me")
+        assert await soon(handle.result()) == "x!"
+        assert seen[-1] == 2
+        assert segue.host.engine._slots.taken == 0
+    tasks = {task.node: (task.epoch, task.losses) for task in await store.read_tasks(handle.run)}
+    assert tasks == {"zero": (2, 0), "one": (1, 0), "two": (2, 0)}
 
 
 async def test_it_waits_for_a_later_like_any_other() -> None:

@@ -1,8 +1,10 @@
 """
 Speculative attempts: those that start while the commit which claims them is still on its way to disk.
 
-Only where that commit is certain to make a dependent ready with epoch 1: of a single parent, itself in its first. What
-such an attempt hands over waits for the commit; if that fails or says otherwise, it is cancelled.
+Only where that commit is expected to make a dependent ready with epoch 1: of a single parent, itself in its first. What
+such an attempt hands over waits for the commit; if that fails or says otherwise, it is cancelled. One that grants the
+dependent all the same, but with another epoch, is worked on like any other: both were tried again after the parent had
+been cancelled before anybody claimed it, and the dependent skipped for that.
 """
 
 from __future__ import annotations
@@ -57,14 +59,15 @@ class EarlyStarts:
                 self._start(claim, self._clock.boot(), asyncio.get_running_loop().create_future())
 
     def confirm(self, settlement: Settlement, claims: Sequence[Claim], asked_at: float) -> list[Claim]:
-        """The claims that are still to be started: those that were not started before they were committed."""
+        """The claims that are still to be started: those that were not, as they are, before they were committed."""
         granted = {claim.token.claim: claim for claim in claims}
         for release in settlement.releases:
             early = self._live.get(release.claim) if release.claim else None
             if early is None or early.confirmed is None:
                 continue
-            claim = granted.pop(early.claim.token.claim, None)
+            claim = granted.get(early.claim.token.claim)
             if claim is not None and claim.token == early.claim.token and claim.pins == early.claim.pins:
+                del granted[claim.token.claim]
                 early.confirmed.set_result(None)
                 early.renewed_at = asked_at
                 if early.ended:
