@@ -8,7 +8,9 @@ from segue.domain.records import Pin
 from segue.stores.memory import MemoryArtifacts, MemoryStore
 from segue.stores.memory.rows import Run, Task
 from segue.testing import Ledger, ManualClock, audit, missing
+from segue.testing.conformance.budgets import BudgetConformance
 from segue.testing.conformance.desk import Desk
+from segue.testing.conformance.pausing import PauseConformance
 from segue.testing.conformance.redriving import RedriveConformance
 from segue.testing.ledger import Begun, Kept, Obeyed, Remembered, Told
 from tests.disk.story import Story
@@ -51,6 +53,19 @@ async def test_a_store_in_which_everything_was_tried_again_is_sound() -> None:
     await suite.test_a_redriven_run_goes_on_to_its_end(desk)
     await suite.test_what_still_waits_is_told_for_how_many(desk)
     assert await audit(store, MemoryArtifacts(clock)) == []
+
+
+async def test_a_store_in_which_deadlines_have_passed_is_sound() -> None:
+    """What was taken from its worker for that, and what was paused meanwhile, tell a story that can be."""
+    for test in (
+        BudgetConformance().test_a_claim_is_revoked_at_the_deadline,
+        PauseConformance().test_the_deadline_of_a_paused_task_stands,
+        PauseConformance().test_a_paused_task_is_settled_only_while_it_is_too_late,
+    ):
+        clock = ManualClock()
+        store = MemoryStore(clock)
+        await test(Desk(store, clock))
+        assert await audit(store, MemoryArtifacts(clock)) == []
 
 
 def lose_event(store: MemoryStore, name: str) -> None:

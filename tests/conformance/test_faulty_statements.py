@@ -345,8 +345,16 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_pause_ends_with_the_task_that_it_lasts_for"],
     ),
     "a paused task whose deadline waits": (
-        {"find_running_late": ("WHERE state = 'paused'", "WHERE state = ''")},
+        {"find_too_late": ("IN ('ready', 'paused')", "= 'ready'")},
         ["test_the_deadline_of_a_paused_task_stands"],
+    ),
+    "a paused task that nobody looks for when its deadline has come": (
+        {"next_overrun": ("state IN ('ready', 'paused')", "state = 'ready'")},
+        ["test_the_deadline_of_a_paused_task_stands"],
+    ),
+    "ready past its deadline although it was paused": (
+        {"revoke_task": ("hold & 3", "0")},
+        ["test_a_paused_task_is_settled_only_while_it_is_too_late"],
     ),
     "a consumer without a fence": (
         {"advance_consumer": ("epoch = ?2 AND claim = ?3", "?2 AND ?3 IS NOT NULL")},

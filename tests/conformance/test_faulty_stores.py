@@ -226,6 +226,17 @@ def redrive_what_can_be(original: Any) -> Any:
     return may_redrive
 
 
+def let_go_when_late(original: Any) -> Any:
+    async def expire(self: Model, *args: Any, **options: Any) -> Any:
+        wall = self._state.clock.wall()
+        for task in self._state.paused_tasks():
+            if task.deadline is not None and task.deadline <= wall:
+                self._state.set_state(task, "ready")
+        return await original(self, *args, **options)
+
+    return expire
+
+
 def trust_the_owner(original: Any) -> Any:
     def settle(self: Model, settlement: Any, worker: str, lease_seconds: float) -> Any:
         task = self._state.find(settlement.token)
@@ -308,6 +319,14 @@ MODEL_FAULTS: dict[str, tuple[Patch, list[str]]] = {
     "a deadline that claimed tasks do not have": (
         fault(State, "runs_late", lambda original: lambda self, task: False),
         ["test_a_claim_is_revoked_at_the_deadline"],
+    ),
+    "a paused task whose deadline waits": (
+        fault(State, "paused_tasks", lambda original: lambda self: []),
+        ["test_the_deadline_of_a_paused_task_stands"],
+    ),
+    "ready past its deadline although it was paused": (
+        fault(Model, "expire", let_go_when_late),
+        ["test_a_paused_task_is_settled_only_while_it_is_too_late"],
     ),
     "renew revives": (fault(Model, "renew", renew_what_is_ready), ["test_renewing_does_not_revive"]),
     "key not idempotent": (fault(Model, "_submit", ignore_keys), ["test_a_key_names_one_run"]),

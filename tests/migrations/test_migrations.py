@@ -136,6 +136,28 @@ async def test_a_file_of_the_first_version_goes_on_where_it_was(tmp_path: Path) 
     await store.close()
 
 
+def test_what_was_ready_in_spite_of_a_pause_is_paused_again() -> None:
+    """Past their deadline paused tasks used to be made ready: in a file with some they stand still as before."""
+    connection, known = apsw.Connection(":memory:"), migrations()
+    before = next(place for place, step in enumerate(known) if step.name.startswith("0015"))
+    for step in known[:before]:
+        connection.execute(step.read_text())
+    connection.execute(
+        """
+        INSERT INTO task (run, node, item, agent, state, waiting, due, broken, queue_by, deadline, hold)
+        VALUES
+            ('r', 'held', -1, 'x', 'ready', 0, 5.0, 0, 9.0, 7.0, 1),
+            ('r', 'free', -1, 'x', 'ready', 0, 5.0, 0, 9.0, 7.0, 4)
+        """
+    )
+    connection.execute(known[before].read_text())
+    rows = connection.execute(
+        "SELECT node, state, due, queue_by, deadline FROM task ORDER BY node"
+    ).fetchall()
+    connection.close()
+    assert rows == [("free", "ready", 5.0, 9.0, 7.0), ("held", "paused", None, None, 7.0)]
+
+
 def test_each_file_has_an_incarnation_of_its_own(tmp_path: Path) -> None:
     """Two new files are two incarnations, and a file keeps its own."""
     found = []

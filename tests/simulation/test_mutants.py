@@ -11,6 +11,7 @@ CAUGHT_BY = {
     "a pause without end": "I18",
     "born awake": "I18",
     "cancelled and still held": "I3",
+    "ready past its deadline in spite of a pause": "I18",
     "tried again in spite of a pause": "I18",
     "acknowledged before it is written": "I2",
     "anybody decides": "I13",

@@ -367,6 +367,8 @@ class Play:
 
     async def wait(self) -> None:
         self.clock.advance(self.random.choice([0.5, 5.0, 20.0]))
+        if self.random.random() < 0.1:
+            self.clock.jump(self.random.choice([-20.0, 20.0]))
 
     async def prune(self) -> None:
         if self.random.random() < 0.3:

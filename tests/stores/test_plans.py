@@ -113,6 +113,7 @@ def test_what_is_scanned_is_small(connection: apsw.Connection, name: str) -> Non
         ("find_unclaimed", "task_queue (queue_by<?)"),
         ("find_too_late", "task_deadline (deadline<?)"),
         ("find_running_late", "task_running_out (deadline<?)"),
+        ("next_overrun", "task_deadline (deadline>?)"),
         ("find_broken", "task_broken (due<?)"),
         ("find_own_claims", "task_claimed (claim>? AND claim<?)"),
         ("find_kinds", "task_in_line (agent=? AND pools>?)"),

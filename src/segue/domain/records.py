@@ -38,7 +38,10 @@ TaskState = Literal[
     "cancelled",
     "paused",
 ]
-"""`paused` is where a task would be ready, but it or its run was paused: nobody may claim it."""
+"""
+`paused` is where a task would be ready, but it or its run was paused: nobody may claim it, but past its deadline to
+settle it.
+"""
 
 LIVE: frozenset[TaskState] = frozenset({"claimed", "ready", "paused"})
 """States in which an attempt may still write: a task whose lease has ended is its own until somebody else has it."""

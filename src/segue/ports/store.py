@@ -148,9 +148,9 @@ class Store(ConsumerStore, PayloadStore, PoolStore, SpendingStore, Protocol):
         those of the worker's agents whose time has come.
 
         A task that `requires` something is given only to a worker that `reads` that payload in this or a later version.
-        Only to be settled are broken tasks, and tasks that lay ready past their `queue_by` or deadline (`Claim.overrun`
-        says which; the deadline comes first). They are given to any worker and count neither against the limit of their
-        agent nor as suspects.
+        Only to be settled are broken tasks, and tasks that lay ready past their `queue_by`, or ready or paused past
+        their deadline (`Claim.overrun` says which; the deadline comes first). They are given to any worker and count
+        neither against the limit of their agent nor as suspects.
         """
         ...
 
@@ -226,13 +226,14 @@ class Store(ConsumerStore, PayloadStore, PoolStore, SpendingStore, Protocol):
         cannot be (any more): then nothing is written. All but `retry` and `annotate` need a run that has not ended. Of
         several targets those that do not fit are passed over; if none fits, it is `stale`.
 
-        - `pause`: what would be ready is `paused`, and nobody may claim it; what runs may end, and is revoked with
-          `interrupt`. A task needs to be open and not to be paused by itself, a run not to be paused, unless the
+        - `pause`: what would be ready is `paused`, and nobody is given it to run it; what runs may end, and is revoked
+          with `interrupt`. A task needs to be open and not to be paused by itself, a run not to be paused, unless the
           interrupt finds something that runs. What comes into being in a paused run is paused, and so are the items of
           a mapped task that was. The rows of `until`, and what these have delegated, are not paused with their run, and
           the pause ends in the transaction in which the last of these rows settles. The pause of a task goes with it
           when it settles, that of a mapped one when all its items have, and those of a run when it ends: what is tried
-          again is not paused. Past its deadline a paused task is to be settled all the same.
+          again is not paused. Past its deadline a paused task is to be settled all the same: it stays paused until it
+          is claimed for that.
         - `resume`: the pause of the run, or of the task, ends. What is paused in no other way is ready, without delay.
         - `cancel`: an open task is `cancelled`, its claim revoked, and its dependents are told; its hand-off must be
           the next version. What is `needless` then is cancelled with all its items, and tells nobody; and so is what is

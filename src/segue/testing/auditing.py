@@ -138,10 +138,7 @@ def _problems_of_pauses(contents: RunContents) -> Iterator[str]:
         held = (bool(task.hold & PAUSED_ITSELF), bool(task.hold & PAUSED_WITH_RUN))
         if held != (by_itself, with_run):
             yield f"{name} has the hold {task.hold}, and that is not what the pauses say"
-        too_late = task.deadline is not None  # it is ready all the same when that has passed, to be settled
-        if (task.state == "paused" and not any(held)) or (
-            task.state == "ready" and any(held) and not too_late
-        ):
+        if task.state == ("ready" if any(held) else "paused"):
             yield f"{name} is {task.state}, and has the hold {task.hold}"
 
 

@@ -1,4 +1,4 @@
-"""Which ready tasks a worker gets: those that are only to be settled, then those that it is to run."""
+"""Which tasks a worker gets: those that are only to be settled, then those that it is to run."""
 
 from __future__ import annotations
 
@@ -54,9 +54,10 @@ def _to_settle(state: State) -> list[Task]:
     """The tasks that any worker may have, because nobody is to run them any more."""
     boot, wall = state.clock.boot(), state.clock.wall()
     tasks = state.ready_tasks()
+    lying = [*tasks, *state.paused_tasks()]
     broken = [(task.due, *_key(task), task) for task in tasks if task.broken and task.due <= boot]
     unclaimed = [(task.queue_by, *_key(task), task) for task in tasks if _has_passed(task.queue_by, boot)]
-    too_late = [(task.deadline, *_key(task), task) for task in tasks if _has_passed(task.deadline, wall)]
+    too_late = [(task.deadline, *_key(task), task) for task in lying if _has_passed(task.deadline, wall)]
     found = {_key(task): task for *_, task in [*sorted(broken), *sorted(unclaimed), *sorted(too_late)]}
     return list(found.values())
 
@@ -91,6 +92,7 @@ def seconds_until_due(state: State, agents: Collection[str], looks: Looks) -> li
     boot, wall = state.clock.boot(), state.clock.wall()
     since_boot, since_wall = looks.since_any(boot, wall)
     ready = state.ready_tasks()
+    lying = [*ready, *state.paused_tasks()]
     claimed = [task for run in state.runs.values() for task in run.tasks.values() if task.state == "claimed"]
     by_boot = [
         *(task.due for task in ready if task.agent in agents and task.due > looks.since(task.agent, boot)),
@@ -98,7 +100,7 @@ def seconds_until_due(state: State, agents: Collection[str], looks: Looks) -> li
         *(task.lease for task in claimed),
     ]
     by_wall = [
-        *(task.deadline for task in ready if task.deadline is not None and task.deadline > since_wall),
+        *(task.deadline for task in lying if task.deadline is not None and task.deadline > since_wall),
         *(task.deadline for task in claimed if task.deadline is not None and task.overrun != "deadline"),
     ]
     return [*(time - boot for time in by_boot), *(time - wall for time in by_wall)]

@@ -126,7 +126,7 @@ class Pooling:
     def _seen(self, task: Task) -> TaskRecord:
         """A task as it is read back, without pools if it is only to be settled."""
         record = task.record()
-        overrun = self._state.overrun(task) if task.state == "ready" else task.overrun
+        overrun = self._state.overrun(task) if task.state in {"ready", "paused"} else task.overrun
         return record._replace(pools=()) if task.broken or overrun is not None else record
 
 

@@ -40,6 +40,7 @@ class State:
         self.schemas: dict[str, str] = {}
         self.payloads: dict[tuple[str, str], PayloadRecord] = {}
         self.ready: set[tuple[str, str, int]] = set()
+        self.paused: set[tuple[str, str, int]] = set()
         self.workers: dict[str, str] = {}
         self.pools: dict[str, int] = {}
         self.deadlocks: set[tuple[str, str]] = set()
@@ -97,7 +98,7 @@ class State:
         return task.waiting <= 0 or task.broken
 
     def grant(self, run: Run, task: Task, claim: str, worker: str, lease_seconds: float) -> Claim:
-        """Give a ready task to a worker, with the exact version of each input."""
+        """Give a task that lies to a worker, with the exact version of each input."""
         task.epoch += 1
         task.attempt += 1
         task.losses += task.claim is not None
@@ -122,8 +123,9 @@ class State:
         )
 
     def overrun(self, task: Task) -> Overrun | None:
-        """Which budget of a ready task has run out."""
-        return overrun_of(task.queue_by, task.deadline, self.clock.boot(), self.clock.wall())
+        """Which budget of a task that lies has run out; what is paused waits for no worker, and so has its deadline."""
+        queue_by = task.queue_by if task.state == "ready" else None
+        return overrun_of(queue_by, task.deadline, self.clock.boot(), self.clock.wall())
 
     def start_budgets(self, task: Task, limits: Limits | None) -> None:
         """Let the budgets begin of a task that is about to become ready for the first time."""
@@ -131,9 +133,7 @@ class State:
         task.deadline = deadline_of(limits, self.clock.wall())
 
     def runs_late(self, task: Task) -> bool:
-        """Whether a task was paused, or claimed before its deadline, and has passed it since."""
-        if task.state == "paused":
-            return task.deadline is not None and task.deadline <= self.clock.wall()
+        """Whether a task was claimed before its deadline and has passed it since."""
         if task.state != "claimed" or task.deadline is None or task.claimed_at is None:
             return False
         return task.claimed_at < task.deadline <= self.clock.wall()
@@ -142,12 +142,16 @@ class State:
         """All tasks that are ready, some of them not yet due."""
         return [self.runs[name].tasks[node, item] for name, node, item in self.ready]
 
-    def make_ready(self, task: Task, delay_seconds: float, *, to_settle: bool = False) -> None:
-        """Let anybody claim a task, after a delay; one that is paused only where it is to be settled."""
+    def paused_tasks(self) -> list[Task]:
+        """All tasks that are paused."""
+        return [self.runs[name].tasks[node, item] for name, node, item in self.paused]
+
+    def make_ready(self, task: Task, delay_seconds: float) -> None:
+        """Let anybody claim a task, after a delay; one that is on hold is paused."""
         task.due = self.clock.boot() + delay_seconds
         task.ready_at = self.clock.wall() + delay_seconds
         task.queue_by = task.due + task.queue_seconds if task.queue_seconds is not None else None
-        self.set_state(task, "paused" if task.hold & PAUSED and not to_settle else "ready")
+        self.set_state(task, "paused" if task.hold & PAUSED else "ready")
 
     def wait_for_review(self, task: Task, seconds: float | None) -> None:
         """Let people decide on a task, within so many seconds from now."""
@@ -158,10 +162,12 @@ class State:
         """Move a task to a state."""
         key = (task.run, task.node, task.item)
         task.state = state
+        self.ready.discard(key)
+        self.paused.discard(key)
         if state == "ready":
             self.ready.add(key)
-        else:
-            self.ready.discard(key)
+        elif state == "paused":
+            self.paused.add(key)
         if state not in {"ready", "claimed", "paused"}:
             task.settled_at = self.clock.wall()
         if state in SETTLED and task.hold & HAS_SHARE:

@@ -246,7 +246,7 @@ class MemoryStore(
                 if self._state.runs_late(task):
                     task.claim = None
                     told = ("overrun", wording.OVERRUN_DEADLINE)
-                    self._state.make_ready(task, 0.0, to_settle=True)
+                    self._state.make_ready(task, 0.0)
                 elif task.state == "claimed" and self._is_lost(task, dead_workers, past_lease):
                     told = ("expired", wording.expiry_data(task.worker or ""))
                     self._state.make_ready(task, 0.0)
@@ -310,7 +310,9 @@ class MemoryStore(
         for name in gone:
             run = state.runs.pop(name)
             state.keys.pop(run.new.key or "", None)
-            state.ready -= {(name, *task) for task in run.tasks}
+            pruned = {(name, *task) for task in run.tasks}
+            state.ready -= pruned
+            state.paused -= pruned
         state.log.forget(gone)
         graphs = {run.new.graph_digest for run in state.runs.values()}
         state.graphs = {digest: text for digest, text in state.graphs.items() if digest in graphs}

@@ -44,7 +44,7 @@ def claim_ready(tx: Transaction, request: ClaimRequest, looks: Looks) -> Sequenc
 def _oldest(tx: Transaction, request: ClaimRequest, looks: Looks) -> list[TaskKey]:
     looks.note(request.agents, tx.boot, tx.wall)
     any_ready, any_to_settle, any_suspect, any_pooled = tx.row(SQL.look, (tx.boot, tx.wall))
-    if not (any_ready or any_pooled):
+    if not (any_ready or any_to_settle or any_pooled):
         return []
     found = _to_settle(tx, request.limit) if any_to_settle else []
     left, suspects = request.limit - len(found), request.suspects if any_suspect else 0

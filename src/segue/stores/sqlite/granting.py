@@ -24,7 +24,7 @@ def grant(
     lease_seconds: float,
     latest: LatestPins,
 ) -> Claim:
-    """Claim a task that was found ready in this transaction. The event is the caller's to write."""
+    """Claim a task that was found in this transaction to be had. The event is the caller's to write."""
     agent, _, epoch, attempt, version, lost, blob, parents, broken, _, *counts = tx.row(
         SQL.find_task, (run, node, item)
     )

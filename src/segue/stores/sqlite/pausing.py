@@ -54,7 +54,7 @@ def _pause_run(tx: Transaction, control: Control) -> bool:
     tx.cursor.execute(SQL.insert_pause, (run, *WHOLE_RUN, *until, data, tx.wall))
     tx.tell_run(run, RUN_PAUSED, data)
     tx.cursor.execute(SQL.hold_tasks, (run, *spared))
-    _tell(tx, run, "paused", tx.rows(SQL.stop_tasks, (run, None, None)))
+    _tell(tx, run, "paused", tx.rows(SQL.stop_tasks, (run,)))
     if control.until is not None:
         _tell(tx, run, "unpaused", tx.rows(SQL.start_tasks, (run, tx.boot, tx.wall)))
     if control.interrupt:
@@ -74,10 +74,9 @@ def _pause_tasks(tx: Transaction, control: Control) -> bool:
             tx.cursor.execute(SQL.insert_pause, (run, node, item, *spared, data, tx.wall))
             _tell(tx, run, "paused", paused, data)
             found.append((node, item))
-    for node, item in found:
-        tx.rows(SQL.stop_tasks, (run, node, item))
-        if control.interrupt:
-            _interrupt(tx, run, node, item)
+    tx.rows(SQL.stop_tasks, (run,))
+    for node, item in found if control.interrupt else ():
+        _interrupt(tx, run, node, item)
     return bool(found)
 
 

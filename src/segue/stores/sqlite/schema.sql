@@ -110,7 +110,8 @@ CREATE INDEX task_broken ON task (due) WHERE state = 'ready' AND broken = 1;
 
 CREATE INDEX task_queue ON task (queue_by) WHERE state = 'ready' AND queue_by IS NOT NULL;
 
-CREATE INDEX task_deadline ON task (deadline) WHERE state = 'ready' AND deadline IS NOT NULL;
+-- Of those that lie, ready or paused: past their deadline they will only be settled.
+CREATE INDEX task_deadline ON task (deadline) WHERE deadline IS NOT NULL AND state IN ('ready', 'paused');
 
 CREATE INDEX task_suspect ON task (agent, due) WHERE state = 'ready' AND losses + (claim IS NOT NULL) >= 2;
 
@@ -120,8 +121,6 @@ CREATE INDEX task_running_out ON task (deadline) WHERE state = 'claimed' AND dea
 
 CREATE INDEX task_in_trouble ON task (run, state, tolerated)
     WHERE state = 'failed' OR state = 'dead' OR state = 'needs_review' OR state = 'in_doubt' OR state = 'cancelled';
-
-CREATE INDEX task_paused ON task (deadline) WHERE state = 'paused';
 
 CREATE INDEX task_pooled ON task (agent, due) WHERE state = 'ready' AND pools IS NOT NULL;
 

@@ -17,6 +17,7 @@ from segue.testing.conformance.desk import (
     join,
     quorum,
     release,
+    request,
     root,
     settlement,
 )
@@ -302,12 +303,30 @@ class PauseConformance(Suite):
         await desk.control(new.run, "resume")
         assert list(await desk.claim("other")) == []
         await desk.control(new.run, "pause")
+        assert await desk.store.next_due([]) == 40.0
         desk.clock.advance(50.0)
-        (taken,) = await desk.store.expire()
-        assert (taken.node, (await desk.names(new.run))[-1]) == ("a", "task.a_agent.overrun")
-        assert await desk.control(new.run, "pause", unborn("b")) == "accepted"
+        assert await desk.store.next_due([]) == 0.0
+        assert (list(await desk.store.expire()), (await desk.task(new.run, "a")).state) == ([], "paused")
         (claim,) = await desk.claim("other")
-        assert claim.overrun == "deadline"
+        assert (claim.overrun, claim.token.epoch) == ("deadline", 1)
+        assert list(await desk.store.claim(request("other", claim=claim.token.claim[:-2]))) == [claim]
+
+    async def test_a_paused_task_is_settled_only_while_it_is_too_late(self, desk: Desk) -> None:
+        """Where the clock was wrong and is set back it stands still as before: nobody is given it to run it."""
+        late = Limits(total_seconds=20.0)
+        new = desk.new_run(root("a", limits=late), root("b", desk.id("claim"), late), waits_for=2)
+        await desk.store.submit([new], WORKER, LEASE_SECONDS)
+        await desk.control(new.run, "pause")
+        desk.clock.jump(30.0)
+        assert [taken.node for taken in await desk.store.expire()] == ["b"]
+        assert await states(desk, new.run) == {"a": "paused", "b": "paused"}
+        desk.clock.jump(-30.0)
+        named = tuple((new.run, node, SINGLE) for node in "ab")
+        assert list(await desk.claim("a_agent", "b_agent")) == []
+        assert list(await desk.store.claim(request(claim="named")._replace(tasks=named))) == []
+        assert await desk.store.next_due(["a_agent", "b_agent"]) == 20.0
+        await desk.control(new.run, "resume")
+        assert [claim.overrun for claim in await desk.claim("a_agent", "b_agent")] == [None, None]
 
     async def test_a_pause_needs_no_review(self, desk: Desk) -> None:
         """While something of a run is paused, it is not said that only a review can move it."""

@@ -69,12 +69,14 @@ class UntanglingConformance(Suite):
         """A task that nobody will run waits for no places, whatever its agent needs."""
         await stuck(desk)
         late = pooled("late")._replace(limits=Limits(queue_seconds=5.0))
-        await submit(desk, pooled("broken")._replace(broken=True), late)
+        held = pooled("held")._replace(limits=Limits(total_seconds=5.0))
+        run = await submit(desk, pooled("broken")._replace(broken=True), late, held)
+        await desk.control(run, "pause", "held")
         desk.clock.advance(6)
         for _ in range(2):
             waits = await desk.store.read_waits()
             assert waits is not None
-            assert {task.node for task in waits.tasks if not task.pools} == {"broken", "late"}
+            assert {task.node for task in waits.tasks if not task.pools} == {"broken", "late", "held"}
             await claim(desk)
 
     async def test_one_breaks_a_deadlock(self, desk: Desk) -> None:

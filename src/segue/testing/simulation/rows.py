@@ -34,7 +34,7 @@ NEXT_STATES: dict[str, frozenset[TaskState]] = {
     "waiting": frozenset({"ready", "paused", "claimed", "cancelled"}),
     "needs_review": frozenset({"complete", "failed", "cancelled", "needs_review"}),
     "ready": frozenset({"claimed", "ready", "paused", "needs_review", "in_doubt", *SETTLED}),
-    "paused": frozenset({"ready", "paused", "needs_review", "in_doubt", *SETTLED}),
+    "paused": frozenset({"claimed", "ready", "paused", "needs_review", "in_doubt", *SETTLED}),
     "claimed": frozenset({"ready", "paused", "needs_review", "in_doubt", *SETTLED}),
     "in_doubt": frozenset({"ready", "paused", "cancelled"}),
 }
@@ -170,7 +170,7 @@ class Rows:
 
     def _changed(self, verb: str, key: Key, task: Task, before: Facts, after: Facts, told: list[str]) -> None:
         account = self._accounts[key]
-        self._steered.check(key, task, after.state or "")
+        self._steered.check(key, after.state or "")
         self._check_way(verb, key, before, after, told)
         if after.epoch != before.epoch:
             self._granted(verb, key, task, before, after)
@@ -207,8 +207,7 @@ class Rows:
                 following = "waiting" if after.state == "waiting" else lying
                 allowed = verb == "control" and state in AGAIN
             else:
-                following = lying if kind in MADE_READY and kind != "overrun" else kind
-                following = "ready" if kind == "overrun" else following
+                following = lying if kind in MADE_READY else kind
                 allowed = following in NEXT_STATES.get(state, frozenset())
             if not allowed:
                 self._wrong("I1", f"{name_of(key)} was {state} and became {following} by {verb}")
@@ -228,7 +227,7 @@ class Rows:
         early = early_start(plan, run, task)
         if early is not None:
             self._wrong("I5", f"{name_of(key)} was granted before {early} had settled")
-        if self._steered.holds(key) and task.overrun is None:
+        if self._steered.holds(key) and task.overrun != "deadline":
             self._wrong("I18", f"{name_of(key)} was granted, and somebody has paused it")
         if self._world.now < account.due - EARLY and task.overrun is None:
             self._wrong("I10", f"{name_of(key)} was granted before its delay was over")

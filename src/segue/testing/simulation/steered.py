@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from segue.domain.decisions import Control
 from segue.domain.records import SETTLED, SINGLE, is_below
-from segue.stores.memory.rows import Run, Task
+from segue.stores.memory.rows import Run
 from segue.testing.simulation.ledger import Accounts, Key, name_of
 
 if TYPE_CHECKING:
@@ -104,11 +104,10 @@ class Steered:
                 return True
         return key in self._pauses or (run, node, SINGLE) in self._pauses
 
-    def check(self, key: Key, task: Task, state: str) -> None:
-        """A task lies still where it is to, and only there; past its deadline it is to be settled all the same."""
+    def check(self, key: Key, state: str) -> None:
+        """A task lies still where it is to, and only there."""
         held = self.holds(key)
-        is_late = task.deadline is not None and task.deadline <= self._world.clock.wall()
-        if state == "ready" and held and not is_late:
+        if state == "ready" and held:
             self._wrong("I18", f"{name_of(key)} is ready, and somebody has paused it")
         if state == "paused" and not held:
             self._wrong("I18", f"{name_of(key)} is paused, and nobody wants that")

@@ -18,7 +18,29 @@ def _born_awake(_: Any) -> Any:
 
 @without("tried again in spite of a pause", "What is paused is not tried again.", (State, "make_ready"))
 def _tried_again(original: Any) -> Any:
-    return lambda self, task, delay_seconds, **options: original(self, task, delay_seconds, to_settle=True)
+    def make_ready(self: Any, task: Any, delay_seconds: float) -> None:
+        hold, task.hold = task.hold, 0
+        original(self, task, delay_seconds)
+        task.hold = hold
+
+    return make_ready
+
+
+@without(
+    "ready past its deadline in spite of a pause",
+    "What is paused stays so past its deadline, until somebody claims it to settle it.",
+    (MemoryStore, "expire"),
+)
+def _let_go_when_late(original: Any) -> Any:
+    async def expire(self: Any, *args: Any, **options: Any) -> Any:
+        wall = self._clock.wall()
+        for task in self._state.paused_tasks():
+            if task.deadline is not None and task.deadline <= wall:
+                self._state.set_state(task, "ready")
+                self._state.tell_task(self._state.runs[task.run], task, "overrun")
+        return await original(self, *args, **options)
+
+    return expire
 
 
 @without("a pause without end", "A pause ends with the task that it lasts for.", (memory_store, "end_pauses"))

@@ -3,6 +3,7 @@ SELECT run, node, item, pools FROM task WHERE state = 'ready' AND pools IS NOT N
 UNION ALL
 SELECT run, node, item, pools FROM task INDEXED BY task_holding WHERE state = 'claimed' AND pools IS NOT NULL
 UNION ALL
-SELECT run, node, item, pools FROM task WHERE state = 'paused' AND pools IS NOT NULL
+SELECT run, node, item, pools FROM task
+WHERE run IN (SELECT run FROM pause) AND state = 'paused' AND pools IS NOT NULL
 UNION ALL
 SELECT run, node, item, pools FROM task WHERE state = 'in_doubt' AND pools IS NOT NULL

@@ -6,6 +6,6 @@ SELECT EXISTS (
     )
     OR EXISTS (SELECT 1 FROM task WHERE state = 'ready' AND broken = 1 AND due <= ?1)
     OR EXISTS (SELECT 1 FROM task WHERE state = 'ready' AND queue_by <= ?1)
-    OR EXISTS (SELECT 1 FROM task WHERE state = 'ready' AND deadline <= ?2)
+    OR EXISTS (SELECT 1 FROM task WHERE state IN ('ready', 'paused') AND deadline <= ?2)
     OR EXISTS (SELECT 1 FROM task WHERE state = 'claimed' AND claim > ?4 AND claim < ?5),
     EXISTS (SELECT 1 FROM task WHERE state = 'ready' AND pools IS NOT NULL)

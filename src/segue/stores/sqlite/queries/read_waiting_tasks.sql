@@ -3,7 +3,7 @@ SELECT run, node, item, agent, state, epoch, attempt, version, claim, worker, pi
        error, failures, losses, deadline, tolerated, hold,
        iif(
            broken = 1
-           OR state = 'ready' AND (ifnull(queue_by <= ?2, 0) OR ifnull(deadline <= ?3, 0))
+           OR state IN ('ready', 'paused') AND (ifnull(queue_by <= ?2, 0) OR ifnull(deadline <= ?3, 0))
            OR state = 'claimed' AND (queue_by IS NOT NULL OR ifnull(deadline <= claimed_at, 0)),
            NULL, pools
        ),
