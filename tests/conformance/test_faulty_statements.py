@@ -321,6 +321,10 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         {"interrupt_tasks": ("claim = NULL, ", "")},
         ["test_an_interrupt_revokes_what_runs"],
     ),
+    "an interrupt of a run that stops whatever is on hold": (
+        {"interrupt_tasks": ("hold & 2", "hold & 3")},
+        ["test_an_interrupt_spares_what_the_pause_lasts_for"],
+    ),
     "a resume that starts what is paused otherwise": (
         {"start_tasks": ("NOT hold & 3", "1")},
         ["test_a_task_is_paused_apart_from_its_run"],

@@ -13,6 +13,7 @@ from typing import cast
 from segue.domain.decisions import Untangling
 from segue.domain.records import (
     ENDS_PAUSE,
+    SETTLED,
     Claim,
     ClaimRequest,
     Ending,
@@ -170,7 +171,7 @@ class MemoryStore(
                 self._state.set_state(task, cast(TaskState, ending))
         claims = self._state.release_all(run, settlement.releases, worker, lease_seconds)
         end_pauses(self._state, run, task)
-        return Settled("accepted", claims, None, bool(task.hold & ENDS_PAUSE))
+        return Settled("accepted", claims, None, ending in SETTLED and bool(task.hold & ENDS_PAUSE))
 
     def _return(self, task: Task, ending: Ending, settlement: Settlement) -> None:
         """End an attempt but not its task."""

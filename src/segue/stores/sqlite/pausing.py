@@ -55,10 +55,10 @@ def _pause_run(tx: Transaction, control: Control) -> bool:
     tx.tell_run(run, RUN_PAUSED, data)
     tx.cursor.execute(SQL.hold_tasks, (run, *spared))
     _tell(tx, run, "paused", tx.rows(SQL.stop_tasks, (run,)))
-    if control.until is not None:
-        _tell(tx, run, "unpaused", tx.rows(SQL.start_tasks, (run, tx.boot, tx.wall)))
     if control.interrupt:
         _interrupt(tx, run, None, None)
+    if control.until is not None:
+        _tell(tx, run, "unpaused", tx.rows(SQL.start_tasks, (run, tx.boot, tx.wall)))
     return True
 
 

@@ -17,6 +17,7 @@ from segue.domain.records import (
     ENDS_PAUSE,
     HAS_SHARE,
     PAUSED,
+    SETTLED,
     Claim,
     ClaimRequest,
     HandoffRecord,
@@ -238,7 +239,8 @@ def _settle_one(tx: Transaction, settlement: Settlement, worker: str, lease_seco
     events = [_ending_event(tx, settlement)]
     claims, started = release_new(tx, run, settlement.releases, worker, lease_seconds)
     tx.tell([*events, *started])
-    return Settled("accepted", claims, None, conclude(tx, run, node, item))
+    ended_pause = conclude(tx, run, node, item) and settlement.ending in SETTLED
+    return Settled("accepted", claims, None, ended_pause)
 
 
 def _why_refused(tx: Transaction, settlement: Settlement) -> Settled:

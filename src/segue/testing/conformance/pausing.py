@@ -191,6 +191,16 @@ class PauseConformance(Suite):
         await desk.end(b, run_resolved=1)
         assert {(await desk.task(run, node)).state for node in "ac"} == {"ready"}
 
+    async def test_an_interrupt_spares_what_the_pause_lasts_for(self, desk: Desk) -> None:
+        """What runs of that goes on to its end, also if it is paused by itself and would not begin again."""
+        run, (a, b) = await desk.start("a", "b", waits_for=2)
+        await desk.control(run, "pause", "b")
+        assert await desk.control(run, "pause", until=Target("b", SINGLE), interrupt=True) == "accepted"
+        assert await states(desk, run) == {"a": "paused", "b": "claimed"}
+        assert (await desk.end(b, run_resolved=1)).ended_pause
+        assert await states(desk, run) == {"a": "ready", "b": "complete"}
+        assert (await desk.end(a, run_resolved=1)).verdict == "stale"
+
     async def test_a_run_is_paused_until_a_task_has_settled(self, desk: Desk) -> None:
         """That task is spared, a mapped one with its items, and its next try too; all others stand still."""
         run, (b, m) = await desk.start("b", "m", waits_for=2)
