@@ -163,7 +163,7 @@ async def test_every_setting_takes_or_refuses_what_it_is_given(junk: Any) -> Non
     async with Segue("memory:") as store:
         for name in ("key", "goal", "constraints", "deadline", "trace", "on_deadlock", "budget", "timeout"):
             await refused_or_taken(lambda name=name: store.with_(**{name: junk}).submit(doubled, 1))  # type: ignore[misc]
-    for name in ("url", "agents", "durability", "concurrency", "lease_seconds"):
+    for name in ("url", "agents", "durability", "concurrency", "lease_seconds", "worker"):
         if not (name == "url" and isinstance(junk, str | bytes)):
             await refused_or_taken(lambda name=name: Segue(**{"url": "memory:", name: junk}))  # type: ignore[misc]
 
@@ -198,3 +198,13 @@ async def test_an_address_of_sqlite_is_no_place_for_a_store() -> None:
         with pytest.raises(StoreUnavailable):
             async with Segue(url):  # type: ignore[arg-type]
                 pass
+
+
+@pytest.mark.parametrize("junk", [each for each in JUNK if each is not True], ids=shown)
+async def test_a_store_is_durable_or_fast_and_a_worker_or_not(junk: Any) -> None:
+    """What is neither is refused before anything is opened, whichever store it is; "no" would make a worker."""
+    with pytest.raises(StoreUnavailable, match=r"a store cannot be(.|\n)*durability="):
+        async with Segue("memory:", durability=junk):
+            pass
+    with pytest.raises(UsageError, match="worker is"):
+        Segue("memory:", worker=junk)

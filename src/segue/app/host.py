@@ -83,6 +83,10 @@ class Host(Following):
                 f"a lease of {lease_seconds} s is over before it can be renewed",
                 remedy=f"Give at least {LEASE_MINIMUM_SECONDS} s.",
             )
+        if not isinstance(worker, bool):
+            raise UsageError(
+                f"worker is {worker!r}, not True or False", remedy="Give worker=False to run no tasks here."
+            )
         self._is_worker = worker
         self._pinned: dict[int, Pinned] = {}
         self._kept_schemas: set[str] = set()

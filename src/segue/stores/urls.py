@@ -41,6 +41,10 @@ def open_store(url: str, *, durability: str = "durable", clock: Clock | None = N
     `StoreUnavailable` for any other, and for a durability that the store does not have.
     """
     clock = clock if clock is not None else SystemClock()
+    if durability not in tuple(_DURABILITIES):  # compared and not hashed: it may be anything
+        raise StoreUnavailable(
+            f"a store cannot be {durability!r}", remedy='Use durability="durable" or durability="fast".'
+        )
     scheme, rest = _split(url)
     if scheme == "memory":
         store = MemoryStore(clock)
@@ -50,11 +54,6 @@ def open_store(url: str, *, durability: str = "durable", clock: Clock | None = N
     if scheme != "sqlite":
         raise StoreUnavailable(
             f"nothing is known about stores of the kind {scheme!r} ({url})", remedy=_SUPPORTED
-        )
-    if durability not in _DURABILITIES:
-        raise StoreUnavailable(
-            f"a SQLite store cannot be {durability!r}",
-            remedy='Use durability="durable" or durability="fast".',
         )
     return _sqlite(Path(rest), _DURABILITIES[durability], clock)
 
