@@ -286,7 +286,11 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_dependent_that_has_started_is_left_alone"],
     ),
     "delays ignored": (
-        {"find_ready": ("due <= ?", "due <= ? + 1e9"), "may_claim": ("due <= ?1\n", "due <= ?1 + 1e9\n")},
+        {
+            "find_ready": ("due <= ?", "due <= ? + 1e9"),
+            "find_agents": ("due <= ?2", "due <= ?2 + 1e9"),
+            "may_claim": ("due <= ?1\n", "due <= ?1 + 1e9\n"),
+        },
         ["test_a_delayed_task_waits_for_its_time"],
     ),
     "a dependent born ready in a paused run": (
