@@ -75,6 +75,7 @@ class Waiters:
                 )
             )
         self._expected.clear()
+        self._expecting.clear()
 
     def expect(self, run: str) -> None:
         """A run that is about to be submitted here: nothing that happens to it will be missed."""
@@ -152,9 +153,8 @@ class Waiters:
 
     async def _watch(self, store: Store, clock: Clock) -> None:
         while True:
-            if (
-                not self._expected
-            ):  # a worker for whom nobody waits is not to be woken by each commit of another one
+            if not self._expected:
+                # A worker for whom nobody waits is not to be woken by each commit of another one.
                 self._expecting.clear()
                 await self._expecting.wait()
             self._seen = await store.notifier.wait_foreign(self._seen, NET_SECONDS)

@@ -20,7 +20,7 @@ from segue.engine.service import Service
 from segue.engine.slots import Slots
 from segue.errors import StoreUnavailable
 from segue.ports.chance import Chance
-from segue.ports.clock import Clock
+from segue.ports.clock import Clock, Timer
 from segue.ports.store import Store
 
 TaskKey = tuple[str, str, int]
@@ -31,7 +31,7 @@ NET_SECONDS = 5.0
 QUIET_SECONDS = 0.05
 """
 So long nothing is announced until it is found out what falls due: each announcement brings a look at the store anyway.
-It is also the least time between two looks for that reason: something may be due for long and not to be had yet.
+Two looks for what falls due are as far apart: something may be due for long and not to be had yet.
 """
 
 
@@ -71,7 +71,7 @@ class Claimer(Service):
         """There may be suspects that wait for the one that runs here to end."""
         self._lying: set[TaskKey] = set()
         """What this process released with the commit that is being answered, and left for its claim."""
-        self._timers: set[asyncio.Task[None]] = set()
+        self._timers: set[Timer] = set()
         self._asking = asyncio.Lock()
         self._unanswered: ClaimRequest | None = None
         self._asked_at = 0.0
@@ -91,13 +91,13 @@ class Claimer(Service):
 
     def poke_after(self, seconds: float) -> None:
         """Look again when a retry that this process settled falls due."""
-        timer = asyncio.get_running_loop().create_task(self._poke_later(seconds))
-        self._timers.add(timer)
-        timer.add_done_callback(self._timers.discard)
 
-    async def _poke_later(self, seconds: float) -> None:
-        await self._clock.sleep(seconds)
-        self.poke()
+        def falls_due() -> None:
+            self._timers.discard(timer)
+            self.poke()
+
+        timer = self._clock.call_later(seconds, falls_due)
+        self._timers.add(timer)
 
     def wanted(self) -> ClaimRequest | None:
         """What to claim now, if anything may be ready and there is room for it. The places are held for the answer."""
@@ -166,7 +166,9 @@ class Claimer(Service):
         try:
             await asyncio.gather(watching, claiming)
         finally:
-            for task in (watching, claiming, *self._timers):
+            for timer in self._timers:
+                timer.cancel()
+            for task in (watching, claiming):
                 task.cancel()
 
     async def _claim_when_poked(self) -> None:
@@ -220,7 +222,7 @@ class Claimer(Service):
             due = await self._store.next_due(self._registry.names)
         except StoreUnavailable:
             return 0.0
-        return NET_SECONDS if due is None else max(due, 0.0)
+        return NET_SECONDS if due is None else due
 
 
 def _is_suspect(attempt: Attempt) -> bool:

@@ -7,7 +7,7 @@ import heapq
 from collections.abc import Callable
 from itertools import count
 
-from segue.ports.clock import Timer
+from segue.ports.clock import Clock, Timer
 
 
 class _Timer:
@@ -46,12 +46,7 @@ class ManualClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait until the clock has been moved so far."""
-        sleeper = asyncio.Event()
-        timer = self.call_later(seconds, sleeper.set)
-        try:
-            await sleeper.wait()
-        finally:
-            timer.cancel()
+        await sleep_by(self, seconds)
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Call something when the clock has been moved so far."""
@@ -81,3 +76,13 @@ class ManualClock:
     def jump(self, seconds: float) -> None:
         """Move the wall clock alone, as when a machine's time is set; leases must not care."""
         self._wall += seconds
+
+
+async def sleep_by(clock: Clock, seconds: float) -> None:
+    """Wait as the timers of a clock say."""
+    over = asyncio.Event()
+    timer = clock.call_later(seconds, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()

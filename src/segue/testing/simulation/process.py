@@ -11,6 +11,7 @@ from segue.engine.consuming import Consumer
 from segue.engine.engine import Engine
 from segue.errors import StoreError
 from segue.stores.memory import MemoryArtifacts
+from segue.testing.clock import sleep_by
 from segue.testing.simulation import workload
 from segue.testing.simulation.acting import here
 from segue.testing.simulation.loop import SimulatedLoop
@@ -66,12 +67,7 @@ class SimulatedClock:
 
     async def sleep(self, seconds: float) -> None:
         """Wait, by this clock."""
-        over = asyncio.Event()
-        timer = self.call_later(seconds, over.set)
-        try:
-            await over.wait()
-        finally:
-            timer.cancel()
+        await sleep_by(self, seconds)
 
     def call_later(self, seconds: float, callback: Callable[[], object]) -> Timer:
         """Call something after a while, by this clock."""

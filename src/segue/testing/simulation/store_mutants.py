@@ -231,7 +231,7 @@ def _stays_ready(original: Any) -> Any:
     "no delay", "A failed attempt is tried again after its delay, and not before.", (State, "make_ready")
 )
 def _at_once(original: Any) -> Any:
-    return lambda self, task, delay_seconds, **more: original(self, task, 0.0, **more)
+    return lambda self, task, delay_seconds: original(self, task, 0.0)
 
 
 @without("handed back is an attempt", "What is handed back is no attempt.", (MemoryStore, "_return"))
