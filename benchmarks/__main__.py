@@ -1,6 +1,7 @@
 """Measure Segue beside raw SQLite and LangGraph: `python -m benchmarks --help`."""
 
 import argparse
+import asyncio
 import json
 import sys
 import tempfile
@@ -9,7 +10,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from benchmarks import goals, machine, process_rows, workloads
+from benchmarks import goals, machine, parts, process_rows, workloads
 from benchmarks.lanes import ROOT, Lane, LaneFailed
 from benchmarks.report import Report, lines_of, show
 from benchmarks.workloads import FULL, PEER, SMOKE, Figures, Sizes
@@ -138,6 +139,13 @@ def run(options: argparse.Namespace) -> Report:
     )
 
 
+def run_parts(options: argparse.Namespace) -> parts.Parts:
+    """Take the hops of some chains apart."""
+    progress("W1, part by part")
+    with tempfile.TemporaryDirectory(prefix="segue-bench-", dir=options.folder) as folder:
+        return asyncio.run(parts.measure(SMOKE if options.smoke else FULL, Path(folder)))
+
+
 def progress(text: str) -> None:
     """Say on stderr what is under way: on a terminal in one line that is written over."""
     if sys.stderr.isatty():
@@ -154,6 +162,7 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of the table")
     parser.add_argument("--output", type=Path, help="also write the JSON to this file")
     parser.add_argument("--scale", action="store_true", help=f"instead of these: {SCALE_TITLE} (minutes)")
+    parser.add_argument("--parts", action="store_true", help="instead of these: a hop of W1 by its parts")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes: whether it runs, not how fast")
     parser.add_argument("--folder", type=Path, default=machine.default_folder(), help="where to write")
     parser.add_argument(
@@ -180,7 +189,7 @@ def main(arguments: Sequence[str]) -> int:
     """Measure, report, and return the exit code: 0, 1 when a system could not be measured, 130 when interrupted."""
     options = parse(arguments)
     try:
-        report = run(options)
+        report = run_parts(options) if options.parts else run(options)
     except LaneFailed as error:
         print(f"\nbenchmarks: {error}", file=sys.stderr)
         return 1
@@ -194,6 +203,8 @@ def main(arguments: Sequence[str]) -> int:
         options.output.write_text(text + "\n")
     if options.json:
         print(text)
+    elif isinstance(report, parts.Parts):
+        parts.show(report, sys.stdout)
     else:
         show(report, sys.stdout)
     return 0

@@ -273,12 +273,17 @@ _MEASURES: Mapping[str, Callable[[System, Sizes, Path], Awaitable[Figures]]] = {
 
 
 def hop_nanoseconds(marks: Sequence[int]) -> list[int]:
-    """The hops of one chain from its marks (start, return, start, return ...).
+    """The hops of one chain from its marks."""
+    return [start - returned for returned, start in hop_pairs(marks)]
+
+
+def hop_pairs(marks: Sequence[int]) -> list[tuple[int, int]]:
+    """The sender's return and the receiver's start of each hop of one chain, from its marks (start, return, start ...).
 
     The way from the caller to the first agent has no sender and is not a hop.
     """
     _expect("marks of a chain", len(marks), 2 * CHAIN_LENGTH)
-    return [start - returned for returned, start in zip(marks[1:-1:2], marks[2::2], strict=True)]
+    return list(zip(marks[1:-1:2], marks[2::2], strict=True))
 
 
 def percentile(samples: Sequence[float], rank: int) -> float:

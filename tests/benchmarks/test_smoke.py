@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import goals, process_rows, scale, segue_rows, workloads
+from benchmarks import goals, parts, process_rows, scale, segue_rows, workloads
 from benchmarks.__main__ import main
 
 
@@ -70,3 +70,23 @@ def test_the_command_reports_in_a_table_and_in_json(tmp_path, capsys):
     }
     assert "LangGraph was not measured" in table
     assert all(system in table for system in report["systems"])
+
+
+def test_the_command_takes_a_hop_apart(tmp_path, capsys):
+    """`--parts` finds every part of a hand-off: a border that is no longer passed would leave its part at 0."""
+    assert main(["--smoke", "--parts", "--json", "--folder", str(tmp_path)]) == 0
+    report = json.loads(capsys.readouterr().out)
+    assert tuple(report["parts_us"]) == tuple(parts.PARTS)
+    assert all(microseconds > 0 for microseconds in report["parts_us"].values())
+    assert report["hops"] == workloads.SMOKE.chain_runs * (workloads.CHAIN_LENGTH - 1)
+
+
+def test_the_parts_of_a_hop_are_all_of_it():
+    """What lies between two borders belongs to the part that the second ends: nothing is left out or counted twice."""
+    spent = parts.parts_of_hop(100, 1_000, [(130, "seal"), (140, "rows"), (300, "statements"), (310, "rows")])
+    assert {part: nanoseconds for part, nanoseconds in spent.items() if nanoseconds} == {
+        "seal": 30,
+        "rows": 20,
+        "statements": 160,
+        "inputs": 690,
+    }
