@@ -123,7 +123,7 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_suspects_are_given_out_one_by_one", "test_suspects_are_in_nobodys_way"],
     ),
     "suspects given to nobody": (
-        {"look": ("losses + (claim IS NOT NULL) >= 2", "0")},
+        {"find_agents": ("losses + (claim IS NOT NULL) >= 2", "0")},
         ["test_suspects_are_given_out_one_by_one"],
     ),
     "an overrun of the queue given to nobody": (
@@ -353,11 +353,11 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         ["test_a_pause_ends_with_the_task_that_it_lasts_for"],
     ),
     "a paused task whose deadline waits": (
-        {"find_too_late": ("IN ('ready', 'paused')", "= 'ready'")},
+        {"find_too_late": ("(state = 'claimed') = 0", "state = 'ready'")},
         ["test_the_deadline_of_a_paused_task_stands"],
     ),
     "a paused task that nobody looks for when its deadline has come": (
-        {"next_overrun": ("state IN ('ready', 'paused')", "state = 'ready'")},
+        {"next_overrun": ("(state = 'claimed') = 0", "state = 'ready'")},
         ["test_the_deadline_of_a_paused_task_stands"],
     ),
     "ready past its deadline although it was paused": (

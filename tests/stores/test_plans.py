@@ -32,7 +32,7 @@ SMALL_OR_RARE = {
     "list_payloads": "reads all payloads, for a person",
     "list_pools": "reads all pools",
     "list_workers": "reads all workers",
-    "look": "stops at the first entry of indexes that have only ready tasks, or suspects",
+    "look": "stops at the first entry of indexes that have only ready tasks",
     "may_claim": "goes through the names of agents that it is given",
     "next_lease": "looks at the claimed tasks",
     "prune_graphs": "looks at all graphs, for pruning",
@@ -43,7 +43,7 @@ SMALL_OR_RARE = {
     "void_leases": "once after a restart of the machine",
 }
 
-OF_KIND = "agent=? AND pools=? AND <expr>=? AND <expr>=?"
+OF_KIND = "state=? AND agent=? AND pools=? AND <expr>=? AND <expr>=?"
 """By what the tasks of one kind are found."""
 
 
@@ -89,32 +89,40 @@ def test_what_is_scanned_is_small(connection: apsw.Connection, name: str) -> Non
     looks = [step for step in steps if re.match("(SCAN|SEARCH) task", step)]
     assert looks
     assert all(
-        re.search(
-            r"INDEX task_(claimed|paused|ready|broken|queue|deadline|suspect|pooled|in_line|holding)", step
-        )
-        for step in looks
+        re.search(r"INDEX task_(claimed|ready|broken|queue|apart|deadline|pooled)", step) for step in looks
     )
 
 
 @pytest.mark.parametrize(
     ("name", "index"),
     [
-        ("find_ready", "task_ready (agent=? AND due<?)"),
-        ("find_suspects", "task_suspect (agent=? AND due<?)"),
+        ("find_ready", "task_ready (<expr>=? AND agent=? AND due<?)"),
+        ("find_agents", "task_ready (<expr>=? AND agent=? AND due<?)"),
+        ("find_agents", "task_apart (requires=? AND agent=? AND due<?)"),
+        ("find_suspects", "task_apart (requires=? AND agent=? AND due<?)"),
+        ("find_readable", "task_apart (requires=? AND agent=? AND due<?)"),
+        ("find_requirements", "COVERING INDEX task_apart (requires>?)"),
         ("find_unclaimed", "task_queue (queue_by<?)"),
-        ("find_too_late", "task_deadline (deadline<?)"),
-        ("find_running_late", "task_running_out (deadline<?)"),
-        ("next_overrun", "task_deadline (deadline>?)"),
+        ("find_too_late", "task_deadline (<expr>=? AND deadline<?)"),
+        ("find_running_late", "task_deadline (<expr>=? AND deadline<?)"),
+        ("next_overrun", "task_deadline (<expr>=? AND deadline>?)"),
         ("find_broken", "task_broken (due<?)"),
+        ("may_claim", "task_ready (<expr>=? AND agent=? AND due<?)"),
+        ("may_claim", "task_deadline (<expr>=? AND deadline<?)"),
+        ("look", "task_ready (<expr>=?)"),
+        ("look", "task_deadline (<expr>=? AND deadline<?)"),
         ("find_own_claims", "task_claimed (claim>? AND claim<?)"),
-        ("find_kinds", "task_in_line (agent=? AND pools>?)"),
-        ("find_kinds", "task_in_line (agent=? AND pools=? AND <expr>>?)"),
-        ("find_runs_in_line", f"task_in_line ({OF_KIND} AND run>?)"),
-        ("find_heads", f"task_in_line ({OF_KIND} AND run=? AND due<?)"),
+        ("find_kinds", "task_pooled (state=? AND agent=? AND pools>?)"),
+        ("find_kinds", "task_pooled (state=? AND agent=? AND pools=? AND <expr>>?)"),
+        ("find_runs_in_line", f"task_pooled ({OF_KIND} AND run>?)"),
+        ("find_heads", f"task_pooled ({OF_KIND} AND run=? AND due<?)"),
         ("find_heads", "PRIMARY KEY (run=? AND node=? AND item=?)"),
-        ("find_line", f"task_in_line ({OF_KIND} AND run=? AND (due,node,item)>(?,?,?) AND due<?)"),
-        ("find_line_of_others", "task_pooled (agent=? AND (due,run,node,item)>(?,?,?,?) AND due<?)"),
-        ("next_retry", "task_ready (agent=? AND due>?)"),
+        ("find_line", f"task_pooled ({OF_KIND} AND run=? AND (due,node,item)>(?,?,?) AND due<?)"),
+        (
+            "find_line_of_others",
+            "task_ready (<expr>=? AND agent=? AND (due,run,node,item)>(?,?,?,?) AND due<?)",
+        ),
+        ("next_retry", "task_ready (<expr>=? AND agent=? AND due>?)"),
         ("judge_run", "task_in_trouble (run=? AND state=?)"),
         ("count_down_run", "task_in_trouble (run=? AND state=? AND tolerated=?)"),
         ("insert_event", "event_in_run (run=?)"),

@@ -43,13 +43,13 @@ def claim_ready(tx: Transaction, request: ClaimRequest, looks: Looks) -> Sequenc
 
 def _oldest(tx: Transaction, request: ClaimRequest, looks: Looks) -> list[TaskKey]:
     looks.note(request.agents, tx.boot, tx.wall)
-    any_ready, any_to_settle, any_suspect, any_pooled = tx.row(SQL.look, (tx.boot, tx.wall))
+    any_ready, any_to_settle, any_pooled = tx.row(SQL.look, (tx.boot, tx.wall))
     if not (any_ready or any_to_settle or any_pooled):
         return []
     found = _to_settle(tx, request.limit) if any_to_settle else []
-    left, suspects = request.limit - len(found), request.suspects if any_suspect else 0
-    pooled = pooled_to_run(tx.rows, request, tx.boot, tx.wall, left, suspects) if any_pooled else ()
-    return found + _to_run(tx, request, left, suspects, pooled)
+    left = request.limit - len(found)
+    pooled = pooled_to_run(tx.rows, request, tx.boot, tx.wall, left, request.suspects) if any_pooled else ()
+    return found + _to_run(tx, request, left, pooled)
 
 
 def _named(tx: Transaction, request: ClaimRequest) -> list[TaskKey]:
@@ -84,27 +84,25 @@ def _to_settle(tx: Transaction, limit: int) -> list[TaskKey]:
     return list(dict.fromkeys(found))[:limit]
 
 
-def _to_run(
-    tx: Transaction, request: ClaimRequest, limit: int, suspects: int, pooled: Sequence[Wanting]
-) -> list[TaskKey]:
+def _to_run(tx: Transaction, request: ClaimRequest, limit: int, pooled: Sequence[Wanting]) -> list[TaskKey]:
     """
     The tasks of a worker's agents, oldest first, and at most so many suspects among them; `pooled` are those that can
     have the places they need.
     """
-    limits = dict(request.per_agent)
+    limits, suspects = dict(request.per_agent), request.suspects
     found: list[tuple[Candidate, str, bool]] = [
         ((each.since, *each.key), each.kind.agent, each.kind.is_suspect) for each in pooled
     ]
     agents = sorted(set(request.agents))
     for agent in agents:
         limits.setdefault(agent, limit)
-    ready = [agent for (agent,) in tx.rows(SQL.find_agents, (json.dumps(agents), tx.boot))]
-    for agent in ready:
+    ready = dict(tx.rows(SQL.find_agents, (json.dumps(agents), tx.boot)))
+    for agent, any_suspect in ready.items():
         most = min(limits[agent], limit)
         if most > 0:
             rows = tx.rows(SQL.find_ready, (agent, tx.boot, tx.wall, most))
             found += [(row, agent, False) for row in rows]
-        if min(most, suspects) > 0:
+        if any_suspect and min(most, suspects) > 0:
             rows = tx.rows(SQL.find_suspects, (agent, tx.boot, tx.wall, min(most, suspects)))
             found += [(row, agent, True) for row in rows]
     found += _readable(tx, request, ready, limits, limit)
@@ -127,7 +125,7 @@ def _readable_requirements(tx: Transaction, request: ClaimRequest) -> list[str]:
 
 
 def _readable(
-    tx: Transaction, request: ClaimRequest, agents: Sequence[str], limits: Mapping[str, int], limit: int
+    tx: Transaction, request: ClaimRequest, agents: Collection[str], limits: Mapping[str, int], limit: int
 ) -> list[tuple[Candidate, str, bool]]:
     """The tasks that not every worker can read, and this one can."""
     return [

@@ -102,38 +102,36 @@ CREATE TABLE task (
     END)
 ) STRICT, WITHOUT ROWID;
 
--- Ready tasks that need pools have one of their own, so that a worker does not go through those that wait for places.
-CREATE INDEX task_ready ON task (agent, due) WHERE state = 'ready' AND pools IS NULL;
+-- An index costs every task that is begun or ended a little, also where it has no place in it: so there are few, and what a
+-- task rarely has is asked for first. Ready tasks that need pools are apart, so that a worker does not go through those
+-- that wait for places.
+CREATE INDEX task_ready ON task (pools IS NOT NULL, agent, due) WHERE state = 'ready';
 
--- Of the ready tasks: those that will only be settled, and those that may have killed their workers.
-CREATE INDEX task_broken ON task (due) WHERE state = 'ready' AND broken = 1;
+-- Of the ready tasks: those that will only be settled, and those that may have killed their workers or that not every
+-- worker can read.
+CREATE INDEX task_broken ON task (due) WHERE broken = 1 AND state = 'ready';
 
-CREATE INDEX task_queue ON task (queue_by) WHERE state = 'ready' AND queue_by IS NOT NULL;
+CREATE INDEX task_queue ON task (queue_by) WHERE queue_by IS NOT NULL AND state = 'ready';
 
--- Of those that lie, ready or paused: past their deadline they will only be settled.
-CREATE INDEX task_deadline ON task (deadline) WHERE deadline IS NOT NULL AND state IN ('ready', 'paused');
+CREATE INDEX task_apart ON task (requires, agent, due)
+    WHERE state = 'ready' AND (requires IS NOT NULL OR losses + (claim IS NOT NULL) >= 2);
 
-CREATE INDEX task_suspect ON task (agent, due) WHERE state = 'ready' AND losses + (claim IS NOT NULL) >= 2;
+-- Of those that lie, ready or paused, which will only be settled past their deadline, and of those that are claimed.
+CREATE INDEX task_deadline ON task (state = 'claimed', deadline)
+    WHERE deadline IS NOT NULL AND state IN ('ready', 'paused', 'claimed');
 
 CREATE INDEX task_claimed ON task (claim, lease, worker) WHERE state = 'claimed';
-
-CREATE INDEX task_running_out ON task (deadline) WHERE state = 'claimed' AND deadline IS NOT NULL;
 
 CREATE INDEX task_in_trouble ON task (run, state, tolerated)
     WHERE state = 'failed' OR state = 'dead' OR state = 'needs_review' OR state = 'in_doubt' OR state = 'cancelled';
 
-CREATE INDEX task_pooled ON task (agent, due) WHERE state = 'ready' AND pools IS NOT NULL;
+-- What needs pools: the ready ones in each run, for each kind between which only the run and the age decide, those that hold
+-- places, and those that may come to.
+CREATE INDEX task_pooled ON task (
+    state, agent, pools, ifnull(requires, ''), losses + (claim IS NOT NULL) >= 2, run, due
+) WHERE pools IS NOT NULL AND (state = 'ready' OR state = 'claimed' OR state = 'paused' OR state = 'in_doubt');
 
--- Of those in each run, for each kind between which only the run and the age decide.
-CREATE INDEX task_in_line ON task (
-    agent, pools, ifnull(requires, ''), losses + (claim IS NOT NULL) >= 2, run, due
-) WHERE state = 'ready' AND pools IS NOT NULL;
-
-CREATE INDEX task_holding ON task (run) WHERE state = 'claimed' AND pools IS NOT NULL;
-
-CREATE INDEX task_requiring ON task (requires, agent, due) WHERE state = 'ready' AND requires IS NOT NULL;
-
-CREATE INDEX task_review ON task (review_by) WHERE state = 'needs_review' AND review_by IS NOT NULL;
+CREATE INDEX task_review ON task (review_by) WHERE review_by IS NOT NULL AND state = 'needs_review';
 
 -- A hand-off is written once and never changed. A task names its latest, and each version the one before: so there is
 -- no index to keep, and settling a task writes a page less. `claim` is NULL where a person decided.

@@ -2,14 +2,14 @@
 WITH RECURSIVE
     pooled (agent, pools) AS (
         SELECT value, (
-            SELECT pools FROM task INDEXED BY task_in_line
+            SELECT pools FROM task INDEXED BY task_pooled
             WHERE state = 'ready' AND pools IS NOT NULL AND agent = value
             ORDER BY pools LIMIT 1
         )
         FROM json_each(?1)
         UNION ALL
         SELECT agent, (
-            SELECT pools FROM task INDEXED BY task_in_line
+            SELECT pools FROM task INDEXED BY task_pooled
             WHERE state = 'ready' AND pools IS NOT NULL AND agent = pooled.agent AND pools > pooled.pools
             ORDER BY pools LIMIT 1
         )
@@ -20,7 +20,7 @@ WITH RECURSIVE
         SELECT agent, pools, '' FROM pooled WHERE pools IS NOT NULL
         UNION ALL
         SELECT agent, pools, (
-            SELECT ifnull(requires, '') FROM task INDEXED BY task_in_line
+            SELECT ifnull(requires, '') FROM task INDEXED BY task_pooled
             WHERE state = 'ready' AND pools IS NOT NULL AND agent = required.agent AND pools = required.pools
               AND ifnull(requires, '') > required.requires
             ORDER BY ifnull(requires, '') LIMIT 1
@@ -32,7 +32,7 @@ WITH RECURSIVE
 SELECT agent, pools, requires, is_suspect
 FROM required CROSS JOIN suspicion
 WHERE requires IS NOT NULL AND EXISTS (
-    SELECT 1 FROM task INDEXED BY task_in_line
+    SELECT 1 FROM task INDEXED BY task_pooled
     WHERE state = 'ready' AND pools IS NOT NULL AND agent = required.agent AND pools = required.pools
       AND ifnull(requires, '') = required.requires AND (losses + (claim IS NOT NULL) >= 2) = is_suspect
 )
