@@ -1,14 +1,18 @@
 """Planting faults in stores, and running single tests of the suite on them."""
 
+import contextlib
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
+from apsw.ext import query_info
 
 from segue.ports.store import Store
 from segue.stores.sqlite import SqliteStore
+from segue.stores.sqlite.migrating import whole_schema
 from segue.stores.sqlite.statements import SQL
 from segue.testing import ManualClock
 from segue.testing.conformance import StoreConformance
@@ -40,9 +44,12 @@ def plant_in_sql(changes: dict[str, tuple[str, str]], monkeypatch: pytest.Monkey
     """Put something else in the place of a part of each of some statements."""
     for statement, (part, _) in changes.items():
         assert part in getattr(SQL, statement), f"{statement}.sql has changed: plant the fault anew"
-    planted = SQL._replace(
-        **{each: getattr(SQL, each).replace(part, instead) for each, (part, instead) in changes.items()}
-    )
+    faulty = {each: getattr(SQL, each).replace(part, instead) for each, (part, instead) in changes.items()}
+    with contextlib.closing(apsw.Connection(":memory:")) as connection:
+        connection.execute(whole_schema())
+        for statement in faulty.values():  # one that SQLite refuses would fail any test
+            query_info(connection, statement)
+    planted = SQL._replace(**faulty)
     for module in [module for key, module in sys.modules.items() if key.startswith("segue.stores.sqlite")]:
         if getattr(module, "SQL", None) is SQL:
             monkeypatch.setattr(module, "SQL", planted)

@@ -147,7 +147,7 @@ class ReviewConformance(Suite):
         assert await desk.store.review(decision(run, "a", handoff(version=2))) == "accepted"
 
     async def test_what_waits_is_listed(self, desk: Desk) -> None:
-        """All that waits for a decision is found, and by itself what waited too long; nothing of runs that ended."""
+        """All that waits for a decision is found, by itself what waited too long; not what was decided or has ended."""
         late, _ = await self._in_review(desk, 60.0)
         later, _ = await self._in_review(desk, 30.0)
         free, _ = await self._in_review(desk)
@@ -155,6 +155,9 @@ class ReviewConformance(Suite):
         decided, _ = await self._in_review(desk, 10.0)
         await desk.cancel(gone)
         await desk.store.review(decision(decided, "a", handoff(version=2), run_resolved=1))
+        going_on, (asked, _) = await desk.start("a", "b", waits_for=2)
+        await desk.settle(settlement(asked, handoff(status="needs_review"), ending="needs_review"))
+        await desk.store.review(decision(going_on, "a", handoff(version=2), run_resolved=1))
         waiting = list(await desk.store.read_reviews())
         assert [task.run for task in waiting] == [late, later, free]
         assert waiting == [await desk.task(run, "a") for run in (late, later, free)]
