@@ -451,9 +451,21 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
         {"insert_need": ("DO UPDATE SET places = max(places, excluded.places)", "DO NOTHING")},
         ["test_a_pool_does_not_shrink_below_what_a_task_may_come_to_need"],
     ),
+    "what is ready needs nothing": (
+        {"find_needing": ("WHERE", "WHERE state <> 'ready' AND")},
+        ["test_an_open_task_needs_its_places_again"],
+    ),
+    "what is paused needs nothing": (
+        {"find_needing": ("WHERE", "WHERE state <> 'paused' AND")},
+        ["test_an_open_task_needs_its_places_again"],
+    ),
+    "what is claimed needs nothing": (
+        {"find_needing": ("WHERE", "WHERE state <> 'claimed' AND")},
+        ["test_an_open_task_needs_its_places_again"],
+    ),
     "what is in doubt needs nothing": (
         {"find_needing": ("WHERE", "WHERE state <> 'in_doubt' AND")},
-        ["test_what_is_in_doubt_needs_its_places_again"],
+        ["test_an_open_task_needs_its_places_again"],
     ),
     "a cancelled task that keeps its claim": (
         {"cancel_task": ("claim = NULL, ", "")},
@@ -521,6 +533,14 @@ SQL_FAULTS: dict[str, tuple[dict[str, tuple[str, str]], list[str]]] = {
             "find_needing": ("WHERE", "WHERE state <> 'ready' AND"),
         },
         ["test_a_pool_does_not_shrink_below_what_a_task_needs"],
+    ),
+    "a suspect without its places": (
+        {"find_suspects": (" AND pools IS NULL", "")},
+        ["test_a_suspect_needs_its_places_too"],
+    ),
+    "a retry for which nobody wakes up because it needs places": (
+        {"next_retry": ("(pools IS NOT NULL) = 1", "0")},
+        ["test_a_retry_that_needs_places_is_looked_for_when_it_is_due"],
     ),
     "parked by anybody": (
         {

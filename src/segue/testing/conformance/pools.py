@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from segue.domain.decisions import Redrive, Reset
-from segue.domain.records import Claim, Limits, Need, NodeNeed, Pools, Release
+from segue.domain.records import SUSPECT_LOSSES, Claim, Limits, Need, NodeNeed, Pools, Release
 from segue.domain.rows import PoolRecord
 from segue.errors import PoolTooSmall
 from segue.testing.conformance.base import Suite
@@ -108,6 +108,28 @@ class PoolConformance(Suite):
         assert await claim(desk) == []
         await desk.end(a)
         assert nodes(await claim(desk)) == ["large"]
+
+    async def test_a_suspect_needs_its_places_too(self, desk: Desk) -> None:
+        """What was lost again and again waits for places, also beside a task of its agent that needs none."""
+        await desk.store.set_pool("gpu", 1)
+        await submit(desk, pooled("suspect"))
+        for _ in range(SUSPECT_LOSSES):
+            await desk.claim("pooled_agent", worker="victim")
+            await desk.store.expire(["victim"])
+        await submit(desk, pooled("other", agent="b_agent"))
+        (other,) = await desk.claim("b_agent")
+        await submit(desk, pooled("free", ()))
+        assert nodes(await claim(desk)) == ["free"]
+        await desk.end(other)
+        assert nodes(await claim(desk)) == ["suspect"]
+
+    async def test_a_retry_that_needs_places_is_looked_for_when_it_is_due(self, desk: Desk) -> None:
+        """As one that needs none."""
+        await desk.store.set_pool("gpu", 1)
+        await submit(desk, pooled("a"))
+        (a,) = await claim(desk)
+        await desk.settle(settlement(a, None, ending="retry", not_before=7.0))
+        assert await desk.store.next_due(["pooled_agent"]) == 7.0
 
     async def test_nothing_is_kept_for_whom_it_would_not_help(self, desk: Desk) -> None:
         """While somebody keeps places and waits, a task that needs those too keeps no others from what is free."""
@@ -312,15 +334,22 @@ class PoolConformance(Suite):
         await desk.control(run, "cancel", "a")
         await desk.store.set_pool("gpu", 1)
 
-    async def test_what_is_in_doubt_needs_its_places_again(self, desk: Desk) -> None:
-        """Also if no graph says so: it goes on with the agent that has it, when somebody has said what happened."""
+    async def test_an_open_task_needs_its_places_again(self, desk: Desk) -> None:
+        """Also if no graph says so, and whatever it waits for: a pool does not shrink below what it may yet take."""
         await desk.store.set_pool("gpu", 1)
         new = desk.new_run(pooled("a"))._replace(needs=())
         await desk.store.submit([new], WORKER, LEASE_SECONDS)
-        (a,) = await claim(desk)
-        await desk.settle(settlement(a, None, ending="in_doubt"))
-        with pytest.raises(PoolTooSmall, match="a of run"):
-            await desk.store.set_pool("gpu", 0)
+        for state in ("ready", "paused", "claimed", "in_doubt"):
+            if state == "paused":
+                await desk.control(new.run, "pause")
+            elif state == "claimed":
+                await desk.control(new.run, "resume")
+                (a,) = await claim(desk)
+            elif state == "in_doubt":
+                await desk.settle(settlement(a, None, ending="in_doubt"))
+            assert (await desk.task(new.run, "a")).state == state
+            with pytest.raises(PoolTooSmall, match="a of run"):
+                await desk.store.set_pool("gpu", 0)
 
     async def test_nothing_is_given_to_whom_a_pool_is_too_small(self, desk: Desk) -> None:
         """Neither a task that is delegated nor one that is taken from its agent: it would wait for ever."""
