@@ -222,6 +222,13 @@ def test_the_depth_is_measured_and_not_guessed(value: Any, levels: int) -> None:
             check_depth(data, "it")
 
 
+@pytest.mark.parametrize("spaces", range(12))
+def test_an_integer_beyond_64_bits_is_found_wherever_it_begins(spaces: int) -> None:
+    """Although only some bytes are looked at first."""
+    with pytest.raises(UnserialisablePayload):
+        check_integers(b"[" + b" " * spaces + b"9223372036854775808]", "it")
+
+
 @given(st.integers(-(2**65), 2**65), st.text(st.sampled_from('0123456789.-"\\e')))
 def test_integers_are_judged_by_their_value(number: int, text: str) -> None:
     """Exactly the integers of 64 bits pass, whatever digits stand in the strings beside them."""

@@ -11,8 +11,9 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Awaitable, Iterator
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Generic, NamedTuple, TypeVar, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, get_args, get_origin
 
 from pydantic import PydanticSchemaGenerationError, PydanticUserError, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
@@ -252,7 +253,8 @@ class Schema(Generic[T]):
         )
 
 
-class _Traits(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class _Traits:
     """What can go wrong with values of a type at all, so that nobody pays for looking for the rest."""
 
     is_open: bool
