@@ -8,7 +8,7 @@ says where it comes from, a `Ref` that fetches on demand, or a `Later` that is a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar
+from typing import Any, Generic, Literal, NamedTuple, NoReturn, TypeVar, cast
 
 from pydantic_core import to_json
 
@@ -54,6 +54,22 @@ class Received(NamedTuple):
     home: ArtifactHome | None
 
 
+class _Content(Generic[T]):
+    """What a hand-off holds. It is apart, so that what is found out later can be kept and nothing else be changed."""
+
+    __slots__ = ("output", "parts", "received", "sent", "status", "summary")
+
+    def __init__(self, output: T, status: str, parts: Parts | None, received: Received | None) -> None:
+        self.output = output
+        self.status = status
+        self.parts = parts
+        """None until somebody looks at a part of a received hand-off: many receivers want the output alone."""
+        self.received = received
+        self.sent: Sent | None = None
+        self.summary: str | None = None
+        """The summary that was derived, once it was."""
+
+
 class Handoff(Generic[T]):
     """
     What a task leaves when it ends: the output, and the reasoning that should reach whoever goes on.
@@ -64,16 +80,9 @@ class Handoff(Generic[T]):
     marked so. Everything is checked at once: raises InvalidPayload. It cannot be changed afterwards.
     """
 
-    __slots__ = ("_parts", "_received", "_sent", "_summary", "output", "status")
+    __slots__ = ("_content",)
 
-    output: T
-    status: Status
-    _parts: Parts | None
-    """None until somebody looks at a part of a received hand-off: many receivers want the output alone."""
-    _received: Received | None
-    _sent: Sent | None
-    _summary: str | None
-    """The summary that was derived, once it was."""
+    _content: _Content[T]
 
     def __init__(
         self,
@@ -93,9 +102,10 @@ class Handoff(Generic[T]):
             confidence = _checked_confidence(confidence)
         if status not in STATUSES:
             raise InvalidPayload(f"status is {status!r}; it must be one of {', '.join(STATUSES)}")
-        for name, text in (("summary", summary), ("next_step", next_step)):
-            if text is not None and not isinstance(text, str):
-                raise InvalidPayload(f"{name} is {text!r}; it must be a string")
+        if summary is not None:
+            _check_is_string("summary", summary)
+        if next_step is not None:
+            _check_is_string("next_step", next_step)
         if usage is not None and not isinstance(usage, Usage):
             raise InvalidPayload(f"usage is {usage!r}; it must be a Usage(...)")
         parts = Parts(
@@ -109,21 +119,25 @@ class Handoff(Generic[T]):
             _checked_items("attachments", attachments, Attachment) if attachments else (),
             summary is None,
         )
-        put = object.__setattr__
-        put(self, "output", output)
-        put(self, "status", status)
-        put(self, "_parts", parts)
-        put(self, "_received", None)
-        put(self, "_sent", None)
-        put(self, "_summary", None)
+        object.__setattr__(self, "_content", _Content(output, status, parts, None))
+
+    @property
+    def output(self) -> T:
+        """What the task gives."""
+        return self._content.output
+
+    @property
+    def status(self) -> Status:
+        """Whether it is complete, has failed, needs a review, or was handed on."""
+        return cast(Status, self._content.status)
 
     @property
     def parts(self) -> Parts:
         """Everything besides output and status, as it was given: a summary only if the author wrote one."""
-        if self._parts is None:
-            object.__setattr__(self, "_parts", _read_parts(self._arrival()))
-        assert self._parts is not None
-        return self._parts
+        content = self._content
+        if content.parts is None:
+            content.parts = _read_parts(self._arrival())
+        return content.parts
 
     @property
     def summary(self) -> str:
@@ -131,10 +145,10 @@ class Handoff(Generic[T]):
         written = self.parts.summary
         if written is not None:
             return written
-        if self._summary is None:
-            object.__setattr__(self, "_summary", self._derive())
-        assert self._summary is not None
-        return self._summary
+        content = self._content
+        if content.summary is None:
+            content.summary = self._derive()
+        return content.summary
 
     @property
     def summary_derived(self) -> bool:
@@ -184,11 +198,11 @@ class Handoff(Generic[T]):
     @property
     def sent(self) -> Sent:
         """Where this hand-off comes from. Raises NoAttemptError for a draft, which has not been sent."""
-        if self._sent is None:
+        content = self._content
+        if content.sent is None:
             received = self._arrival()
-            object.__setattr__(self, "_sent", sent_of(received.stored, received.origin(), self.parts.trace))
-        assert self._sent is not None
-        return self._sent
+            content.sent = sent_of(received.stored, received.origin(), self.parts.trace)
+        return content.sent
 
     @property
     def context(self) -> Context:
@@ -205,17 +219,19 @@ class Handoff(Generic[T]):
         return upstream()
 
     def _arrival(self) -> Received:
-        if self._received is None:
+        received = self._content.received
+        if received is None:
             raise NoAttemptError(
                 "this hand-off is a draft: it has not been sent",
                 remedy="Only a receiver, or segue.run and its handle, see where a hand-off comes from.",
             )
-        return self._received
+        return received
 
     def _derive(self) -> str:
-        if self._received is None:
+        received = self._content.received
+        if received is None:
             return derive_summary(to_json(self.output, fallback=str))
-        record = self._received.stored.record
+        record = received.stored.record
         return summary_of(record, parts_of(record))[0]
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -225,20 +241,14 @@ class Handoff(Generic[T]):
         raise AttributeError(f"a hand-off cannot be changed (tried to delete {name!r})")
 
     def __repr__(self) -> str:
-        origin = f" from {self.sent.pointer}" if self._received is not None else ""
+        origin = f" from {self.sent.pointer}" if self._content.received is not None else ""
         return f"<Handoff {self.status}{origin}: {self.summary!r}>"
 
 
 def receive(output: T, received: Received) -> Handoff[T]:
     """The hand-off that a stored one holds, its output already checked. Its other parts are read when asked for."""
     handoff: Handoff[T] = object.__new__(Handoff)
-    put = object.__setattr__
-    put(handoff, "output", output)
-    put(handoff, "status", received.stored.record.status)
-    put(handoff, "_parts", None)
-    put(handoff, "_received", received)
-    put(handoff, "_sent", None)
-    put(handoff, "_summary", None)
+    object.__setattr__(handoff, "_content", _Content(output, received.stored.record.status, None, received))
     return handoff
 
 
@@ -270,8 +280,13 @@ def _checked_confidence(confidence: Any) -> float:
     return float(confidence)
 
 
+def _check_is_string(name: str, text: Any) -> None:
+    if not isinstance(text, str):
+        raise InvalidPayload(f"{name} is {text!r}; it must be a string")
+
+
 def _checked_items(name: str, items: Any, kind: type[Item]) -> tuple[Item, ...]:
-    if isinstance(items, str) or not isinstance(items, Iterable):
+    if type(items) not in (list, tuple) and (isinstance(items, str) or not isinstance(items, Iterable)):
         what = f"the string {items!r}" if isinstance(items, str) else repr(items)
         raise InvalidPayload(f"{name} is {what}; it must be a list", remedy=f"{name}=[{items!r}]")
     checked = tuple(items)
