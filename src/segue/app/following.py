@@ -14,7 +14,7 @@ from segue.domain.envelope.stored import reason_of, verified
 from segue.domain.event_names import matches_any
 from segue.domain.graph.graph import nodes_of
 from segue.domain.graph.workflow import Built
-from segue.domain.records import Pin, RunState, parse_task_name, task_name
+from segue.domain.records import RunState, parse_task_name, task_name
 from segue.domain.rows import Event, RunRecord, TaskRecord
 from segue.engine.engine import Engine
 from segue.engine.later import waiting_for
@@ -104,11 +104,7 @@ class Following:
         nodes = tuple(dict.fromkeys(nodes_of(binding)))
         pins = live.latest_pins(nodes)
         if pins is None:
-            stored = await self.store.latest_handoffs(run, nodes)
-            pins = [
-                Pin(one.node, one.item, one.record.version, one.record.digest, one.record.status)
-                for one in stored
-            ]
+            pins = [stored.pin for stored in await self.store.latest_handoffs(run, nodes)]
         schema, where = (
             schema_of(Any if built is None else built.output_annotation),
             f"the result of run {run}",

@@ -167,6 +167,12 @@ class StoredHandoff(NamedTuple):
     epoch: int
     record: HandoffRecord
 
+    @property
+    def pin(self) -> Pin:
+        """What names exactly this hand-off."""
+        record = self.record
+        return Pin(self.node, self.item, record.version, record.digest, record.status)
+
 
 class Event(NamedTuple):
     """

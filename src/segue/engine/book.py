@@ -59,16 +59,19 @@ class LiveRun:
         The latest hand-offs of these nodes, if memory is known to hold them all: never for a mapped node, nor for one
         that needed a review, because its decision may have been written by anybody.
         """
-        latest: dict[str, Pin] = {}
-        for (node, item, version), stored in self.handoffs.items():
-            if node not in latest or latest[node].version < version:
-                latest[node] = Pin(node, item, version, stored.record.digest, stored.record.status)
-        wanted = list(nodes)
-        for node in wanted:
+        latest: dict[str, StoredHandoff | None] = dict.fromkeys(nodes)
+        for node, item, version in self.handoffs:
+            if node in latest:
+                before = latest[node]
+                if before is None or before.record.version < version:
+                    latest[node] = self.handoffs[node, item, version]
+        pins = []
+        for node, stored in latest.items():
             is_mapped = self.plan.steps[node].node.map_parameter is not None
-            if is_mapped or node not in latest or latest[node].status != "complete":
+            if is_mapped or stored is None or stored.record.status != "complete":
                 return None
-        return [latest[node] for node in wanted]
+            pins.append(stored.pin)
+        return pins
 
 
 class Book:
@@ -156,12 +159,13 @@ class Book:
 
     def remember(self, live: LiveRun, stored: StoredHandoff) -> None:
         """Keep a hand-off that the store has accepted."""
-        record = stored.record
-        live.handoffs[(stored.node, stored.item, record.version)] = stored
+        _, node, item, _, record = stored
+        live.handoffs[node, item, record.version] = stored
         if self._runs.get(live.run) is not live:
             return
-        live.bytes_kept += len(record.body)
-        self._bytes_kept += len(record.body)
+        size_bytes = len(record.body)
+        live.bytes_kept += size_bytes
+        self._bytes_kept += size_bytes
         if self._bytes_kept > HANDOFF_BYTES_KEPT:
             self._shrink()
 
@@ -176,9 +180,9 @@ class Book:
         """Exactly the hand-offs that a claim names, if memory holds them all."""
         known = live.handoffs
         found = []
-        for pin in pins:
-            stored = known.get((pin.node, pin.item, pin.version))
-            if stored is None or stored.record.digest != pin.digest:
+        for node, item, version, digest, _ in pins:
+            stored = known.get((node, item, version))
+            if stored is None or stored.record.digest != digest:
                 return None
             found.append(stored)
         return found
