@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 from segue.domain.envelope.artifact import ArtifactHome, artifact_home
 from segue.domain.graph.agent import Agent
-from segue.domain.records import Amounts, Claim, task_name
+from segue.domain.records import Amounts, Claim, Settlement, task_name
 from segue.domain.running.handing_on import Way, step_handed_on, way_of
 from segue.domain.running.pins import scope_of
 from segue.domain.running.plan import MAP_AGENT, Step
@@ -79,6 +79,7 @@ class Attempt:
         "agent",
         "begun",
         "called",
+        "called_agent",
         "claim",
         "confirmed",
         "doubt",
@@ -88,28 +89,39 @@ class Attempt:
         "handed_on",
         "in_agent",
         "is_told_to_end",
+        "item",
         "live",
+        "node",
         "out_of",
         "pause",
         "released_slot",
         "renewed_at",
+        "run",
+        "settlement",
         "started_at",
         "step",
         "superseded",
         "task",
         "terms",
+        "token",
         "unreadable",
         "unreported",
     )
 
     live: LiveRun
+    called_agent: str
+    """The name of the agent that the graph calls, whoever has the task now."""
     step: Step
     terms: Terms
     """Those under which its agent works on the task."""
     agent: Agent[Any] | None
+    settlement: Settlement
+    """What the store is to write about it, once it has ended."""
 
     def __init__(self, claim: Claim, asked_at: float, confirmed: asyncio.Future[None] | None = None) -> None:
         self.claim = claim
+        self.token = claim.token
+        self.run, self.node, self.item, _, _ = claim.token
         self.confirmed = confirmed
         """Given to a speculative attempt: done when the commit that holds its claim is."""
         self.renewed_at = asked_at
@@ -177,7 +189,7 @@ class Attempt:
     def stale(self) -> StaleEpoch:
         """What its agent is told where the store says that the task is no longer with it."""
         return StaleEpoch(
-            f"{self.name} (epoch {self.claim.token.epoch}) was superseded while it ran",
+            f"{self.name} (epoch {self.token.epoch}) was superseded while it ran",
             remedy="Nothing to do: another attempt has the task now.",
         )
 
@@ -185,22 +197,18 @@ class Attempt:
         """The run of the attempt is known now."""
         self.entered = True
         self.live = live
-        step = live.plan.steps[self.claim.token.node]
+        step, agent = live.plan.steps[self.node], self.claim.agent
+        self.called_agent = step.node.agent
         if self.handed_on is not None:
             step = step_handed_on(step, self.handed_on.record, live.options)
         self.step = step
-        self.terms = step.terms.get(self.claim.agent) or step.terms[step.node.agent]
-        self.agent = None if self.claim.agent == MAP_AGENT else registry.find(self.claim.agent)
+        self.terms = step.terms.get(agent) or step.terms[step.node.agent]
+        self.agent = None if agent == MAP_AGENT else registry.find(agent)
 
     @property
     def name(self) -> str:
         """The task's name."""
-        return task_name(self.claim.token.node, self.claim.token.item)
-
-    @property
-    def called_agent(self) -> str:
-        """The name of the agent that the graph calls, whoever has the task now."""
-        return self.live.plan.steps[self.claim.token.node].node.agent
+        return task_name(self.node, self.item)
 
     @property
     def way(self) -> Way:
@@ -211,9 +219,7 @@ class Attempt:
     def substitute(self) -> str | None:
         """The name of its agent, if the graph calls another: a fallback, handed to, or given the task by somebody."""
         name = self.claim.agent
-        if name == self.live.plan.steps[self.claim.token.node].node.agent or name == MAP_AGENT:
-            return None
-        return name
+        return None if name in (self.called_agent, MAP_AGENT) else name
 
     @property
     def output_schema(self) -> str | None:
@@ -226,13 +232,13 @@ class Attempt:
     @property
     def facts(self) -> Facts:
         """What `ctx` tells about it."""
-        token, options = self.claim.token, self.live.options
+        options = self.live.options
         return Facts(
-            token.run,
+            self.run,
             self.name,
             self.claim.agent,
             self.claim.attempt,
-            token.epoch,
+            self.token.epoch,
             options.goal,
             options.deadline,
             scope_of(self.claim),

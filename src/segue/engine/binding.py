@@ -10,7 +10,8 @@ from the store or from an artifact, and no two tasks ever share an object.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from pydantic_core import from_json, to_json
 
@@ -39,15 +40,19 @@ _PLAIN = schema_of(bool)
 
 
 NODES_KEPT = 4096
-"""Nodes remembered at once with whether they take what this process has."""
+"""Nodes remembered at once with how the code of this process takes their arguments."""
 
 
-class _Compared(NamedTuple):
-    """Whether the code of an agent takes just what a pinned node says."""
+@dataclass(frozen=True, slots=True)
+class _Intake:
+    """How the code of an agent takes the arguments of a pinned node."""
 
     node: Node
     agent: Agent[Any]
-    known: bool
+    taken: tuple[tuple[Argument, Schema[Any]], ...]
+    """Each argument, and the schema by which the agent reads it."""
+    as_pinned: bool
+    """Whether those are just the schemas that the run was submitted with."""
 
 
 class Binder:
@@ -61,7 +66,7 @@ class Binder:
         self._home = home
         self._later = later
         self.schemas = Schemas(store)
-        self._pinned: dict[int, _Compared] = {}
+        self._intakes: dict[int, _Intake] = {}
 
     def arguments_at_hand(self, attempt: Attempt) -> dict[str, Any] | None:
         """The keyword arguments of an attempt whose inputs this process still has in memory, whole; else None."""
@@ -69,22 +74,22 @@ class Binder:
         handoffs = self._book.at_hand(live, attempt.claim.pins)
         if handoffs is None or live.plan.mapped:
             return None
-        materials = Materials(live, handoffs)
-        if materials.has_artifacts or not (materials.all_as_pinned and self._knows_pinned(attempt)):
+        materials, intake = Materials(live, handoffs), self._intake_of(attempt)
+        if materials.has_artifacts or not (materials.all_as_pinned and intake.as_pinned):
             return None
-        return self._arguments(attempt, materials)
+        return {
+            argument.parameter: self._argument(attempt, argument, schema, materials)
+            for argument, schema in intake.taken
+        }
 
     async def arguments(self, attempt: Attempt) -> dict[str, Any]:
         """The keyword arguments of an attempt. Raises InvalidPayload where something does not fit."""
-        return self._arguments(attempt, await self.materials_of(attempt))
-
-    def _arguments(self, attempt: Attempt, materials: Materials) -> dict[str, Any]:
-        agent = agent_of(attempt)
+        materials = await self.materials_of(attempt)
         return {
-            each.parameter: self._argument(
-                attempt, each, schema_for(agent, each.parameter), self.materials_for(attempt, each, materials)
+            argument.parameter: self._argument(
+                attempt, argument, schema, self.materials_for(attempt, argument, materials)
             )
-            for each in attempt.step.node.arguments
+            for argument, schema in self._intake_of(attempt).taken
         }
 
     def materials_for(self, attempt: Attempt, argument: Argument, materials: Materials) -> Materials:
@@ -102,23 +107,24 @@ class Binder:
             return None
         return Reading(live, materials.forms, self._registry.classes, schema, where)
 
-    def _knows_pinned(self, attempt: Attempt) -> bool:
-        """Whether the agent's code takes just what the run was submitted with."""
-        node, agent = attempt.step.node, agent_of(attempt)
-        seen = self._pinned.get(id(node))
-        if seen is None or seen.node is not node or seen.agent is not agent:
-            known = all(
-                schema_for(agent, each.parameter).fingerprint == each.schema for each in node.arguments
-            )
-            if len(self._pinned) >= NODES_KEPT:
-                self._pinned.clear()
-            seen = self._pinned[id(node)] = _Compared(node, agent, known)
-        return seen.known
+    def _intake_of(self, attempt: Attempt) -> _Intake:
+        """How the agent takes its arguments; worked out once. Raises DefinitionError."""
+        node, agent = attempt.step.node, attempt.agent
+        known = self._intakes.get(id(node))
+        if known is not None and known.node is node and known.agent is agent:
+            return known
+        agent = agent_of(attempt)
+        taken = tuple((each, schema_for(agent, each.parameter)) for each in node.arguments)
+        as_pinned = all(schema.fingerprint == argument.schema for argument, schema in taken)
+        if len(self._intakes) >= NODES_KEPT:
+            self._intakes.clear()
+        intake = self._intakes[id(node)] = _Intake(node, agent, taken, as_pinned)
+        return intake
 
     async def materials_of(self, attempt: Attempt) -> Materials:
         """Everything that the arguments of an attempt are put together from."""
         arguments = attempt.step.node.arguments
-        known = self._knows_pinned(attempt)
+        known = self._intake_of(attempt).as_pinned
         return await self._materials(attempt.live, attempt.claim.pins, arguments, known=known)
 
     def _argument(
@@ -145,7 +151,7 @@ class Binder:
 
     def value(self, attempt: Attempt, argument: Argument, materials: Materials) -> bytes:
         """The JSON of an argument that crosses as a value, in the form that the agent's code has."""
-        item = attempt.claim.token.item
+        item = attempt.item
         if item != SINGLE and argument.parameter == attempt.step.node.map_parameter:
             return self._items(attempt, materials)[item]
         document = materials.document(argument.binding)

@@ -19,7 +19,7 @@ class Causes:
 
     async def of_break(self, attempt: Attempt) -> dict[str, Any]:
         """Which upstream tasks have nothing to hand over. Only those are read: thousands may be skipped for one."""
-        run, parents = attempt.claim.token.run, attempt.step.parents
+        run, parents = attempt.run, attempt.step.parents
         tasks = await self._store.read_tasks(run, [(parent, SINGLE) for parent in parents])
         if any(task.state == "expanded" for task in tasks):
             tasks = await self._store.read_tasks(run)
@@ -44,7 +44,7 @@ class Causes:
         deadline, seconds = limits.deadline, limits.total_seconds
         if deadline is None or (seconds is not None and attempt.claim.deadline != deadline):
             return seconds
-        record = await self._store.read_run(attempt.claim.token.run)
+        record = await self._store.read_run(attempt.run)
         # Submitted a moment after its deadline was reckoned: what people said had no thousandths.
         return None if record is None else round(deadline - record.submitted_at, 2)
 

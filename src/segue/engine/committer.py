@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
-from typing import NamedTuple
 
 from segue.domain.records import Claim, ClaimRequest, Settled, Settlement
 from segue.engine.attempt import Attempt
@@ -20,16 +19,9 @@ from segue.ports.clock import Clock
 from segue.ports.store import Store
 
 
-class Finished(NamedTuple):
-    """An attempt that ended, and what the store is to write about it."""
-
-    attempt: Attempt
-    settlement: Settlement
-
-
 class Committer(Service):
     """
-    Settles in batches.
+    Settles attempts that have ended, in batches.
 
     `on_settled` gets each answer, and whether the batch asked for claims too; `on_claims` gets those. Both get the time
     from which the leases of what was claimed count.
@@ -43,7 +35,7 @@ class Committer(Service):
         worker: str,
         lease_seconds: float,
         wanted: Callable[[], ClaimRequest | None],
-        on_settled: Callable[[Finished, Settled, bool, float], None],
+        on_settled: Callable[[Attempt, Settled, bool, float], None],
         on_claims: Callable[[ClaimRequest, Sequence[Claim], float], None],
         on_failure: Callable[[BaseException], None],
     ) -> None:
@@ -56,7 +48,7 @@ class Committer(Service):
         self._wanted = wanted
         self._on_settled = on_settled
         self._on_claims = on_claims
-        self._outbox: list[Finished] = []
+        self._outbox: list[Attempt] = []
         self._more: asyncio.Future[None] | None = None
         self._committing = 0
         self._failed = False
@@ -68,23 +60,23 @@ class Committer(Service):
         """How many attempts have ended and are not committed yet."""
         return len(self._outbox) + self._committing
 
-    def put(self, finished: Finished) -> None:
+    def put(self, attempt: Attempt) -> None:
         """Settle this with the next batch. After a failure nothing is settled any more: the store would only refuse."""
         if self._failed:
             return
-        self._outbox.append(finished)
+        self._outbox.append(attempt)
         if self._more is not None and not self._more.done():
             self._more.set_result(None)
 
-    async def put_alone(self, finished: Finished) -> None:
+    async def put_alone(self, attempt: Attempt) -> None:
         """
         Settle this at once, if nothing is being committed: for the only attempt that runs here, which nothing else can
         join.
         """
         if self._committing or self._outbox or self._failed:
-            self.put(finished)
+            self.put(attempt)
         else:
-            await self._commit([finished])
+            await self._commit([attempt])
             if self._outbox and self._more is not None and not self._more.done():
                 self._more.set_result(None)
 
@@ -104,11 +96,11 @@ class Committer(Service):
             batch, self._outbox = self._outbox, []
             await self._commit(batch)
 
-    async def _commit(self, batch: list[Finished]) -> None:
+    async def _commit(self, batch: list[Attempt]) -> None:
         self._committing = len(batch)
         asked_at = self._clock.boot()
         request = self._wanted()
-        settlements = [each.settlement for each in batch]
+        settlements = [attempt.settlement for attempt in batch]
         try:
             try:
                 answers, claims = await self._settle(self._store, settlements, request)
@@ -123,8 +115,8 @@ class Committer(Service):
             for commit_ended in drains:
                 if not commit_ended.done():
                     commit_ended.set_result(None)
-        for finished, answer in zip(batch, answers, strict=True):
-            self._on_settled(finished, answer, request is not None, asked_at)
+        for attempt, answer in zip(batch, answers, strict=True):
+            self._on_settled(attempt, answer, request is not None, asked_at)
         if request is not None:
             self._on_claims(request, claims, asked_at)
 

@@ -91,7 +91,7 @@ class Delegating:
         self._desk = desk
         self._asked: Counter[str] = Counter()
         """How often this attempt has asked for each thing."""
-        self._known: list[GrownRecord] | None = [] if attempt.claim.token.epoch == 1 else None
+        self._known: list[GrownRecord] | None = [] if attempt.token.epoch == 1 else None
         self._appending = asyncio.Lock()
 
     async def answer(self, sealed: Sealed, given: HandTo | None, share: Amounts | None) -> bytes:
@@ -130,8 +130,8 @@ class Delegating:
             await asyncio.shield(attempt.confirmed)
         async with self._appending:
             if self._known is None:
-                self._known = list(await self._desk.store.read_growth(attempt.claim.token.run))
-            earlier = children_of(attempt.claim.token, self._known, key)
+                self._known = list(await self._desk.store.read_growth(attempt.run))
+            earlier = children_of(attempt.token, self._known, key)
             if number < len(earlier):
                 await self._desk.book.knowing(attempt.live, earlier[number].node)
                 return earlier[number].node
@@ -149,7 +149,7 @@ class Delegating:
         share: Amounts | None,
     ) -> GrownRecord:
         attempt, desk = self._attempt, self._desk
-        token = attempt.claim.token
+        token = attempt.token
         way = further(attempt.way, stop, desk.handing_on.bounds(attempt))
         check_depth(token, way)
         name = child_name(token, target.name, known)

@@ -65,8 +65,8 @@ class EarlyStarts:
             early = self._live.get(release.claim) if release.claim else None
             if early is None or early.confirmed is None:
                 continue
-            claim = granted.get(early.claim.token.claim)
-            if claim is not None and claim.token == early.claim.token and claim.pins == early.claim.pins:
+            claim = granted.get(early.token.claim)
+            if claim is not None and claim.token == early.token and claim.pins == early.claim.pins:
                 del granted[claim.token.claim]
                 early.confirmed.set_result(None)
                 early.renewed_at = asked_at

@@ -37,7 +37,7 @@ from segue.engine.binding import Binder
 from segue.engine.book import Book, LiveRun, stored_handoff
 from segue.engine.children.pool import Children
 from segue.engine.claimer import Claimer
-from segue.engine.committer import Committer, Finished
+from segue.engine.committer import Committer
 from segue.engine.early import EarlyStarts
 from segue.engine.handing_on import HandingOn
 from segue.engine.home import Home
@@ -257,7 +257,7 @@ class Engine:
 
     def _begin(self, attempt: Attempt) -> None:
         attempt.superseded |= self._failed
-        self._live[attempt.claim.token.claim] = attempt
+        self._live[attempt.token.claim] = attempt
         # A fresh copy, so that no attempt inherits the context variables of the one that released it.
         context = self._context.copy()
         attempt.task = asyncio.get_running_loop().create_task(self._attempt(attempt), context=context)
@@ -274,22 +274,21 @@ class Engine:
         if settlement is None:
             self._leave(attempt)
             return
-        finished = Finished(attempt, settlement)
+        attempt.settlement = settlement
         if len(self._live) > 1 or self._stopping:
-            self._committer.put(finished)
+            self._committer.put(attempt)
             return
         try:
-            await self._committer.put_alone(finished)
+            await self._committer.put_alone(attempt)
         except Exception as error:  # noqa: BLE001 - as in the committer's own loop
             self._fail(error)
 
     async def _settlement(self, attempt: Attempt) -> Settlement | None:
         """Run an attempt to its end and decide what is to be committed; nothing if it was superseded."""
-        run = attempt.claim.token.run
         outcome: Outcome | None = None
         try:
             if not (self._draining or attempt.superseded):
-                live = self.book.get(run) or await self.book.load(run)
+                live = self.book.get(attempt.run) or await self.book.load(attempt.run)
                 pin = pin_handed_on(attempt.claim.pins)
                 if pin is not None:
                     attempt.handed_on = await self.book.handed_on(live, pin)
@@ -332,8 +331,8 @@ class Engine:
     def _leave(self, attempt: Attempt) -> None:
         attempt.task = None
         self._free_slot(attempt)
-        if self._live.get(attempt.claim.token.claim) is attempt:
-            del self._live[attempt.claim.token.claim]
+        if self._live.get(attempt.token.claim) is attempt:
+            del self._live[attempt.token.claim]
         self._claimer.room_came_free()
 
     def _free_slot(self, attempt: Attempt) -> None:
@@ -343,35 +342,34 @@ class Engine:
             attempt.released_slot = True
             self._slots.release(attempt.claim.agent)
 
-    def _settled(self, finished: Finished, settled: Settled, asked: bool, asked_at: float) -> None:
-        attempt, settlement = finished
-        token = settlement.token
+    def _settled(self, attempt: Attempt, settled: Settled, asked: bool, asked_at: float) -> None:
+        settlement, token = attempt.settlement, attempt.token
+        verdict, granted, run_state, ended_pause = settled
+        ending, releases, handoff = settlement.ending, settlement.releases, settlement.handoff
         self._live.pop(token.claim, None)
-        ending = "lost" if settled.verdict == "stale" else settlement.ending
-        self.observer(attempt.claim, ending, settlement.data)
-        releases = settlement.releases
-        claims: Sequence[Claim] = settled.claims
+        self.observer(attempt.claim, "lost" if verdict == "stale" else ending, settlement.data)
+        claims: Sequence[Claim] = granted
         if releases and attempt.live.plan.speculative:
-            claims = self._early.confirm(settlement, claims, asked_at)
-        if len(settled.claims) < len(releases):
-            self._unreserve([release.agent for release in releases if release.claim], settled.claims)
-            lying = [(token.run, each.node, each.item) for each in releases if self.registry.lets_lie(each)]
-            if lying and settled.verdict != "stale":
+            claims = self._early.confirm(settlement, granted, asked_at)
+        if len(granted) < len(releases):
+            self._unreserve([release.agent for release in releases if release.claim], granted)
+            lying = [(attempt.run, each.node, each.item) for each in releases if self.registry.lets_lie(each)]
+            if lying and verdict != "stale":
                 self._claimer.lies_ready(lying, asked)
-        if settled.verdict == "stale":
-            if settlement.handoff is not None and attempt.live.plan.speculative:
-                attempt.live.handoffs.pop((token.node, token.item, settlement.handoff.version), None)
+        if verdict == "stale":
+            if handoff is not None and attempt.live.plan.speculative:
+                attempt.live.handoffs.pop((attempt.node, attempt.item, handoff.version), None)
             return
-        if settlement.handoff is not None:
-            self.book.remember(attempt.live, stored_handoff(token, settlement.handoff))
-        if settled.ended_pause:
+        if handoff is not None:
+            self.book.remember(attempt.live, stored_handoff(token, handoff))
+        if ended_pause:
             self._claimer.poke()
-        if settlement.ending in ("retry", "reassigned", "handed_on"):
+        if ending in ("retry", "reassigned", "handed_on"):
             self._claimer.poke_after(settlement.not_before)
         for claim in claims:
             self._start(claim, asked_at)
-        if settled.run_state is not None:
-            self._on_run_state(token.run, settled.run_state)
+        if run_state is not None:
+            self._on_run_state(attempt.run, run_state)
 
     def _running(self) -> Collection[Attempt]:
         """What keeps its lease: all that runs, but for what is not claimed before a commit has arrived."""

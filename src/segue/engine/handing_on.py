@@ -10,7 +10,7 @@ from segue.domain.envelope.hand_to import HandTo, unknown_agent
 from segue.domain.envelope.sealing import Sealed
 from segue.domain.graph.agent import Agent
 from segue.domain.graph.workflow import ConditionFunction
-from segue.domain.records import HandoffRecord, Pools
+from segue.domain.records import Pools
 from segue.domain.running.handing_on import (
     Bounds,
     Stop,
@@ -46,7 +46,7 @@ class HandingOn:
 
         Raises UnknownAgent, InvalidPayload for what does not fit it, LoopDetected.
         """
-        token = attempt.claim.token
+        token = attempt.token
         target, stop = self.target(attempt, sealed, given, stands_for=attempt.called_agent)
         way = further(attempt.way, stop, self.bounds(attempt))
         return addressed(sealed, target, token.node, token.item, way)
@@ -69,7 +69,7 @@ class HandingOn:
 
     def bounds(self, attempt: Attempt) -> Bounds:
         """How far a task may go: as the agent says that the graph calls, or the run."""
-        node = attempt.live.plan.steps[attempt.claim.token.node].node
+        node = attempt.live.plan.steps[attempt.node].node
         return bounds_of(node.settings, attempt.live.options)
 
     async def pools_of_successor(self, attempt: Attempt, name: str) -> Pools:
@@ -77,7 +77,7 @@ class HandingOn:
         The places that a claim of the agent takes that goes on with a task. No pool becomes too small for it, or for a
         fallback of it, from now on. Raises PoolTooSmall if one is already.
         """
-        agent, token = self.agent(name), attempt.claim.token
+        agent, token = self.agent(name), attempt.token
         needs = most_needed(token.node, (each.settings for each in (agent, *agent.fallbacks)))
         try:
             if needs:
@@ -104,7 +104,7 @@ class HandingOn:
         return found
 
 
-def target_of(sealed: Sealed | HandoffRecord) -> str:
+def target_of(sealed: Sealed) -> str:
     """The name of the agent that a task is handed to."""
     name: str = parts_of(sealed)["hand_to"]["agent"]
     return name

@@ -101,7 +101,7 @@ class LaterDesk:
         self, attempt: Attempt, nodes: tuple[str, ...], remedy: str, optional: bool
     ) -> list[Pin]:
         seen = self._store.notifier.count
-        tasks = await self._settled(attempt.claim.token.run, nodes)
+        tasks = await self._settled(attempt.run, nodes)
         if tasks is None:
             tasks = await self._park(attempt, nodes, seen)
         broken = [task for task in tasks if task.state not in ("complete", "expanded")]
@@ -113,11 +113,8 @@ class LaterDesk:
                 + (f": {reason}" if reason and is_grown(first.node) else ""),
                 remedy=remedy,
             )
-        stored = await self._store.latest_handoffs(attempt.claim.token.run, nodes)
-        pins = [
-            Pin(each.node, each.item, each.record.version, each.record.digest, each.record.status)
-            for each in stored
-        ]
+        stored = await self._store.latest_handoffs(attempt.run, nodes)
+        pins = [each.pin for each in stored]
         for pin in pins:
             await self._note(attempt, pin)
         return pins
@@ -125,7 +122,7 @@ class LaterDesk:
     async def _park(self, attempt: Attempt, nodes: tuple[str, ...], seen: int) -> list[TaskRecord]:
         async with self.away(attempt, nodes) as pause:
             await pause.tell()
-            return await self._wait(attempt.claim.token.run, nodes, seen)
+            return await self._wait(attempt.run, nodes, seen)
 
     @contextlib.asynccontextmanager
     async def away(self, attempt: Attempt, nodes: tuple[str, ...] = ()) -> AsyncIterator[Pause]:
@@ -151,10 +148,10 @@ class LaterDesk:
         await pause.end(nodes)
 
     async def _give_places(self, attempt: Attempt, awaits: Sequence[str]) -> None:
-        self._check_stands(attempt, await self._store.park(attempt.claim.token, awaits))
+        self._check_stands(attempt, await self._store.park(attempt.token, awaits))
         if given_back(attempt.terms.settings.pools):
             self._claimer.poke()
-        run = await self._store.read_run(attempt.claim.token.run)
+        run = await self._store.read_run(attempt.run)
         if run is not None and run.state == "needs_review":
             self._on_run_state(run.run, run.state)
 
@@ -162,7 +159,7 @@ class LaterDesk:
         """Wait until the store lets an attempt go on, which is at once if it has given back no places."""
         while True:
             seen = self._store.notifier.count
-            verdict = await self._store.go_on(attempt.claim.token)
+            verdict = await self._store.go_on(attempt.token)
             if verdict != "wait":
                 self._check_stands(attempt, verdict)
                 return
@@ -201,7 +198,7 @@ class LaterDesk:
 
     async def _note(self, attempt: Attempt, pin: Pin) -> None:
         """Note that the attempt has taken a hand-off as an input."""
-        note = Note(attempt.claim.token, attempt.claim.agent, "awaited", pin, None)
+        note = Note(attempt.token, attempt.claim.agent, "awaited", pin, None)
         self._check_stands(attempt, *await self._store.note([note]))
 
     def _check_stands(self, attempt: Attempt, verdict: Verdict) -> None:
@@ -219,7 +216,7 @@ async def waiting_for(run: str, task: str | None = None) -> AsyncIterator[None]:
     if not isinstance(attempt, Attempt) or not attempt.in_agent:
         yield
         return
-    if attempt.claim.token.run == run and task in (None, attempt.name):
+    if attempt.run == run and task in (None, attempt.name):
         whom = "itself" if task else "the run that it is a part of"
         raise UsageError(
             f"{attempt.name} waits for {whom}, which cannot end before it",

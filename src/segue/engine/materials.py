@@ -49,7 +49,8 @@ class Materials:
             self.by_node.setdefault(node, []).append(stored)
             if record.artifacts:
                 self.has_artifacts = True
-            if record.schema and record.schema != steps[node].node.output_schema:
+            schema = record.schema
+            if schema and schema != steps[node].node.output_schema:
                 self.all_as_pinned = False
         self.contents: Mapping[str, bytes] = {}
         self.skipped: frozenset[str] = frozenset()
@@ -110,17 +111,20 @@ class Materials:
 
     def handoffs(self, binding: Binding) -> list[StoredHandoff | None]:
         """The hand-offs behind a binding, None for those that hold no output, unless they are left out."""
-        if isinstance(binding, Handed):
-            return [self._handed_on(binding)]
-        found: list[StoredHandoff | None] = []
-        for node in nodes_of(binding):
-            stored = self.by_node.get(node)
-            if stored is None and not self._is_mapped(node):
-                found.append(None)
-            found += [each if each.record.status == "complete" else None for each in stored or ()]
-        if isinstance(binding, Output | Collection) and binding.sparse:
-            found = [each for each in found if each is not None]
-        return found
+        match binding:
+            case Output(sparse=sparse) | Collection(sparse=sparse):
+                found = [each for node in nodes_of(binding) for each in self._handoffs_of(node)]
+                return [each for each in found if each is not None] if sparse else found
+            case Handed():
+                return [self._handed_on(binding)]
+            case _:
+                return []
+
+    def _handoffs_of(self, node: str) -> Sequence[StoredHandoff | None]:
+        stored = self.by_node.get(node)
+        if stored is None:
+            return () if self._is_mapped(node) else (None,)
+        return [each if each.record.status == "complete" else None for each in stored]
 
     def _handed_on(self, binding: Handed) -> StoredHandoff:
         """What the agent before has left: the first of the task's own, because the latest word is pinned first."""

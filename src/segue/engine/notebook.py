@@ -88,7 +88,7 @@ class TaskNotebook:
         self._keeping = keeping
         self._scope = scope_of(attempt.claim)
         self._taken: set[str] = set()
-        self._known: dict[str, StepRecord] | None = {} if attempt.claim.token.epoch == 1 else None
+        self._known: dict[str, StepRecord] | None = {} if attempt.token.epoch == 1 else None
         self._reading = asyncio.Lock()
         self._proved_at = 0.0
         """When the store last took something from this attempt, by this machine's clock, as of when it was asked."""
@@ -113,7 +113,7 @@ class TaskNotebook:
     async def _read(self) -> dict[str, StepRecord]:
         async with self._reading:
             if self._known is None:
-                run, node, item, *_ = self._attempt.claim.token
+                run, node, item, *_ = self._attempt.token
                 try:
                     found = await self._keeping.store.read_steps(run, node, item)
                 except StoreError as error:
@@ -125,7 +125,7 @@ class TaskNotebook:
     async def write(self, *steps: StepRecord) -> None:
         """Write down. What goes wrong with the store is no failure of the agent: `on_failure` hears of it too."""
         await self._wait_for_inputs()
-        store, clock, token = self._keeping.store, self._keeping.clock, self._attempt.claim.token
+        store, clock, token = self._keeping.store, self._keeping.clock, self._attempt.token
         asked_at, now = clock.boot(), clock.wall()
         written = [step._replace(name=self._scope + step.name, epoch=token.epoch, at=now) for step in steps]
         try:
@@ -149,7 +149,7 @@ class TaskNotebook:
                 return
             self._reported_at = now
             await self._wait_for_inputs()
-            note = Note(attempt.claim.token, attempt.claim.agent, "progress", None, data)
+            note = Note(attempt.token, attempt.claim.agent, "progress", None, data)
             try:
                 (verdict,) = await self._keeping.store.note([note])
             except StoreError as error:
@@ -170,7 +170,7 @@ class TaskNotebook:
         if now - max(self._proved_at, attempt.renewed_at) < trusted_seconds(lease_seconds):
             return
         try:
-            (alive,) = await store.renew([attempt.claim.token], lease_seconds)
+            (alive,) = await store.renew([attempt.token], lease_seconds)
         except StoreError as error:
             on_failure(error)
             raise

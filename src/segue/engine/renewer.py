@@ -50,7 +50,7 @@ class Renewer(Service):
         ]
         if not saying:
             return
-        notes = [Note(each.claim.token, each.claim.agent, "progress", None, data) for each, data in saying]
+        notes = [Note(each.token, each.claim.agent, "progress", None, data) for each, data in saying]
         try:
             verdicts = await self._store.note(notes)
         except StoreUnavailable:
@@ -67,16 +67,12 @@ class Renewer(Service):
         due = [
             attempt
             for attempt in self._running()
-            if (
-                now - attempt.renewed_at >= self._beat_seconds
-                if run is None
-                else attempt.claim.token.run == run
-            )
+            if (now - attempt.renewed_at >= self._beat_seconds if run is None else attempt.run == run)
         ]
         if not due:
             return
         try:
-            alive = await self._store.renew([attempt.claim.token for attempt in due], self._lease_seconds)
+            alive = await self._store.renew([attempt.token for attempt in due], self._lease_seconds)
         except StoreUnavailable:
             # The attempts go on: their results may still be accepted, and the next beat asks again.
             return

@@ -70,6 +70,6 @@ class SlowReports:
             await asyncio.shield(attempt.confirmed)
         data = json.dumps({"seconds": attempt.terms.settings.slow_seconds}, separators=(",", ":"))
         try:
-            await self._store.note([Note(attempt.claim.token, attempt.claim.agent, "slow", None, data)])
+            await self._store.note([Note(attempt.token, attempt.claim.agent, "slow", None, data)])
         except Exception as error:  # noqa: BLE001 - as in every service: whoever runs the engine hears of it
             self._on_failure(error)

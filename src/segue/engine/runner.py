@@ -80,31 +80,27 @@ class Runner:
         try:
             if claim.broken or attempt.out_of is not None or claim.losses >= attempt.terms.settings.losses:
                 return await self._not_run(attempt)
-            if attempt.step.node.map_parameter is not None and attempt.claim.token.item == SINGLE:
+            if attempt.step.node.map_parameter is not None and attempt.item == SINGLE:
                 return await self._expand(attempt)
             if attempt.step.node.condition is not None and not await self._binder.condition_holds(attempt):
                 return Skipped(_CONDITION_FALSE)
             if attempt.terms.settings.isolation == "process":
                 result, sealed = None, await self._call_in_child(attempt)
             else:
-                result = await self._call(attempt)
+                arguments = self._binder.arguments_at_hand(attempt)
+                if arguments is None:
+                    arguments = await self._binder.arguments(attempt)
+                result = await self._within_time(attempt, self._run(agent_of(attempt), arguments))
                 sealed = self._seal(attempt, result)
-            if attempt.live.options.caps or is_grown(attempt.claim.token.node):
+            if attempt.live.options.caps or is_grown(attempt.node):
                 await self._charge(attempt, sealed)
             if sealed.status == HANDED_ON:
-                sealed = self._handing_on.checked(attempt, sealed, result)
-                target = self._handing_on.agent(target_agent(sealed))
-                await self._binder.schemas.register(target.schemas, attempt.name)
-            elif sealed.schema != attempt.output_schema:
+                return await self._hand_on(attempt, self._handing_on.checked(attempt, sealed, result))
+            if sealed.schema != attempt.output_schema:
                 await self._binder.allow_to_send(attempt)
             for spilled in sealed.spilled:
                 await self._artifacts.put(spilled.content)
             handoff = self._record(attempt, sealed)
-            if handoff.status == HANDED_ON:
-                name = target_agent(handoff)
-                pools = await self._handing_on.pools_of_successor(attempt, name)
-                await attempt.purse.charge("handoff", (("handoffs", 1),))
-                return HandedOn(handoff, name, pools)
             if handoff.status == "failed":
                 return Failed(failure_told_by(handoff), handoff, "another")
             return Complete(handoff)
@@ -123,6 +119,17 @@ class Runner:
         except Exception as error:  # noqa: BLE001 - what goes wrong with one attempt must not stop the worker
             return self.failure_of(attempt, error)
 
+    async def _hand_on(self, attempt: Attempt, sealed: Sealed) -> HandedOn:
+        """Let the agent that is named go on with the task."""
+        name = target_agent(sealed)
+        await self._binder.schemas.register(self._handing_on.agent(name).schemas, attempt.name)
+        for spilled in sealed.spilled:
+            await self._artifacts.put(spilled.content)
+        handoff = self._record(attempt, sealed)
+        pools = await self._handing_on.pools_of_successor(attempt, name)
+        await attempt.purse.charge("handoff", (("handoffs", 1),))
+        return HandedOn(handoff, name, pools)
+
     async def _charge(self, attempt: Attempt, sealed: Sealed) -> None:
         """Charge what the hand-off says that it took, unless its agent has."""
         usage = parts_of(sealed).get("usage")
@@ -132,7 +139,7 @@ class Runner:
     def _looped(self, attempt: Attempt, error: LoopDetected) -> Outcome:
         """The chain of hand-offs that a task is on was stopped: it fails, or a person is to say what becomes of it."""
         failed = self.failure_of(attempt, error)
-        if attempt.live.plan.steps[attempt.claim.token.node].node.settings.on_loop == "fail":
+        if attempt.live.plan.steps[attempt.node].node.settings.on_loop == "fail":
             return failed
         sealed = seal_failure(failed.error, agent=attempt.substitute, status="needs_review")
         return Complete(self._record(attempt, sealed))
@@ -161,15 +168,6 @@ class Runner:
             )
         return Expanded(size)
 
-    async def _call(self, attempt: Attempt) -> Any:
-        """Call the agent in this process."""
-        agent = attempt.agent
-        arguments = self._binder.arguments_at_hand(attempt)
-        if arguments is None:
-            arguments = await self._binder.arguments(attempt)
-        assert agent is not None
-        return await self._within_time(attempt, self._run(agent, arguments))
-
     async def _call_in_child(self, attempt: Attempt) -> Sealed:
         """Call the agent in a child process, which is killed if it does not get to its end."""
         target = target_of(agent_of(attempt))
@@ -193,6 +191,7 @@ class Runner:
         return done.sealed
 
     async def _run(self, agent: Agent[Any], arguments: dict[str, Any]) -> Any:
+        """Call the agent in this process."""
         try:
             if agent.signature.is_async:
                 return await agent.fn(**arguments)

@@ -57,31 +57,31 @@ class TaskPurse:
     def is_limited(self) -> bool:
         """Whether there may be a budget: of the run, or of a delegation that the task is in."""
         attempt = self._attempt
-        return bool(attempt.live.options.caps) or is_grown(attempt.claim.token.node)
+        return bool(attempt.live.options.caps) or is_grown(attempt.node)
 
     async def reserve(self, asked: Amounts) -> str | None:
         """Set amounts aside."""
         self.used = True
         if not self.is_limited:
             return None
-        name = f"{self._attempt.claim.token.epoch}.{next(self._numbers)}"
+        name = f"{self._attempt.token.epoch}.{next(self._numbers)}"
         await self.reserve_as(name, asked)
         return name
 
     async def reserve_as(self, name: str, asked: Amounts, child: str | None = None) -> None:
         """Set amounts aside under a name, which a later attempt may find again; for a delegation, its share."""
-        token = self._attempt.claim.token
+        token = self._attempt.token
         await self._ask(lambda: self._means.store.reserve(token, name, asked, child))
 
     async def settle_spent(self, name: str, spent: Amounts) -> None:
         """Say what was spent, in the place of what was reserved under a name, or charge it."""
-        token = self._attempt.claim.token
+        token = self._attempt.token
         await self._ask(lambda: self._means.store.spend(token, name, spent))
 
     async def charge(self, what: str, spent: Amounts) -> None:
         """Charge what was not reserved. Raises SpendingExceeded."""
         if spent and self.is_limited:
-            await self.settle_spent(f"{self._attempt.claim.token.epoch}.{what}", spent)
+            await self.settle_spent(f"{self._attempt.token.epoch}.{what}", spent)
 
     async def _ask(self, ask: Callable[[], Any]) -> None:
         if self._attempt.confirmed is not None:

@@ -191,7 +191,11 @@ def parents_of(node: Node) -> tuple[str, ...]:
 
 def path_of(binding: Binding) -> Path:
     """The part of one hand-off's output that a binding stands for."""
-    return binding.path if isinstance(binding, Output | Handed) else ()
+    match binding:
+        case Output(path=path) | Handed(path=path):
+            return path
+        case _:
+            return ()
 
 
 def later_parents_of(node: Node) -> tuple[str, ...]:

@@ -76,9 +76,10 @@ def settlement_of(
     random number from 0 to 1 for the delay of a retry; `speculative` says that the attempt had started before its
     inputs were committed.
     """
-    token = claim.token
-    name, item = token.node, token.item
-    agent = claim.agent if claim.agent in step.terms else step.node.agent
+    token, agent = claim.token, claim.agent
+    _, name, item, _, _ = token
+    if agent not in step.terms:
+        agent = step.node.agent
     successor: str | None = None
     handoff: HandoffRecord | None = None
     releases: tuple[Release, ...] = ()
@@ -86,8 +87,6 @@ def settlement_of(
     review_seconds: float | None = None
     pools: Pools = ()
     match outcome:
-        case Failed():
-            return _settled_failure(claim, plan, step, outcome, agent, claim_for, jitter, speculative)
         case Complete(handoff):
             rounds = step.terms[agent].settings.review
             if rounds:
@@ -98,6 +97,8 @@ def settlement_of(
                 pin = Pin(name, item, handoff.version, handoff.digest, ending)
                 releases = settle_releases(plan, name, item, pin, claim_for)
                 resolved = run_resolved(plan, name)
+        case Failed():
+            return _settled_failure(claim, plan, step, outcome, agent, claim_for, jitter, speculative)
         case Skipped(cause):
             ending, data = "skipped", _json(cause)
             releases = settle_releases(plan, name, item, None, claim_for)
@@ -113,6 +114,7 @@ def settlement_of(
             ending, data = "expanded", _json({"count": size})
             releases = expansion_releases(plan, name, size, claim.pins, claim_for)
             resolved = run_resolved(plan, name, size)
+    tolerated = False
     return Settlement(
         token,
         agent,
@@ -124,8 +126,9 @@ def settlement_of(
         data,
         speculative,
         successor,
-        review_seconds=review_seconds,
-        pools=pools,
+        tolerated,
+        review_seconds,
+        pools,
     )
 
 
