@@ -43,9 +43,13 @@ async def test_whatever_an_agent_raises_is_its_failure(segue: Segue) -> None:
     def nothing_next(text: str) -> str:
         return str(next(iter(())))
 
+    @agent
+    def closed(text: str) -> str:
+        raise GeneratorExit
+
     @workflow
     def all_wrong(text: str) -> Any:
-        return [odd(text), odd_in_thread(text), nothing_next(text)]
+        return [odd(text), odd_in_thread(text), nothing_next(text), closed(text)]
 
     with pytest.raises(RunFailed) as failed:
         await soon(segue.run(all_wrong, "x"))
@@ -53,6 +57,7 @@ async def test_whatever_an_agent_raises_is_its_failure(segue: Segue) -> None:
         "odd": "Odd: in the loop",
         "odd_in_thread": "Odd: in a thread",
         "nothing_next": "RuntimeError: the agent raised StopIteration",
+        "closed": "RuntimeError: the agent raised GeneratorExit",
     }
     assert await soon(segue.run(once, "y")) == "y"
 

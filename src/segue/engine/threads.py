@@ -91,9 +91,9 @@ class Threads:
 def _called(fn: Callable[..., T], arguments: dict[str, Any]) -> T:
     try:
         return fn(**arguments)
-    except (StopIteration, KeyboardInterrupt) as error:
-        # No future can carry the first: whoever waits would wait for ever. The second would end the worker as a Ctrl-C
-        # does, and then the next one; but no signal reaches this thread.
+    except (StopIteration, GeneratorExit, KeyboardInterrupt) as error:
+        # No future can carry the first two: whoever waits would wait for ever, or end without a word. The third would
+        # end the worker as a Ctrl-C does, and then the next one; but no signal reaches this thread.
         raise RuntimeError(f"the agent raised {type(error).__name__}") from error
 
 
