@@ -5,6 +5,7 @@ from pydantic import BaseModel, create_model
 
 from segue.domain.envelope.handoff import Handoff, Later, Ref
 from segue.domain.graph.agent import agent
+from segue.domain.graph.graph import Output, RunInput
 from segue.domain.graph.workflow import condition, workflow
 from segue.errors import DefinitionError, GraphError
 from tests.unit.graph.helpers import Findings, Prices, add, measure, price, problems, research, risks, write
@@ -68,6 +69,27 @@ def test_arguments_that_do_not_match_the_parameters():
         "research_2: got 'goal' twice",
         "measure: takes 2 arguments by position and got 3",
         "measure_2: has no parameter 'deep'; it takes name, depth",
+    ]
+
+
+def test_elements_are_counted_from_the_start():
+    """The last of a tuple is known by its number; how long a list is only a run knows, so it has no [-1] before it."""
+
+    @agent
+    async def pair(goal: str) -> tuple[str, int]:
+        return goal, 1
+
+    @workflow
+    def of_a_tuple(goal: str) -> int:
+        return measure(goal, pair(goal)[-1])
+
+    def of_a_list(goal: str):
+        return measure(research(goal).competitors[-1])
+
+    drawn = {node.name: node for node in of_a_tuple.build().graph.nodes}
+    assert [each.binding for each in drawn["measure"].arguments] == [RunInput("goal"), Output("pair", (1,))]
+    assert problems(of_a_list) == [
+        "measure.name: research.competitors[-1] leads nowhere: elements are counted from the start, so no [-1]",
     ]
 
 

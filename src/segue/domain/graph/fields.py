@@ -175,8 +175,10 @@ def _element(kind: Any, origin: Any, index: int, fields: dict[str, Found] | None
     if items is not None:
         if not -len(items) <= index < len(items):
             return Found(Any, (), f"{type_name(kind)} has {len(items)} elements, so no [{index}]")
-        return Found(items[index], (index,))
+        return Found(items[index], (index % len(items),))
     if origin in _SEQUENCES or origin is tuple:
+        if index < 0:
+            return Found(Any, (), f"elements are counted from the start, so no [{index}]")
         arguments = get_args(kind)
         return Found(arguments[0] if arguments else Any, (index,))
     if _is_root(kind):
