@@ -31,6 +31,8 @@ RUN = ("run", "flows:compare")
         ((*RUN, "-i", '"x"', "--concurrency", "0"), 2, ["concurrency"]),
         ((*RUN, "-i", '"x"', "--store", "mysql://x/y"), 4, ["mysql"]),
         (("runs",), 4, ["there is no store at 'segue.db'", "--store"]),
+        (("runs", "--store", "/"), 4, ["/ is a folder", "/segue.db"]),
+        (("runs", "--limit", "99999999999999999999"), 2, ["--limit", "1000000000"]),
         (("show", "latest"), 4, ["there is no store at 'segue.db'"]),
         (("events", "--store", "gone/away.db"), 4, ["'gone/away.db'"]),
         (("resume",), 4, ["there is no store"]),

@@ -32,7 +32,9 @@ T = TypeVar("T")
 @guarded
 def runs(
     store: StoreOption = DEFAULT_STORE,
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many, newest first.")] = 20,
+    limit: Annotated[
+        int, typer.Option("--limit", "-n", min=1, max=10**9, help="How many, newest first.")
+    ] = 20,
     state: Annotated[
         list[str] | None, typer.Option(help="Only running, needs_review, complete, failed or cancelled ones.")
     ] = None,

@@ -65,8 +65,8 @@ class _Prepared(NamedTuple):
 
 
 def folder_beside(path: Path) -> Path:
-    """The folder that belongs to the store at `path`."""
-    return path.with_name(f"{path.name}.d")
+    """The folder that belongs to the store at `path`, which may be no place for a store: that is said on opening it."""
+    return path.parent / f"{path.name}.d"
 
 
 async def open_files(path: Path, durability: Durability, clock: Clock) -> Opened:
