@@ -112,18 +112,20 @@ class Materials:
     def handoffs(self, binding: Binding) -> list[StoredHandoff | None]:
         """The hand-offs behind a binding, None for those that hold no output, unless they are left out."""
         match binding:
-            case Output(sparse=sparse) | Collection(sparse=sparse):
+            case Output(node=node, sparse=sparse):
+                found = self._handoffs_of(node)
+            case Collection(sparse=sparse):
                 found = [each for node in nodes_of(binding) for each in self._handoffs_of(node)]
-                return [each for each in found if each is not None] if sparse else found
             case Handed():
                 return [self._handed_on(binding)]
             case _:
                 return []
+        return [each for each in found if each is not None] if sparse else found
 
-    def _handoffs_of(self, node: str) -> Sequence[StoredHandoff | None]:
+    def _handoffs_of(self, node: str) -> list[StoredHandoff | None]:
         stored = self.by_node.get(node)
         if stored is None:
-            return () if self._is_mapped(node) else (None,)
+            return [] if self._is_mapped(node) else [None]
         return [each if each.record.status == "complete" else None for each in stored]
 
     def _handed_on(self, binding: Handed) -> StoredHandoff:
