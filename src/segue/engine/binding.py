@@ -143,11 +143,11 @@ class Binder:
                 return self._later_of(attempt, argument, schema)
             case crossing:
                 of = self._unsealed if crossing == "handoff" else self._reference
-                path = path_of(argument.binding)
-                handoffs = materials.handoffs(argument.binding)
+                binding = argument.binding
+                handoffs = materials.handoffs(binding)
                 if not argument.each:
-                    return None if handoffs[0] is None else of(materials, handoffs[0], schema, path)
-                return [None if each is None else of(materials, each, schema, path) for each in handoffs]
+                    return None if handoffs[0] is None else of(materials, handoffs[0], schema, binding)
+                return [None if each is None else of(materials, each, schema, binding) for each in handoffs]
 
     def value(self, attempt: Attempt, argument: Argument, materials: Materials) -> bytes:
         """The JSON of an argument that crosses as a value, in the form that the agent's code has."""
@@ -282,25 +282,26 @@ class Binder:
     async def handoff(self, live: LiveRun, stored: StoredHandoff, schema: Schema[Any]) -> Handoff[Any]:
         """The whole envelope of a stored hand-off."""
         materials = Materials(live, [stored])
-        materials.contents = await self._home.contents(materials.spilled([Output(stored.node)]))
-        return self._unsealed(materials, stored, schema, ())
+        whole = Output(stored.node)
+        materials.contents = await self._home.contents(materials.spilled([whole]))
+        return self._unsealed(materials, stored, schema, whole)
 
     def _unsealed(
-        self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], path: Path
+        self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], binding: Binding
     ) -> Handoff[Any]:
         """A `Handoff[T]`: all of it, and of what was handed on the argument that it is for."""
         source = self.provenance(materials.live, stored)
         contents, home = materials.contents, self._home
-        within = path if stored.record.status == HANDED_ON else ()
+        within = path_of(binding) if stored.record.status == HANDED_ON else ()
         if materials.reading is not None:
             stored = materials.reading.written_anew(stored, contents)
         return unseal(stored, schema, source.origin, contents, home, upstream=source.upstream, path=within)
 
     def _reference(
-        self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], path: Path
+        self, materials: Materials, stored: StoredHandoff, schema: Schema[Any], binding: Binding
     ) -> Ref[Any]:
         """A `Ref[T]`: nothing of the output is read before it is fetched, but it can be read here."""
-        reading = materials.reading
+        reading, path = materials.reading, path_of(binding)
         if reading is not None:
             reading.check(stored, path)
 
