@@ -109,6 +109,31 @@ async def test_constants_defaults_lists_and_several_outputs(segue: Segue) -> Non
     assert await segue.run(many, 2) == {"total": 120, "first": 5}
 
 
+async def test_any_name_may_be_that_of_an_input(segue: Segue) -> None:
+    """Inputs and parameters may be called as the front door calls its own, also where they are given by name."""
+
+    @agent
+    async def told(self: str, workflow: str, items: int = 0) -> str:
+        return f"{self} {workflow} {items}"
+
+    @condition
+    def said(self: str) -> bool:
+        return bool(self)
+
+    @workflow
+    def inner(self: str, workflow: str) -> str:
+        return told(self=self, workflow=workflow)
+
+    @workflow
+    def outer(self: str, workflow: str, items: list[int]) -> tuple[str, str | None, list[str]]:
+        once = told.when(said(self=self))(self=self, workflow=workflow)
+        return inner(self=self, workflow=workflow), once, told.map(self=self, workflow=workflow, items=items)
+
+    assert await segue.run(outer, self="a", workflow="b", items=[1]) == ("a b 0", "a b 0", ["a b 1"])
+    handle = await segue.submit(inner, self="a", workflow="b")
+    assert await handle.result() == "a b 0"
+
+
 async def test_order_without_data(segue: Segue) -> None:
     """`after=` makes a task wait for another without anything crossing."""
     seen: list[str] = []

@@ -123,7 +123,7 @@ class Segue:
         )
         return other
 
-    async def submit(self, workflow: Runnable[P, R], *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:
+    async def submit(self, workflow: Runnable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> RunHandle[R]:
         """
         Check a workflow and its input, pin its graph in the store and start it. Returns as soon as it is durable.
 
@@ -136,7 +136,7 @@ class Segue:
             )
         return await self._host.submit(workflow.build(), args, kwargs, self._request)
 
-    async def run(self, workflow: Runnable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    async def run(self, workflow: Runnable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """
         Submit a workflow and wait for what it returns.
 

@@ -144,7 +144,7 @@ class Agent(Declaration, Generic[Out]):
             )
         self.fallback: Agent[Any] | None = fallback
 
-    def __call__(self, *args: Any, after: Any = (), **kwargs: Any) -> Out:
+    def __call__(self, /, *args: Any, after: Any = (), **kwargs: Any) -> Out:
         """
         Call the agent in a workflow. Arguments are stand-ins, lists and dicts with stand-ins in them, or plain values.
 
@@ -154,7 +154,7 @@ class Agent(Declaration, Generic[Out]):
         output: Out = self._call(args, kwargs, after=after)
         return output
 
-    def map(self, *items: Any, limit: int = MAP_LIMIT, after: Any = (), **arguments: Any) -> list[Out]:
+    def map(self, /, *items: Any, limit: int = MAP_LIMIT, after: Any = (), **arguments: Any) -> list[Out]:
         """
         Call the agent once for each element of a list that only the run knows; the result is the list of the outputs.
 
@@ -199,12 +199,14 @@ class ConditionalAgent(Generic[Out]):
         self._agent = agent
         self._condition = condition
 
-    def __call__(self, *args: Any, after: Any = (), **kwargs: Any) -> Out | None:
+    def __call__(self, /, *args: Any, after: Any = (), **kwargs: Any) -> Out | None:
         """Call the agent as usual. None stands for the output where the condition does not hold."""
         output: Out | None = self._agent._call(args, kwargs, after=after, condition=self._condition)
         return output
 
-    def map(self, *items: Any, limit: int = MAP_LIMIT, after: Any = (), **arguments: Any) -> list[Out] | None:
+    def map(
+        self, /, *items: Any, limit: int = MAP_LIMIT, after: Any = (), **arguments: Any
+    ) -> list[Out] | None:
         """Call the agent once for each element of a list, if the condition holds."""
         outputs: list[Out] | None = self._agent._call(
             items, arguments, after=after, condition=self._condition, map_limit=limit

@@ -118,7 +118,7 @@ class Workflow(Declaration, Runnable[P, R_co]):
             self._built = build(self._draft())
         return self._built
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R_co:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Make this workflow a part of the one that is being built. Raises UsageError elsewhere."""
         here = building_here(f"workflow {self.name!r}", f"Run it: await segue.run({self.name}, ...).")
         return here.inline(self, args, kwargs)  # type: ignore[no-any-return]
@@ -153,7 +153,7 @@ class ConditionFunction(Declaration, Generic[C]):
                 "it is an `async def`", "Make it a plain `def`; what takes time belongs in an agent."
             )
 
-    def __call__(self, *args: C.args, **kwargs: C.kwargs) -> bool:
+    def __call__(self, /, *args: C.args, **kwargs: C.kwargs) -> bool:
         """Give a stand-in for `agent.when(...)`, in a workflow. Raises UsageError elsewhere."""
         here = building_here(f"condition {self.name!r}", f"Call {self.name}.fn(...) for the function itself.")
         return here.condition(self, args, kwargs)  # type: ignore[no-any-return]
