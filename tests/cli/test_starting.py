@@ -6,7 +6,7 @@ import sys
 import typer.main
 
 from segue.cli.main import GROUPS, app
-from segue.cli.output import EXIT_CODES, plain
+from segue.cli.output import EXIT_CODES, block, plain
 from segue.errors import SegueError
 from tests.cli.conftest import Project
 
@@ -51,4 +51,9 @@ def test_version(project: Project) -> None:
 def test_plain_escapes_what_a_terminal_obeys() -> None:
     """Escape sequences, line ends, deletes and changes of direction are shown and not sent."""
     assert plain("a\x1b[31mb\r\nc\x9b2J\u202ed\x7f") == "a\\x1b[31mb\\r\\nc\\x9b2J\\u202ed\\x7f"
-    assert plain("ü 漢 – ok") == "ü 漢 – ok"
+    assert plain("ü 漢 – ok\u202f! \xa0👩\u200d💻") == "ü 漢 – ok\u202f! \xa0👩\u200d💻"
+
+
+def test_a_result_keeps_its_lines_and_tabs() -> None:
+    """What is written into a file from a pipe is still a table of tabs; what a terminal obeys is shown all the same."""
+    assert block("a\tb\n\n\t1 \t2\r\n") == "a\tb\n\n\t1 \t2\\r\n"

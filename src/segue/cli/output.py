@@ -14,6 +14,7 @@ import os
 import re
 import sys
 import traceback
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Annotated, Any, Literal, ParamSpec, TextIO
@@ -80,6 +81,7 @@ STATE_STYLES = {
     "expanded": "dim",
 }
 
+_LINES_AND_TABS = re.compile(r"([\n\t])")
 _C1 = re.compile("[\x7f-\x9f\u2028\u2029]")
 
 
@@ -149,12 +151,17 @@ def plain(text: str) -> str:
     """Text on one line; what a terminal might obey is escaped: controls, line ends, changes of direction."""
     if text.isprintable():
         return text
-    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
+    return "".join(sign if _is_harmless(sign) else sign.encode("unicode_escape").decode() for sign in text)
+
+
+def _is_harmless(sign: str) -> bool:
+    """Whether a terminal only draws a sign: also spaces of any width, and what joins letters and emoji."""
+    return sign.isprintable() or sign in "\u200c\u200d" or unicodedata.category(sign) == "Zs"
 
 
 def block(text: str) -> str:
-    """Text on its own lines, otherwise as `plain`."""
-    return "\n".join(plain(line.expandtabs(4)) for line in text.split("\n"))
+    """Text on its own lines and with its tabs, otherwise as `plain`."""
+    return "".join(part if part in "\n\t" else plain(part) for part in _LINES_AND_TABS.split(text))
 
 
 def styled(state: str) -> Text:
