@@ -13,6 +13,7 @@ def storm(plan: StormPlan, folder: Path) -> StormReport:
     return asyncio.run(run_storm(plan, folder, said.append))
 
 
+@pytest.mark.timeout(600)  # of its processes two share a core, and with xdist other tests do too
 def test_a_short_storm(tmp_path: Path) -> None:
     """Four workers, one killed or stopped four times a second: nothing is lost, doubled or stuck."""
     report = storm(StormPlan(4, 250, 5.0, 0.25, 1.0, "durable", 7), tmp_path)

@@ -443,14 +443,14 @@ async def test_a_module_that_runs_agents_when_it_is_imported(
     """A child that would start children of its own, by importing a program, fails with the remedy."""
     monkeypatch.syspath_prepend(tmp_path)
     program = (
-        "import asyncio, sys; from segue import Segue, agent, workflow\n"
+        "import asyncio, os; from segue import Segue, agent, workflow\n"
         "@agent(isolation='process')\n"
         "def inner(text: str) -> str: return text\n"
         "@workflow\n"
         "def outer(text: str) -> str: return inner(text)\n"
         "async def main():\n"
         "    async with Segue('memory:') as segue: await segue.run(outer, 'x')\n"
-        "if sys.argv[0] == '-c': asyncio.run(main())\n"
+        f"if os.getpid() != {os.getpid()}: asyncio.run(main())\n"
     )
     (tmp_path / "unguarded.py").write_text(program)
     import unguarded  # type: ignore[import-not-found]  # noqa: PLC0415
