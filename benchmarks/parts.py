@@ -19,11 +19,11 @@ from pydantic import TypeAdapter
 
 from benchmarks import machine, raw_rows, segue_rows, workloads
 from benchmarks.workloads import Packet, Sizes, first_packet, hop_pairs
-from segue.engine.binding import Binder
-from segue.engine.committer import Committer as EngineCommitter
+from segue.engine.attempts.runner import Runner
 from segue.engine.engine import Engine
-from segue.engine.runner import Runner
-from segue.stores.sqlite.committing import Committer as StoreCommitter
+from segue.engine.flow.committer import Committer as EngineCommitter
+from segue.engine.inputs.binding import Binder
+from segue.stores.sqlite.file.committing import Committer as StoreCommitter
 
 PARTS = {
     "seal": "the output to JSON, read back and checked, the rest of the envelope to JSON, the digest",

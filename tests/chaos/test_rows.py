@@ -18,7 +18,7 @@ from segue.testing.chaos.matrix import failpoints, run_matrix
 from segue.testing.chaos.workload import NEW_CODE, OLD_CODE
 
 UNFENCED = """
-from segue.stores.sqlite import settling
+from segue.stores.sqlite.transitions import settling
 
 fenced = settling.SQL.settle_task
 unfenced = fenced.replace(" AND epoch = ?4 AND claim = ?5", "").replace(

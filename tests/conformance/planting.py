@@ -12,7 +12,7 @@ from apsw.ext import query_info
 
 from segue.ports.store import Store
 from segue.stores.sqlite import SqliteStore
-from segue.stores.sqlite.migrating import whole_schema
+from segue.stores.sqlite.file.migrating import whole_schema
 from segue.stores.sqlite.statements import SQL
 from segue.testing import ManualClock
 from segue.testing.conformance import StoreConformance

@@ -11,7 +11,8 @@ import apsw
 import pytest
 
 from segue.stores.artifacts import FolderArtifacts
-from segue.stores.sqlite import Durability, SqliteStore, wal
+from segue.stores.sqlite import Durability, SqliteStore
+from segue.stores.sqlite.file import wal
 from segue.testing import Ledger, ManualClock, audit, missing
 from segue.testing.ledger import Fact
 from tests.disk.layer import Disk

@@ -12,7 +12,8 @@ import apsw
 import pytest
 
 from segue.errors import StoreError
-from segue.stores.sqlite import SqliteStore, wal
+from segue.stores.sqlite import SqliteStore
+from segue.stores.sqlite.file import wal
 from segue.testing import Ledger, ManualClock
 from segue.testing.ledger import Fact
 from tests.disk.faults import FailingDisk

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from segue.stores.artifacts import FolderArtifacts
-from segue.stores.sqlite import Durability, wal
-from segue.stores.sqlite.committing import Committer
+from segue.stores.sqlite import Durability
+from segue.stores.sqlite.file import wal
+from segue.stores.sqlite.file.committing import Committer
 from tests.disk.model import Survives, Sync, SyncFolder
 from tests.disk.recording import Recording, images, record, with_small_log, wrong_with
 

@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any
 
 from segue import Segue, agent, ctx, workflow
-from segue.engine.effects import Effect
-from segue.stores.sqlite.committing import Committer
+from segue.engine.abilities.effects import Effect
+from segue.stores.sqlite.file.committing import Committer
 
 ORDERS = 24
 KEY = "the one"

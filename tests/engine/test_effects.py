@@ -10,7 +10,7 @@ import pytest
 
 from segue import DidNotHappen, ReviewNeeded, Segue, agent, ctx, workflow
 from segue.domain.records import Token, Verdict
-from segue.engine.attempt import Attempt
+from segue.engine.attempts.attempt import Attempt
 from segue.errors import StaleEpoch, StoreFull, UsageError
 from tests.engine.conftest import Open
 from tests.engine.deadlines import soon

@@ -19,7 +19,7 @@ import pytest
 
 from segue import Agent, Retry, ReviewNeeded, RunFailed, Segue, Workflow, agent, workflow
 from segue.domain.graph.isolation import target_of
-from segue.engine.attempt import Facts
+from segue.engine.attempts.attempt import Facts
 from segue.engine.children import pool
 from segue.engine.children.process import _BOOT, _ROOT
 from segue.engine.children.protocol import Call, Load, Value, frame_of

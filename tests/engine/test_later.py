@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from segue import Later, Quorum, RunFailed, Segue, agent, workflow
-from segue.engine.later import LaterDesk
+from segue.engine.abilities.later import LaterDesk
 from segue.testing import ManualClock
 from tests.engine.turning import turning
 

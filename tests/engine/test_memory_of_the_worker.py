@@ -9,7 +9,7 @@ import apsw
 import pytest
 
 from segue import Handoff, Ref, RunFailed, Segue, agent, workflow
-from segue.engine import book as book_module
+from segue.engine.inputs import book as book_module
 from segue.errors import StoreError
 
 

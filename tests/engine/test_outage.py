@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from segue import Segue, agent, ctx, workflow
-from segue.engine import sweeper
 from segue.engine.patience import PATIENCE_SECONDS, Pauses
+from segue.engine.watch import sweeper
 from segue.errors import StoreUnavailable
 from segue.stores.memory import MemoryArtifacts, MemoryStore
 from segue.stores.urls import StoreParts

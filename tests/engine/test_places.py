@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from segue import ControlRefused, Later, RunCancelled, RunFailed, Segue, agent, workflow
-from segue.engine import threads
-from segue.engine.slots import Slots
+from segue.engine.attempts import threads
+from segue.engine.flow.slots import Slots
 from tests.engine.deadlines import soon
 
 

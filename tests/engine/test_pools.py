@@ -10,8 +10,8 @@ import pytest
 
 from segue import HandTo, Later, Pool, PoolTooSmall, RunFailed, Segue, agent, ctx, workflow
 from segue.errors import UsageError
-from segue.stores.sqlite import pooling, untangling
 from segue.stores.sqlite.statements import SQL
+from segue.stores.sqlite.transitions import pooling, untangling
 from tests.engine.test_controls import Stage
 
 ABOUT_POOLS = (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 
 from segue.domain.records import Claim, Token
-from segue.engine.attempt import Attempt
-from segue.engine.timekeeper import Timekeeper
+from segue.engine.attempts.attempt import Attempt
+from segue.engine.attempts.timekeeper import Timekeeper
 from segue.testing import ManualClock
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from segue import Control, Event, Handoff, Segue, agent, monitor, on, workflow
 from segue.app import monitoring, registry, subscribing
 from segue.domain.records import ClaimRequest
-from segue.stores.sqlite.committing import Committer
+from segue.stores.sqlite.file.committing import Committer
 
 EVENTS = 40
 RUNS = 20

@@ -7,10 +7,17 @@ import pytest
 
 from segue.domain.records import Token
 from segue.errors import StoreTooNew
-from segue.stores.sqlite import SqliteStore, migrating
-from segue.stores.sqlite.connection import APPLICATION_ID
-from segue.stores.sqlite.migrating import bring_up_to_date, migrations, read_meta, whole_schema, write_meta
-from segue.stores.sqlite.premises import boot_id
+from segue.stores.sqlite import SqliteStore
+from segue.stores.sqlite.file import migrating
+from segue.stores.sqlite.file.connection import APPLICATION_ID
+from segue.stores.sqlite.file.migrating import (
+    bring_up_to_date,
+    migrations,
+    read_meta,
+    whole_schema,
+    write_meta,
+)
+from segue.stores.sqlite.file.premises import boot_id
 from segue.testing import ManualClock
 from segue.testing.conformance.desk import Desk, join
 

@@ -18,8 +18,8 @@ from segue.ports.clock import SystemClock
 from segue.ports.store import Note
 from segue.stores.artifacts import FolderArtifacts
 from segue.stores.sqlite import SqliteStore
-from segue.stores.sqlite.backing import back_up
-from segue.stores.sqlite.restoring import restore
+from segue.stores.sqlite.file.backing import back_up
+from segue.stores.sqlite.file.restoring import restore
 from segue.testing import Ledger, ManualClock, audit, missing
 from segue.testing.conformance.desk import LEASE_SECONDS, OTHER, WORKER, Desk, handoff, release, settlement
 from tests.disk.story import Story

@@ -191,7 +191,7 @@ async def test_a_failed_checkpoint_stops_progress_once(
         raise apsw.FullError("no room")
 
     with monkeypatch.context() as patch:
-        patch.setattr("segue.stores.sqlite.wal.carry_over", fail)
+        patch.setattr("segue.stores.sqlite.file.wal.carry_over", fail)
         writer._checkpoint()
     with pytest.raises(Exception, match="full"):
         await store.submit([desk.new_run(root("a"))], WORKER, LEASE_SECONDS)

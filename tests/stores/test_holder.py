@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from segue.stores.sqlite import holder
-from segue.stores.sqlite.holder import holder_of, is_stopped
-from segue.stores.sqlite.lock import WriteLock
+from segue.stores.sqlite.file import holder
+from segue.stores.sqlite.file.holder import holder_of, is_stopped
+from segue.stores.sqlite.file.lock import WriteLock
 
 STOP_WITH_LOCK = """
 import os, signal, sys
 from pathlib import Path
-from segue.stores.sqlite.lock import WriteLock
+from segue.stores.sqlite.file.lock import WriteLock
 lock = WriteLock(Path(sys.argv[1]))
 lock.acquire()
 os.kill(os.getpid(), signal.SIGSTOP)

@@ -6,8 +6,8 @@ from pathlib import Path
 import apsw
 import pytest
 
-from segue.stores.sqlite.connection import connect
-from segue.stores.sqlite.migrating import whole_schema
+from segue.stores.sqlite.file.connection import connect
+from segue.stores.sqlite.file.migrating import whole_schema
 from segue.stores.sqlite.statements import SQL, Statements
 
 SMALL_OR_RARE = {

@@ -7,7 +7,8 @@ import pytest
 
 from segue.domain.records import Limits, Need, Pools, Release
 from segue.stores.memory import MemoryStore
-from segue.stores.sqlite import SqliteStore, line
+from segue.stores.sqlite import SqliteStore
+from segue.stores.sqlite.transitions import line
 from segue.testing import ManualClock
 from segue.testing.conformance.desk import handoff, release, request, settlement
 from tests.stores.test_against_model import Play

@@ -11,9 +11,9 @@ import pytest
 from segue.domain.records import Limits
 from segue.errors import SegueError, StoreCorrupt, StoreTooNew, StoreUnavailable
 from segue.stores.sqlite import SqliteStore
-from segue.stores.sqlite.connection import _assert_settings, connect
-from segue.stores.sqlite.lock import WriteLock
-from segue.stores.sqlite.premises import boot_id, check_library, check_place, file_system
+from segue.stores.sqlite.file.connection import _assert_settings, connect
+from segue.stores.sqlite.file.lock import WriteLock
+from segue.stores.sqlite.file.premises import boot_id, check_library, check_place, file_system
 from segue.testing import ManualClock
 from segue.testing.conformance.desk import LEASE_SECONDS, WORKER, Desk, release, root, settlement
 
@@ -177,7 +177,7 @@ async def test_a_restart_of_the_machine_ends_leases_and_delays(
     _, (a, _) = await desk.start("a", "b", waits_for=2)
     await desk.settle(settlement(a, None, ending="retry", not_before=3600.0))
     await store.close()
-    monkeypatch.setattr("segue.stores.sqlite.files.boot_id", lambda: "another start")
+    monkeypatch.setattr("segue.stores.sqlite.file.files.boot_id", lambda: "another start")
     restarted = ManualClock(boot=5.0)
     store = SqliteStore(tmp_path / "segue.db", "fast", restarted)
     await store.open()
@@ -200,7 +200,7 @@ async def test_a_restart_of_the_machine_begins_queue_budgets_anew_and_no_deadlin
     new = Desk(store, clock).new_run(root("a", limits=limits[0]), root("b", limits=limits[1]))
     await store.submit([new], WORKER, LEASE_SECONDS)
     await store.close()
-    monkeypatch.setattr("segue.stores.sqlite.files.boot_id", lambda: "another start")
+    monkeypatch.setattr("segue.stores.sqlite.file.files.boot_id", lambda: "another start")
     restarted = ManualClock(wall=clock.wall() + 90.0, boot=5.0)
     store = SqliteStore(tmp_path / "segue.db", "fast", restarted)
     await store.open()
@@ -312,7 +312,7 @@ async def test_whoever_fails_takes_nothing_away_from_others(
 
     with monkeypatch.context() as patch:
         patch.setattr(WriteLock, "acquire", acquire_after_another)
-        patch.setattr("segue.stores.sqlite.files.bring_up_to_date", fail)
+        patch.setattr("segue.stores.sqlite.file.files.bring_up_to_date", fail)
         with pytest.raises(StoreTooNew):
             await SqliteStore(path).open()
     store = SqliteStore(path)

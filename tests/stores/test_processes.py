@@ -14,8 +14,8 @@ import pytest
 from segue.errors import StoreUnavailable
 from segue.ports.clock import SystemClock
 from segue.stores.sqlite import SqliteStore
-from segue.stores.sqlite.liveness import LockedFiles
-from segue.stores.sqlite.notifier import FileNotifier
+from segue.stores.sqlite.file.liveness import LockedFiles
+from segue.stores.sqlite.file.notifier import FileNotifier
 from segue.stores.waking import LocalNotifier
 from segue.testing import ManualClock
 from segue.testing.conformance.desk import Desk
@@ -25,7 +25,7 @@ OpenDesk = Callable[..., Coroutine[Any, Any, Desk]]
 HOLD = """
 import sys
 from pathlib import Path
-from segue.stores.sqlite.liveness import LockedFiles
+from segue.stores.sqlite.file.liveness import LockedFiles
 files = LockedFiles(Path(sys.argv[1]))
 files.hold(sys.argv[2])
 print("held", flush=True)
@@ -48,7 +48,8 @@ asyncio.run(main())
 
 WRITE_MUCH = """
 import asyncio, sys
-from segue.stores.sqlite import SqliteStore, wal
+from segue.stores.sqlite import SqliteStore
+from segue.stores.sqlite.file import wal
 from segue.testing import ManualClock
 from segue.testing.conformance.desk import LEASE_SECONDS, Desk, root
 

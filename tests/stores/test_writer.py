@@ -12,9 +12,11 @@ import apsw
 import pytest
 
 from segue.errors import KeyConflict, StoreCorrupt, StoreFull, StoreUnavailable
-from segue.stores.sqlite import SqliteStore, committing, settling, wal, writer
-from segue.stores.sqlite.committing import Committer
+from segue.stores.sqlite import SqliteStore
+from segue.stores.sqlite.file import committing, wal, writer
+from segue.stores.sqlite.file.committing import Committer
 from segue.stores.sqlite.transaction import Unforeseen
+from segue.stores.sqlite.transitions import settling
 from segue.testing.conformance.desk import LEASE_SECONDS, WORKER, Desk, handoff, release, root, settlement
 
 OpenDesk = Callable[..., Coroutine[Any, Any, Desk]]

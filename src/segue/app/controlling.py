@@ -20,9 +20,9 @@ from segue.domain.running.controlling import Situation
 from segue.domain.running.plan import Plan
 from segue.domain.running.pooling import check_capacities
 from segue.domain.running.redriving import redrive_of
-from segue.engine.book import Book
+from segue.engine.inputs.book import Book
 from segue.engine.registry import Registry
-from segue.engine.reviews import reviewed_node
+from segue.engine.watch.reviews import reviewed_node
 from segue.errors import ControlRefused, UsageError
 from segue.ports.store import Store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import median
 
 from segue.domain.records import RunState
-from segue.engine.book import Book
+from segue.engine.inputs.book import Book
 from segue.ports.store import Store
 
 RUNS_READ = 50

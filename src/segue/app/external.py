@@ -18,13 +18,13 @@ from segue.domain.running.handing_on import step_handed_on
 from segue.domain.running.outcome import Complete, Outcome, handed_back, settlement_of
 from segue.domain.running.pins import pin_handed_on
 from segue.domain.running.plan import Step
+from segue.engine.attempts.runner import failure_told_by
 from segue.engine.patience import PATIENCE_SECONDS, patient
-from segue.engine.runner import failure_told_by
 from segue.errors import UnknownRun, UsageError
 
 if TYPE_CHECKING:
     from segue.app.host import Host
-    from segue.engine.book import LiveRun
+    from segue.engine.inputs.book import LiveRun
 
 RENEWALS_PER_LEASE = 3
 """How often a claim that is kept is renewed within its lease."""

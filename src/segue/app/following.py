@@ -16,8 +16,8 @@ from segue.domain.graph.graph import nodes_of
 from segue.domain.graph.workflow import Built
 from segue.domain.records import RunState, parse_task_name, task_name
 from segue.domain.rows import Event, RunRecord, TaskRecord
+from segue.engine.abilities.later import waiting_for
 from segue.engine.engine import Engine
-from segue.engine.later import waiting_for
 from segue.errors import ReviewNeeded, RunCancelled, RunFailed, TaskFailed, UnknownRun, UsageError
 from segue.ports.store import Store
 

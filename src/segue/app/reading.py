@@ -39,7 +39,7 @@ from segue.domain.running.growing import grown_graph
 from segue.domain.running.lineage import origin_of
 from segue.domain.running.plan import compile_plan
 from segue.domain.settings.options import RunOptions
-from segue.engine.reviews import reviewed_node
+from segue.engine.watch.reviews import reviewed_node
 from segue.errors import UnknownRun
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store

@@ -25,7 +25,7 @@ from segue.domain.running.reviewing import (
     told_refusal,
 )
 from segue.domain.settings.reviewing import POLICY
-from segue.engine.reviews import reviewed_node
+from segue.engine.watch.reviews import reviewed_node
 from segue.errors import Refusal, ReviewRefused, UsageError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.store import Store

@@ -16,7 +16,7 @@ from segue.cli.output import DebugOption, JsonOption, err, guarded, out, plain, 
 
 if TYPE_CHECKING:
     from segue.app.host import Host
-    from segue.stores.sqlite.backing import Manifest, Told
+    from segue.stores.sqlite.file.backing import Manifest, Told
 
 
 @guarded
@@ -34,7 +34,7 @@ def backup(
     With its artifacts; nobody has to wait for it. The backup is a folder, and it is whole once it is there.
     """
     from segue.ports.clock import SystemClock
-    from segue.stores.sqlite.backing import back_up
+    from segue.stores.sqlite.file.backing import back_up
 
     source = _file(store)
 
@@ -62,7 +62,7 @@ def restore(
     It is a new incarnation: what workers of the old one still send is refused, and so are cursors of its events.
     """
     from segue.ports.clock import SystemClock
-    from segue.stores.sqlite.restoring import restore as make
+    from segue.stores.sqlite.file.restoring import restore as make
 
     target = _file(store)
     with _progress(as_json) as told:

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, overload
 from segue.domain.envelope.waiting import Waitable
 from segue.domain.graph.agent import Agent
 from segue.domain.settings.spending import Spending
-from segue.engine.attempt import Running, current_attempt
-from segue.engine.delegating import delegation_of
-from segue.engine.effects import Effect, Reconcile
-from segue.engine.reporting import report_of
-from segue.engine.spending import Spend
-from segue.engine.steps import step_of
+from segue.engine.abilities.delegating import delegation_of
+from segue.engine.abilities.effects import Effect, Reconcile
+from segue.engine.abilities.reporting import report_of
+from segue.engine.abilities.spending import Spend
+from segue.engine.abilities.steps import step_of
+from segue.engine.attempts.attempt import Running, current_attempt
 from segue.errors import NoAttemptError
 
 if TYPE_CHECKING:

@@ -31,31 +31,31 @@ from segue.domain.running.answering import Failed
 from segue.domain.running.outcome import InDoubt, Outcome, Unreadable, handed_back, settlement_of
 from segue.domain.running.pins import pin_handed_on
 from segue.domain.running.plan import root_releases
-from segue.engine import delegating
-from segue.engine.attempt import Attempt, context_for, current_attempt
-from segue.engine.binding import Binder
-from segue.engine.book import Book, LiveRun, stored_handoff
+from segue.engine.abilities import delegating
+from segue.engine.abilities.handing_on import HandingOn
+from segue.engine.abilities.later import LaterDesk
+from segue.engine.abilities.notebook import Keeping
+from segue.engine.abilities.reporting import SlowReports
+from segue.engine.attempts.attempt import Attempt, context_for, current_attempt
+from segue.engine.attempts.runner import Runner
+from segue.engine.attempts.threads import Threads
+from segue.engine.attempts.timekeeper import Timekeeper
 from segue.engine.children.pool import Children
-from segue.engine.claimer import Claimer
-from segue.engine.committer import Committer
-from segue.engine.early import EarlyStarts
-from segue.engine.handing_on import HandingOn
-from segue.engine.home import Home
-from segue.engine.later import LaterDesk
-from segue.engine.leaving import Leaving
-from segue.engine.notebook import Keeping
+from segue.engine.flow.claimer import Claimer
+from segue.engine.flow.committer import Committer
+from segue.engine.flow.early import EarlyStarts
+from segue.engine.flow.leaving import Leaving
+from segue.engine.flow.slots import Slots
+from segue.engine.flow.submitter import Submitter
+from segue.engine.inputs.binding import Binder
+from segue.engine.inputs.book import Book, LiveRun, stored_handoff
+from segue.engine.inputs.home import Home
 from segue.engine.patience import PATIENCE_SECONDS, patient
 from segue.engine.registry import Registry
-from segue.engine.renewer import Renewer
-from segue.engine.reporting import SlowReports
-from segue.engine.reviews import OverdueReviews
-from segue.engine.runner import Runner
-from segue.engine.slots import Slots
-from segue.engine.submitter import Submitter
-from segue.engine.sweeper import Sweeper
-from segue.engine.threads import Threads
-from segue.engine.timekeeper import Timekeeper
-from segue.engine.untangler import Untangler
+from segue.engine.watch.renewer import Renewer
+from segue.engine.watch.reviews import OverdueReviews
+from segue.engine.watch.sweeper import Sweeper
+from segue.engine.watch.untangler import Untangler
 from segue.errors import SegueError
 from segue.ports.artifacts import ArtifactStore
 from segue.ports.chance import Chance

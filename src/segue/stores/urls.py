@@ -16,7 +16,7 @@ from segue.ports.store import Store
 from segue.stores.artifacts import FolderArtifacts
 from segue.stores.memory import MemoryArtifacts, MemoryStore
 from segue.stores.sqlite import Durability, SqliteStore
-from segue.stores.sqlite.files import folder_beside
+from segue.stores.sqlite.file.files import folder_beside
 
 _SUPPORTED = "Use a path such as segue.db, or sqlite:///segue.db; memory: for tests."
 _DURABILITIES: dict[str, Durability] = {"durable": "durable", "fast": "fast"}

@@ -25,13 +25,13 @@ from segue.domain.graph.agent import Agent
 from segue.domain.graph.isolation import Target, agent_at
 from segue.domain.running.faults import Fault, fault_of
 from segue.domain.settings.node_settings import OnOverrun
-from segue.engine.attempt import current_attempt
+from segue.engine.attempts.attempt import current_attempt
+from segue.engine.attempts.threads import Threads
 from segue.engine.children import importing
 from segue.engine.children.opening import opened
 from segue.engine.children.protocol import PROTOCOL_VERSION, Answer, Call, Done, Load, Loaded, Ready, ToChild
 from segue.engine.children.relay import Line, Relay
-from segue.engine.home import Home
-from segue.engine.threads import Threads
+from segue.engine.inputs.home import Home
 from segue.errors import DefinitionError
 from segue.ports.clock import SystemClock
 

@@ -10,11 +10,11 @@ from segue.domain.envelope.sealing import refer, unseal
 from segue.domain.envelope.sent import Context
 from segue.domain.envelope.waiting import Waitable
 from segue.domain.graph.agent import Agent
-from segue.engine.attempt import name_of
-from segue.engine.binding import handoff_of, schema_for
+from segue.engine.attempts.attempt import name_of
 from segue.engine.children.protocol import Call, Envelope, Envelopes, Parcel, Value
 from segue.engine.children.relay import Relay
-from segue.engine.home import Home
+from segue.engine.inputs.binding import handoff_of, schema_for
+from segue.engine.inputs.home import Home
 
 
 def opened(agent: Agent[Any], call: Call, relay: Relay, home: Home) -> dict[str, Any]:

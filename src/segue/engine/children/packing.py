@@ -16,11 +16,11 @@ from segue.domain.envelope.waiting import Waitable
 from segue.domain.graph.graph import Argument, Path, path_of
 from segue.domain.records import HANDED_ON
 from segue.domain.rows import StoredHandoff
-from segue.engine.attempt import Attempt
-from segue.engine.binding import Binder
+from segue.engine.attempts.attempt import Attempt
 from segue.engine.children.protocol import Awaited, Envelope, Envelopes, Parcel, Value
-from segue.engine.materials import Materials
-from segue.engine.reading import Reading
+from segue.engine.inputs.binding import Binder
+from segue.engine.inputs.materials import Materials
+from segue.engine.inputs.reading import Reading
 
 
 class Behind(NamedTuple):

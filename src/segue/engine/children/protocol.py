@@ -20,7 +20,7 @@ from segue.domain.records import Amounts
 from segue.domain.rows import StepKind, StepRecord, StoredHandoff
 from segue.domain.running.faults import Fault
 from segue.domain.settings.node_settings import OnOverrun
-from segue.engine.attempt import Facts
+from segue.engine.attempts.attempt import Facts
 from segue.errors import PayloadTooLarge, SegueError
 
 PROTOCOL_VERSION = 2

@@ -22,7 +22,9 @@ from segue.domain.envelope.sent import Context
 from segue.domain.envelope.waiting import Block
 from segue.domain.records import Amounts
 from segue.domain.rows import StepKind, StepRecord
-from segue.engine.attempt import Facts
+from segue.engine.abilities.notebook import Notebook
+from segue.engine.abilities.spending import Purse
+from segue.engine.attempts.attempt import Facts
 from segue.engine.children.protocol import (
     HEAD_BYTES,
     Answer,
@@ -50,8 +52,6 @@ from segue.engine.children.protocol import (
     raised_by,
     to_child,
 )
-from segue.engine.notebook import Notebook
-from segue.engine.spending import Purse
 from segue.errors import EffectInDoubt, NoAttemptError
 from segue.ports.artifacts import StoredArtifact
 

@@ -12,8 +12,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
-from segue.engine.attempt import Attempt
-from segue.engine.binding import Binder
+from segue.engine.attempts.attempt import Attempt
 from segue.engine.children.packing import Packed
 from segue.engine.children.protocol import (
     Answer,
@@ -35,6 +34,7 @@ from segue.engine.children.protocol import (
     Write,
     raised_by,
 )
+from segue.engine.inputs.binding import Binder
 from segue.errors import EffectInDoubt
 from segue.ports.artifacts import ArtifactStore, StoredArtifact
 

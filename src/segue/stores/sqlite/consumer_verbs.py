@@ -14,9 +14,9 @@ from segue.domain.consumers import (
     Trouble,
 )
 from segue.domain.records import Verdict
-from segue.stores.sqlite import consuming
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction
+from segue.stores.sqlite.transitions import consuming
 from segue.stores.sqlite.verbs import ReadingVerbs
 
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 from segue.domain.decisions import Untangling
 from segue.domain.records import NodeNeed, Settled, Token, Verdict
 from segue.domain.rows import PoolRecord, Waits
-from segue.stores.sqlite import pooling, untangling
 from segue.stores.sqlite.transaction import Transaction
+from segue.stores.sqlite.transitions import pooling, untangling
 from segue.stores.sqlite.verbs import ReadingVerbs
 
 

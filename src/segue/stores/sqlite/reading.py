@@ -20,10 +20,10 @@ from segue.domain.rows import (
     TaskRecord,
 )
 from segue.stores.looking import Looks
-from segue.stores.sqlite.pooling import looked_for
-from segue.stores.sqlite.remembering import step_of
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import names_of, pins_of, pools_of
+from segue.stores.sqlite.transitions.pooling import looked_for
+from segue.stores.sqlite.transitions.remembering import step_of
 from segue.stores.wording import Position, cursor_text, parse_cursor, pruned_cursor
 
 _PINS, _POOLS, _AWAITS = map(TaskRecord._fields.index, ("pins", "pools", "awaits"))

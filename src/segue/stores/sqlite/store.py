@@ -26,26 +26,26 @@ from segue.domain.running.spending import Charged
 from segue.ports.clock import Clock, SystemClock
 from segue.ports.store import Note
 from segue.stores.looking import Looks
-from segue.stores.sqlite import (
+from segue.stores.sqlite import reading
+from segue.stores.sqlite.consumer_verbs import ConsumerVerbs
+from segue.stores.sqlite.file.connection import Durability
+from segue.stores.sqlite.file.files import Opened, folder_beside, open_files
+from segue.stores.sqlite.file.liveness import LockedFiles
+from segue.stores.sqlite.file.notifier import FileNotifier
+from segue.stores.sqlite.pool_verbs import PoolVerbs
+from segue.stores.sqlite.statements import SQL
+from segue.stores.sqlite.transaction import Transaction
+from segue.stores.sqlite.transitions import (
     claiming,
     controlling,
     growing,
-    reading,
     remembering,
     reviewing,
     running,
     settling,
     spending,
 )
-from segue.stores.sqlite.connection import Durability
-from segue.stores.sqlite.consumer_verbs import ConsumerVerbs
-from segue.stores.sqlite.files import Opened, folder_beside, open_files
-from segue.stores.sqlite.liveness import LockedFiles
-from segue.stores.sqlite.notifier import FileNotifier
-from segue.stores.sqlite.payloads import register
-from segue.stores.sqlite.pool_verbs import PoolVerbs
-from segue.stores.sqlite.statements import SQL
-from segue.stores.sqlite.transaction import Transaction
+from segue.stores.sqlite.transitions.payloads import register
 
 
 class SqliteStore(ConsumerVerbs, PoolVerbs):

@@ -23,9 +23,9 @@ from segue.ports.clock import Clock
 from segue.ports.store import StoreFacts
 from segue.stores.looking import Looks
 from segue.stores.sqlite import reading
-from segue.stores.sqlite.connection import Durability
-from segue.stores.sqlite.files import Opened
-from segue.stores.sqlite.readers import Readers
+from segue.stores.sqlite.file.connection import Durability
+from segue.stores.sqlite.file.files import Opened
+from segue.stores.sqlite.file.readers import Readers
 from segue.stores.sqlite.statements import SQL
 
 FEW = 16

@@ -11,7 +11,7 @@ from segue.domain.records import task_name
 from segue.domain.rows import RunRecord
 from segue.domain.running.spending import ROOT
 from segue.ports.store import Store
-from segue.stores.sqlite.checking import file_problems
+from segue.stores.sqlite.file.checking import file_problems
 from segue.stores.urls import file_of
 from segue.testing.auditing import RunContents, all_runs, audit, read_contents
 from segue.testing.chaos.crew import Crew

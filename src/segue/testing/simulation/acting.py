@@ -10,12 +10,12 @@ from random import Random  # noqa: TID251 (the one of a world's seed)
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from segue.domain.records import Token
-from segue.engine.attempt import current_attempt
+from segue.engine.attempts.attempt import current_attempt
 from segue.engine.context import ctx
 from segue.errors import SpendingExceeded
 
 if TYPE_CHECKING:
-    from segue.engine.attempt import Attempt
+    from segue.engine.attempts.attempt import Attempt
     from segue.testing.simulation.process import Process
     from segue.testing.simulation.weather import Season
 

@@ -6,16 +6,17 @@ from typing import Any
 
 from segue.domain.records import Settled
 from segue.domain.running import outcome
-from segue.engine import claimer, effects
-from segue.engine.claimer import Claimer
+from segue.engine.abilities import effects
+from segue.engine.abilities.later import LaterDesk
+from segue.engine.abilities.pausing import Pause
 from segue.engine.engine import Engine
-from segue.engine.later import LaterDesk
-from segue.engine.leaving import Leaving
-from segue.engine.pausing import Pause
-from segue.engine.renewer import Renewer
-from segue.engine.slots import Slots
-from segue.engine.sweeper import Sweeper
-from segue.engine.untangler import Untangler
+from segue.engine.flow import claimer
+from segue.engine.flow.claimer import Claimer
+from segue.engine.flow.leaving import Leaving
+from segue.engine.flow.slots import Slots
+from segue.engine.watch.renewer import Renewer
+from segue.engine.watch.sweeper import Sweeper
+from segue.engine.watch.untangler import Untangler
 from segue.errors import StoreUnavailable
 from segue.stores.memory import remembering
 from segue.stores.memory.rows import Task

@@ -14,7 +14,7 @@ UNTOLD = "nothing was said"
 """What an upcaster puts where the old code had no field."""
 
 if TYPE_CHECKING:
-    from segue.engine.attempt import Attempt
+    from segue.engine.attempts.attempt import Attempt
     from segue.testing.simulation.ledger import Accounts
     from segue.testing.simulation.process import Process
     from segue.testing.simulation.world import World

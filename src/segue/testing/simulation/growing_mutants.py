@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from segue.engine import delegating, handing_on
+from segue.engine.abilities import delegating, handing_on
 from segue.stores import spending
 from segue.stores.memory import state as memory_state
 from segue.stores.memory.growing import Growing

@@ -1,0 +1,1 @@
+"""What an agent can do while it runs: an ability of `ctx` in each file."""

@@ -1,0 +1,1 @@
+"""One attempt: begun, run within its time, and brought to an outcome."""

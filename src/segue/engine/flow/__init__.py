@@ -1,0 +1,1 @@
+"""What goes round: runs are submitted, tasks claimed, what ended is committed, and a worker leaves."""

@@ -1,0 +1,1 @@
+"""What an agent is called with: from the pins of a claim to typed arguments."""
