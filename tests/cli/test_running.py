@@ -372,7 +372,9 @@ def test_interrupted_in_a_thread(project: Project) -> None:
     (project.folder / "stubborn.py").write_text(STUBBORN)
     command = [sys.executable, "-m", "segue", "run", "stubborn:waiting"]
     for times in (1, 2):
-        with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        # A store for each: in that of the first one the second would begin with the task that was left behind there.
+        store = ["--store", f"{times}.db"]
+        with subprocess.Popen([*command, *store], stderr=subprocess.PIPE, text=True) as process:
             wait_until_there(project.folder / "running", process)
             assert process.stderr is not None
             process.send_signal(signal.SIGINT)
