@@ -338,3 +338,28 @@ def _writer_of(desk: Desk) -> Any:
     store = desk.store
     assert isinstance(store, SqliteStore)
     return store._files().writer
+
+
+def taken_away(path: Path, how: str) -> Path:
+    """The file is gone from its place; where it is now."""
+    elsewhere = path.rename(path.with_name("elsewhere.db"))
+    if how == "replaced":
+        path.write_bytes(elsewhere.read_bytes())
+    return elsewhere
+
+
+@pytest.mark.parametrize("how", ["moved", "replaced"])
+async def test_nothing_is_acknowledged_of_a_file_that_is_gone(
+    open_desk: OpenDesk, path: Path, how: str
+) -> None:
+    """What nobody would find at its place any more is refused, with the remedy; a file that is put back goes on."""
+    desk = await open_desk()
+    await desk.start("before")
+    elsewhere = taken_away(path, how)
+    desk.clock.advance(committing.PLACE_SECONDS)
+    for _ in range(2):
+        with pytest.raises(StoreUnavailable, match="was deleted, moved or replaced while it was open"):
+            await desk.start("in vain")
+    os.replace(elsewhere, path)
+    await desk.start("after")
+    assert len(await desk.store.list_runs(10)) == 2

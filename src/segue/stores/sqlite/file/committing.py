@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import apsw
 
-from segue.errors import StoreError
+from segue.errors import StoreError, StoreUnavailable
 from segue.ports.clock import Clock
 from segue.stores.sqlite.file.connection import Durability, connect
 from segue.stores.sqlite.file.failures import is_io_error, translate
@@ -20,6 +21,10 @@ Operation = Callable[[Transaction], Any]
 
 BUSY_MILLISECONDS = 5_000
 """How long another program may hold the file's own lock before a write is refused."""
+
+
+PLACE_SECONDS = 1.0
+"""How often it is made sure that the file is still at its place: whoever deletes or moves it tells nobody."""
 
 
 class Busy(Exception):
@@ -46,6 +51,7 @@ class Committer:
         """Whether the last group changed anything."""
         self._lost = False
         self._connect()
+        self._file, self._looked_at = _file_at(path), clock.boot()
 
     def keep_log(self) -> None:
         """Leave the log to whoever opens the file next, who will carry all of it over."""
@@ -62,6 +68,8 @@ class Committer:
         Without `wait`, raises `Busy` at once if another program writes to the file.
         """
         self.wrote = False
+        if self._is_gone():
+            return [_gone(self._path)] * len(operations)
         try:
             if self._lost:
                 self._connect()
@@ -101,6 +109,16 @@ class Committer:
             raise
         cursor.execute("COMMIT")
         return answers
+
+    def _is_gone(self) -> bool:
+        """Whether the file is no longer at its place, so that what is written to it would be found by nobody."""
+        now = self._clock.boot()
+        if now - self._looked_at < PLACE_SECONDS:
+            return False
+        if _file_at(self._path) != self._file:
+            return True
+        self._looked_at = now
+        return False
 
     def _begin_patiently(self, cursor: apsw.Cursor) -> None:
         self._connection.set_busy_timeout(BUSY_MILLISECONDS)
@@ -146,3 +164,18 @@ class Committer:
 
     def _translated(self, error: apsw.Error) -> StoreError:
         return translate(error, str(self._path), self._connection.system_errno)
+
+
+def _file_at(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _gone(path: Path) -> StoreUnavailable:
+    return StoreUnavailable(
+        f"{path} was deleted, moved or replaced while it was open, so that what is written would be lost",
+        remedy="Put it back where it was, or open the store anew.",
+    )
