@@ -161,8 +161,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--repeat", type=int, default=5, help="repetitions of each workload (default: 5)")
     parser.add_argument("--json", action="store_true", help="JSON on stdout instead of the table")
     parser.add_argument("--output", type=Path, help="also write the JSON to this file")
-    parser.add_argument("--scale", action="store_true", help=f"instead of these: {SCALE_TITLE} (minutes)")
-    parser.add_argument("--parts", action="store_true", help="instead of these: a hop of W1 by its parts")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--scale", action="store_true", help=f"instead of these: {SCALE_TITLE} (minutes)")
+    instead.add_argument("--parts", action="store_true", help="instead of these: a hop of W1 by its parts")
     parser.add_argument("--smoke", action="store_true", help="tiny sizes: whether it runs, not how fast")
     parser.add_argument("--folder", type=Path, default=machine.default_folder(), help="where to write")
     parser.add_argument(

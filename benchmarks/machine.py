@@ -34,6 +34,14 @@ def facts(folder: Path) -> Facts:
     }
 
 
+def told(facts: Facts) -> str:
+    """The facts in one line."""
+    facts_told = (
+        f"{name} {value if isinstance(value, str) else f'{value:.0f}'}" for name, value in facts.items()
+    )
+    return f"machine: {', '.join(facts_told)}"
+
+
 def filesystem(folder: Path) -> str:
     """The type of the file system that a folder is on, by the longest mount point above it."""
     best, kind = "", "unknown"

@@ -68,6 +68,10 @@ class Stamps:
     def __init__(self) -> None:
         self.passed: list[tuple[int, str]] = []
 
+    def passing(self, border: str) -> None:
+        """A border is passed now."""
+        self.passed.append((time.perf_counter_ns(), border))
+
     def after(self, function: Callable[..., Any], border: str) -> Callable[..., Any]:
         """The function, which passes a border when it ends."""
 
@@ -76,7 +80,7 @@ class Stamps:
             try:
                 return function(*arguments, **named)
             finally:
-                self.passed.append((time.perf_counter_ns(), border))
+                self.passing(border)
 
         return stamped
 
@@ -85,7 +89,7 @@ class Stamps:
 
         @wraps(function)
         def stamped(*arguments: Any, **named: Any) -> Any:
-            self.passed.append((time.perf_counter_ns(), border))
+            self.passing(border)
             return function(*arguments, **named)
 
         return stamped
@@ -97,7 +101,7 @@ class Stamps:
 
         def stamped_connect(committer: StoreCommitter) -> None:
             connect(committer)
-            committer._cursor = StampedCursor(committer._cursor, self.passed)  # type: ignore[assignment]
+            committer._cursor = StampedCursor(committer._cursor, self)  # type: ignore[assignment]
 
         with (
             patch.object(Runner, "_seal", self.after(Runner._seal, "seal")),
@@ -112,9 +116,9 @@ class Stamps:
 class StampedCursor:
     """The cursor of a transaction, with a stamp before and after each call."""
 
-    def __init__(self, cursor: Any, passed: list[tuple[int, str]]) -> None:
+    def __init__(self, cursor: Any, stamps: Stamps) -> None:
         self._cursor = cursor
-        self._passed = passed
+        self._stamps = stamps
 
     def execute(self, statement: str, *parameters: Any) -> "StampedCursor":
         """As the cursor does."""
@@ -126,16 +130,16 @@ class StampedCursor:
 
     def fetchall(self) -> list[Any]:
         """As the cursor does."""
-        self._passed.append((time.perf_counter_ns(), "rows"))
+        self._stamps.passing("rows")
         found: list[Any] = self._cursor.fetchall()
-        self._passed.append((time.perf_counter_ns(), "statements"))
+        self._stamps.passing("statements")
         return found
 
     def _stamped(self, call: Callable[..., Any], statement: str, *parameters: Any) -> "StampedCursor":
         before, after = _BORDERS.get(statement.partition(" ")[0], ("rows", "statements"))
-        self._passed.append((time.perf_counter_ns(), before))
+        self._stamps.passing(before)
         call(statement, *parameters)
-        self._passed.append((time.perf_counter_ns(), after))
+        self._stamps.passing(after)
         return self
 
 
@@ -211,4 +215,4 @@ def show(parts: Parts, out: TextIO) -> None:
     print(f"| a hop | {parts.hop_us:.0f} | median of {parts.hops:,} |\n", file=out)
     for what, microseconds in parts.alone_us.items():
         print(f"- alone, {what}: {microseconds:.1f} µs", file=out)
-    print(f"- machine: {', '.join(f'{name} {value}' for name, value in parts.machine.items())}", file=out)
+    print(f"- {machine.told(parts.machine)}", file=out)

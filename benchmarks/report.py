@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks import goals
 from benchmarks.goals import GOALS, LANGGRAPH, Results, Verdict
-from benchmarks.machine import Facts
+from benchmarks.machine import Facts, told
 
 RAW_OF = {
     goals.FAST: goals.RAW_FAST,
@@ -169,14 +169,9 @@ def _number(value: float) -> str:
 
 def _sentences(report: Report) -> list[str]:
     """What has to be known to read the table."""
-    machine = ", ".join(f"{name} {_fact(value)}" for name, value in report.machine.items())
     return [
         *(f"{name}: {title}" for name, title in report.workloads.items()),
         *(f"{name}: {promise}" for name, promise in report.systems.items()),
         *report.notes,
-        f"machine: {machine}",
+        told(report.machine),
     ]
-
-
-def _fact(value: str | float) -> str:
-    return value if isinstance(value, str) else f"{value:.0f}"
