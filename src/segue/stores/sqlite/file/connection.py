@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 
@@ -35,7 +37,7 @@ def connect(path: Path, durability: Durability, *, read_only: bool = False) -> a
         connection = apsw.Connection(str(path.resolve()), flags=flags, statementcachesize=CACHED_STATEMENTS)
     except apsw.Error as error:
         raise translate(error, str(path)) from error
-    try:
+    with closed_on_failure(connection, path):
         # Without this SQLite would parse a statement again each time a parameter that touches an index is bound anew.
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
         connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
@@ -50,6 +52,14 @@ def connect(path: Path, durability: Durability, *, read_only: bool = False) -> a
         if read_only:
             connection.pragma("query_only", 1)
         _assert_settings(connection, path, durability)
+    return connection
+
+
+@contextmanager
+def closed_on_failure(connection: apsw.Connection, path: Path) -> Iterator[None]:
+    """Close a connection if what is done with it fails, and say what SQLite reports in the words of Segue."""
+    try:
+        yield
     except apsw.Error as error:
         failure = translate(error, str(path), connection.system_errno)
         connection.close()
@@ -57,7 +67,6 @@ def connect(path: Path, durability: Durability, *, read_only: bool = False) -> a
     except BaseException:
         connection.close()
         raise
-    return connection
 
 
 def _assert_settings(connection: apsw.Connection, path: Path, durability: Durability) -> None:

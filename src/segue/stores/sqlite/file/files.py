@@ -11,8 +11,8 @@ from typing import NamedTuple
 import apsw
 
 from segue.ports.clock import Clock
-from segue.stores.sqlite.file.connection import Durability, connect
-from segue.stores.sqlite.file.failures import cannot_create, translate
+from segue.stores.sqlite.file.connection import Durability, closed_on_failure, connect
+from segue.stores.sqlite.file.failures import cannot_create
 from segue.stores.sqlite.file.lock import WriteLock
 from segue.stores.sqlite.file.migrating import bring_up_to_date, read_meta
 from segue.stores.sqlite.file.notifier import FileNotifier
@@ -129,13 +129,6 @@ def _create(path: Path, durability: Durability, boot: float) -> tuple[apsw.Conne
 
 def _open_database(path: Path, durability: Durability, boot: float) -> tuple[apsw.Connection, str]:
     connection = connect(path, durability)
-    try:
+    with closed_on_failure(connection, path):
         bring_up_to_date(connection, path, boot_id(), boot)
         return connection, str(read_meta(connection, "incarnation"))
-    except apsw.Error as error:
-        failure = translate(error, str(path), connection.system_errno)
-        connection.close()
-        raise failure from error
-    except BaseException:
-        connection.close()
-        raise
