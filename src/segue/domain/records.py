@@ -194,6 +194,10 @@ class HandoffRecord(NamedTuple):
     artifacts: tuple[str, ...]
     """Digests of the artifacts that the hand-off points to; they are registered with it."""
 
+    def pin(self, node: str, item: int) -> Pin:
+        """What names exactly this hand-off of a task."""
+        return Pin(node, item, self.version, self.digest, self.status)
+
 
 class Settlement(NamedTuple):
     """

@@ -170,8 +170,7 @@ class StoredHandoff(NamedTuple):
     @property
     def pin(self) -> Pin:
         """What names exactly this hand-off."""
-        record = self.record
-        return Pin(self.node, self.item, record.version, record.digest, record.status)
+        return self.record.pin(self.node, self.item)
 
 
 class Event(NamedTuple):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from segue.domain.decisions import Decision, Word
 from segue.domain.graph.graph import Node
-from segue.domain.records import HandoffRecord, Pin
+from segue.domain.records import HandoffRecord
 from segue.domain.rows import TaskRecord
 from segue.domain.running.plan import Plan, run_resolved, settle_releases
 from segue.domain.settings.reviewing import ANYBODY, POLICY, Round
@@ -159,7 +159,7 @@ def _settled(
     by_policy: bool,
 ) -> Decision:
     handoff = handoff._replace(status="complete" if approve else "failed")
-    pin = Pin(task.node, task.item, handoff.version, handoff.digest, handoff.status)
+    pin = handoff.pin(task.node, task.item)
     return Decision(
         id=decision,
         run=task.run,

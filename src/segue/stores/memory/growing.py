@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segue.domain.decisions import Append
-from segue.domain.records import HAS_SHARE, PAUSED_WITH_RUN, SINGLE, Pin, Token, Verdict
+from segue.domain.records import HAS_SHARE, PAUSED_WITH_RUN, SINGLE, Token, Verdict
 from segue.domain.rows import GrownRecord
 from segue.stores import wording
 from segue.stores.memory.pooling import check_needs
@@ -40,7 +40,7 @@ class Growing:
         run.waits_for += 1
         run.needs += append.needs
         handoff = append.handoff
-        pin = Pin(append.node, SINGLE, handoff.version, handoff.digest, handoff.status)
+        pin = handoff.pin(append.node, SINGLE)
         task = Task(token.run, append.node, SINGLE, append.agent, 0, (), (pin,))
         task.pools = append.pools
         task.hold = run.tasks[token.node, token.item].hold & (PAUSED_WITH_RUN | HAS_SHARE)

@@ -205,9 +205,9 @@ class Run:
     def latest_pins(self, nodes: tuple[str, ...]) -> tuple[Pin, ...]:
         """The latest hand-offs of some nodes, in their order and by item."""
         return tuple(
-            Pin(node, item, stored[-1].record.version, stored[-1].record.digest, stored[-1].record.status)
+            stored[-1].pin
             for wanted in nodes
-            for (node, item), stored in sorted(self.handoffs.items())
+            for (node, _), stored in sorted(self.handoffs.items())
             if node == wanted
         )
 

@@ -18,7 +18,6 @@ from segue.domain.records import (
     ClaimRequest,
     Ending,
     NewRun,
-    Pin,
     Settled,
     Settlement,
     Submitted,
@@ -182,8 +181,7 @@ class MemoryStore(
         task.failures += ending == "retry"
         task.deadlocks += ending == "deadlocked"
         if ending == "handed_on" and (left := settlement.handoff) is not None:
-            pin = Pin(task.node, task.item, left.version, left.digest, left.status)
-            task.pins = pins_handed_on(task.pins or (), pin)
+            task.pins = pins_handed_on(task.pins or (), left.pin(task.node, task.item))
         if ending in {"reassigned", "handed_on"}:
             task.agent = settlement.successor or task.agent
             task.failures = task.losses = 0

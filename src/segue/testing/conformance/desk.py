@@ -59,7 +59,7 @@ def handoff(
 
 def pin_of(claim: Claim, record: HandoffRecord) -> Pin:
     """The pin of a hand-off that a claim has left."""
-    return Pin(claim.token.node, claim.token.item, record.version, record.digest, record.status)
+    return record.pin(claim.token.node, claim.token.item)
 
 
 def release(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from segue.domain.decisions import Append
-from segue.domain.records import SINGLE, Pin, Token, Verdict
+from segue.domain.records import SINGLE, Token, Verdict
 from segue.stores.sqlite.statements import SQL
 from segue.stores.sqlite.transaction import Transaction, blob_of
 from segue.stores.sqlite.transitions.judging import judge_run
@@ -29,7 +29,7 @@ def append(tx: Transaction, token: Token, append: Append) -> Verdict:
     tx.cursor.execute(SQL.insert_growth, (run, grown[0], append.node, *parent, append.key, append.document))
     handoff = append.handoff
     number = write_handoffs(tx, [((run, append.node, SINGLE, 0, None), handoff)])
-    pin = Pin(append.node, SINGLE, handoff.version, handoff.digest, handoff.status)
+    pin = handoff.pin(append.node, SINGLE)
     pools = blob_of(append.pools) if append.pools else None
     ready = (tx.boot, tx.wall, blob_of((pin,)), *limits_row(tx, append.limits), pools)
     tx.cursor.executemany(SQL.insert_need, [(run, *need) for need in append.needs])

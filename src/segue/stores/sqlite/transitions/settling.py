@@ -21,7 +21,6 @@ from segue.domain.records import (
     Claim,
     ClaimRequest,
     HandoffRecord,
-    Pin,
     Release,
     RunState,
     Settled,
@@ -209,8 +208,7 @@ def _handed_on_row(tx: Transaction, settlement: Settlement, handoff: HandoffReco
     task = tx.row(SQL.find_task, (run, node, item))
     if task is None:
         raise Unforeseen
-    pin = Pin(node, item, handoff.version, handoff.digest, handoff.status)
-    pins = blob_of(pins_handed_on(pins_of(task[6]), pin))
+    pins = blob_of(pins_handed_on(pins_of(task[6]), handoff.pin(node, item)))
     pools = blob_of(settlement.pools) if settlement.pools else None
     return (*token, tx.boot, tx.wall, settlement.successor, handoff.version, number, pins, pools)
 
